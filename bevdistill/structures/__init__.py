@@ -5,4 +5,4 @@ from .bev_outputs import BEVOutputs
 from .box_code import BOX_SIZE, CODE_SIZE, decode_boxes, encode_boxes
 from .targets import Targets
 
-__all__ = ['BEVGrid', 'BEVOutputs', 'BOX_SIZE', 'CODE_SIZE', 'Targets', 'decode_boxes', 'encode_boxes']
+__all__ = ['BOX_SIZE', 'CODE_SIZE', 'BEVGrid', 'BEVOutputs', 'Targets', 'decode_boxes', 'encode_boxes']
