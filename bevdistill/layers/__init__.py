@@ -1,0 +1,28 @@
+"""Blocks that students and teachers share."""
+
+from .branches import make_cls_branch, make_reg_branch, refine_references, reset_cls_bias, to_codes
+from .deformable_attention import (
+    DeformableAttention,
+    FeatureLevels,
+    reset_projection,
+    reset_sampling,
+    sample_deformable,
+)
+from .heatmap_head import AuxHeatmapMixin
+from .query_decoder import DecoderOutputs, QueryDecoder
+
+__all__ = [
+    'AuxHeatmapMixin',
+    'DecoderOutputs',
+    'DeformableAttention',
+    'FeatureLevels',
+    'QueryDecoder',
+    'make_cls_branch',
+    'make_reg_branch',
+    'refine_references',
+    'reset_cls_bias',
+    'reset_projection',
+    'reset_sampling',
+    'sample_deformable',
+    'to_codes',
+]

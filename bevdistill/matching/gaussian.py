@@ -1,0 +1,189 @@
+"""Maps drawn from ground-truth boxes on a BEV grid: class heatmaps, soft and hard foreground masks.
+
+All boxes of a batch are drawn at once: every box gets a window of the largest reach in the batch, and the windows are
+merged with one scattered maximum. Legend: N boxes of all samples, B samples, K classes, H x W cells, D window size.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ..structures import BEVGrid, Targets
+
+
+def gaussian_radius(sizes_N2: Tensor, min_overlap: float = 0.1) -> Tensor:
+    """Largest shift of a box that keeps an overlap, CornerNet's rule (arXiv 1808.01244, section 3.3).
+
+    The smallest of the three solutions for a shifted, a shrunk and a grown box, element by element as
+    ``mmdet3d.models.utils.gaussian_radius`` has it for one box (including its denominators).
+
+    Args:
+        sizes_N2: Two side lengths in cells, (N, 2); their order does not matter.
+        min_overlap: Overlap (IoU) that a shifted box must keep.
+
+    Returns:
+        Radius in cells, (N,), not rounded.
+    """
+    total_N, area_N = sizes_N2.sum(dim=-1), sizes_N2.prod(dim=-1)
+
+    def root(b_N: Tensor, four_ac_N: Tensor) -> Tensor:
+        return (b_N + (b_N.square() - four_ac_N).sqrt()) / 2
+
+    shifted_N = root(total_N, 4 * area_N * (1 - min_overlap) / (1 + min_overlap))
+    shrunk_N = root(2 * total_N, 16 * (1 - min_overlap) * area_N)
+    grown_N = root(-2 * min_overlap * total_N, 16 * min_overlap * (min_overlap - 1) * area_N)
+    return torch.minimum(torch.minimum(shifted_N, shrunk_N), grown_N)
+
+
+def heatmap_targets(
+    targets: Targets,
+    grid: BEVGrid,
+    num_classes: int,
+    min_overlap: float = 0.1,
+    min_radius: int = 1,
+    sigma: float | None = None,
+) -> Tensor:
+    """Gaussian centre heatmap of each class.
+
+    A box at cell (r, c) draws ``exp(-((i - r)^2 + (j - c)^2) / (2 sigma^2))``; boxes of one class merge by maximum
+    and the peak is exactly 1. By box size (BEVDistill's release): radius R = max(min_radius, floor of
+    :func:`gaussian_radius`), sigma = (2R + 1) / 6, cut to a window of 2R + 1 cells. With a constant `sigma` (the
+    paper, arXiv 2211.09386, section 3.2) there is no window; values below float32's resolution are 0.
+
+    Args:
+        targets: Boxes and labels. Boxes whose centre lies outside the grid, without size, or with a label outside
+            ``0 .. num_classes - 1`` are not drawn.
+        grid: Grid of the map. Sizes are measured along the box axes, dx in columns and dy in rows.
+        num_classes: K.
+        min_overlap: See :func:`gaussian_radius`.
+        min_radius: Smallest radius in cells (the originals call it ``max_radius``).
+        sigma: Constant standard deviation in cells, None for the rule by box size.
+
+    Returns:
+        (B, K, H, W), float32.
+
+    Raises:
+        ValueError: If `sigma` is not positive.
+    """
+    boxes_N9, sample_N = _flatten(targets)
+    label_N = torch.cat(list(targets.labels))
+    known_N = (label_N >= 0) & (label_N < num_classes)
+    plane_N = sample_N * num_classes + label_N.clamp(0, num_classes - 1)
+    maps = _draw(boxes_N9, plane_N, known_N, len(targets) * num_classes, grid, min_overlap, min_radius, sigma)
+    return maps.view(len(targets), num_classes, grid.rows, grid.cols)
+
+
+def gaussian_foreground(
+    targets: Targets,
+    grid: BEVGrid,
+    min_overlap: float = 0.1,
+    min_radius: int = 1,
+    sigma: float | None = None,
+) -> Tensor:
+    """Soft foreground mask, one for all classes; see :func:`heatmap_targets` for the rule and the arguments.
+
+    Returns:
+        (B, H, W), float32 in [0, 1].
+    """
+    boxes_N9, sample_N = _flatten(targets)
+    known_N = torch.ones_like(sample_N, dtype=torch.bool)
+    return _draw(boxes_N9, sample_N, known_N, len(targets), grid, min_overlap, min_radius, sigma)
+
+
+def hard_foreground(targets: Targets, grid: BEVGrid) -> Tensor:
+    """Cells whose centre lies inside a rotated box; a box always marks at least the cell of its own centre.
+
+    Args:
+        targets: Boxes; those whose centre lies outside the grid still mark the cells that they reach into.
+        grid: Grid of the map.
+
+    Returns:
+        (B, H, W), float32, 0 or 1.
+    """
+    boxes_N9, sample_N = _flatten(targets)
+    canvas = boxes_N9.new_zeros(len(targets), grid.rows, grid.cols)
+    if len(boxes_N9) == 0:
+        return canvas
+    centre_N2, size_N2, yaw_N = boxes_N9[:, :2], boxes_N9[:, 3:5], boxes_N9[:, 6]
+    valid_N = boxes_N9[:, :7].isfinite().all(dim=1) & (size_N2 > 0).all(dim=1)
+    cell_N2 = torch.where(valid_N[:, None], grid.to_cells(centre_N2), -1.0).floor()
+    half_diagonal_N = torch.where(valid_N, size_N2.norm(dim=1) / 2, 0.0)
+    reach = min(math.ceil(float(half_diagonal_N.max()) / min(grid.cell_size)) + 1, max(grid.rows, grid.cols))
+    offset_D = torch.arange(-reach, reach + 1, device=boxes_N9.device)
+    row_ND1 = (cell_N2[:, 1:2].long() + offset_D)[:, :, None]
+    col_N1D = (cell_N2[:, 0:1].long() + offset_D)[:, None, :]
+
+    cos_N11, sin_N11 = yaw_N.cos()[:, None, None], yaw_N.sin()[:, None, None]
+    cell_x, cell_y = grid.cell_size
+    x_N1D = (col_N1D + 0.5) * cell_x + grid.point_cloud_range[0] - centre_N2[:, 0, None, None]
+    y_ND1 = (row_ND1 + 0.5) * cell_y + grid.point_cloud_range[1] - centre_N2[:, 1, None, None]
+    along_NDD = x_N1D * cos_N11 + y_ND1 * sin_N11
+    across_NDD = y_ND1 * cos_N11 - x_N1D * sin_N11
+    half_N211 = size_N2[:, :, None, None] / 2
+    inside_NDD = (along_NDD.abs() <= half_N211[:, 0]) & (across_NDD.abs() <= half_N211[:, 1])
+    inside_NDD[:, reach, reach] = True
+    inside_NDD &= valid_N[:, None, None]
+    inside_NDD &= (row_ND1 >= 0) & (row_ND1 < grid.rows) & (col_N1D >= 0) & (col_N1D < grid.cols)
+    return _scatter_max(canvas, sample_N, row_ND1, col_N1D, inside_NDD.to(canvas.dtype))
+
+
+def _flatten(targets: Targets) -> tuple[Tensor, Tensor]:
+    """Boxes of all samples, (N, 9), and the sample that each belongs to, (N,)."""
+    counts = [len(boxes) for boxes in targets.boxes]
+    boxes_N9 = torch.cat(list(targets.boxes)).float()
+    sample_N = torch.arange(len(counts), device=boxes_N9.device).repeat_interleave(
+        torch.tensor(counts, device=boxes_N9.device), output_size=sum(counts)
+    )
+    return boxes_N9, sample_N
+
+
+def _draw(
+    boxes_N9: Tensor,
+    plane_N: Tensor,
+    known_N: Tensor,
+    num_planes: int,
+    grid: BEVGrid,
+    min_overlap: float,
+    min_radius: int,
+    sigma: float | None,
+) -> Tensor:
+    """Draw each box as a Gaussian on its plane; (num_planes, H, W)."""
+    if sigma is not None and sigma <= 0:
+        raise ValueError(f'sigma must be a positive number of cells, or None for the rule by box size; got {sigma}')
+    canvas = boxes_N9.new_zeros(num_planes, grid.rows, grid.cols)
+    if len(boxes_N9) == 0:
+        return canvas
+    size_N2 = boxes_N9[:, 3:5] / boxes_N9.new_tensor(grid.cell_size)
+    valid_N = known_N & (size_N2 > 0).all(dim=1) & size_N2.isfinite().all(dim=1) & grid.contains(boxes_N9[:, :2])
+    cell_N2 = torch.where(valid_N[:, None], grid.to_cells(boxes_N9[:, :2]), 0.0).floor().long()
+    limit = max(grid.rows, grid.cols)
+    if sigma is None:
+        radius_N = gaussian_radius(torch.where(valid_N[:, None], size_N2, 1.0), min_overlap)
+        radius_N = radius_N.clamp(max=limit).long().clamp(min=min_radius)
+        sigma_N = (2 * radius_N + 1) / 6
+    else:
+        visible = math.ceil(sigma * math.sqrt(-2 * math.log(torch.finfo(torch.float32).eps)))
+        radius_N = torch.full_like(plane_N, visible)
+        sigma_N = torch.full_like(boxes_N9[:, 0], sigma)
+    radius_N = torch.where(valid_N, radius_N, -1)
+    reach = min(max(int(radius_N.max()), 0), limit)
+    offset_D = torch.arange(-reach, reach + 1, device=boxes_N9.device)
+    bell_ND = torch.exp(-offset_D.square() / (2 * sigma_N[:, None].square()))
+    bell_ND = bell_ND * (offset_D.abs() <= radius_N[:, None])
+    row_ND, col_ND = cell_N2[:, 1:2] + offset_D, cell_N2[:, 0:1] + offset_D
+    row_bell_ND = bell_ND * ((row_ND >= 0) & (row_ND < grid.rows))
+    col_bell_ND = bell_ND * ((col_ND >= 0) & (col_ND < grid.cols))
+    value_NDD = row_bell_ND[:, :, None] * col_bell_ND[:, None, :]
+    return _scatter_max(canvas, plane_N, row_ND[:, :, None], col_ND[:, None, :], value_NDD)
+
+
+def _scatter_max(canvas_PHW: Tensor, plane_N: Tensor, row_ND1: Tensor, col_N1D: Tensor, value_NDD: Tensor) -> Tensor:
+    """Merge windows into planes by maximum; cells outside must carry the value 0."""
+    _, rows, cols = canvas_PHW.shape
+    cell_NDD = row_ND1.clamp(0, rows - 1) * cols + col_N1D.clamp(0, cols - 1)
+    index_NDD = plane_N[:, None, None] * (rows * cols) + cell_NDD
+    flat = canvas_PHW.flatten().scatter_reduce(0, index_NDD.flatten(), value_NDD.flatten(), 'amax')
+    return flat.view_as(canvas_PHW)
