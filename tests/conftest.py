@@ -47,3 +47,27 @@ def keyframe() -> Path:
     if not folder.is_dir():
         pytest.skip('no real nuScenes keyframe; set BEVDISTILL_KEYFRAME to its folder')
     return folder
+
+
+class OldConvention:
+    """Box codes and boxes of mmdet3d < 1.0, which the recorded arrays hold, to and from today's convention.
+
+    Sizes swap (w, l to l, w) and yaw_new = -yaw_old - pi / 2, so sin and cos swap with a sign. Each map is its own
+    inverse.
+    """
+
+    @staticmethod
+    def codes(codes: torch.Tensor) -> torch.Tensor:
+        return codes[..., [0, 1, 3, 2, 4, 5, 7, 6, 8, 9]] * codes.new_tensor([1, 1, 1, 1, 1, 1, -1, -1, 1, 1])
+
+    @staticmethod
+    def boxes(boxes: torch.Tensor) -> torch.Tensor:
+        boxes = boxes[..., [0, 1, 2, 4, 3, 5, 6, 7, 8]].clone()
+        boxes[..., 6] = -boxes[..., 6] - np.pi / 2
+        return boxes
+
+
+@pytest.fixture(scope='session')
+def old_convention() -> OldConvention:
+    """Converter of recorded boxes and codes."""
+    return OldConvention()
