@@ -1,0 +1,8 @@
+"""Object-DGCNN (arXiv 2110.06923): object queries over the BEV maps of a point cloud."""
+
+from .detector import ObjectDGCNN
+from .graph_attention import DGCNNAttention
+from .head import ObjectDGCNNHead
+from .transformer import DeformableEncoder, ObjectDGCNNTransformer
+
+__all__ = ['DGCNNAttention', 'DeformableEncoder', 'ObjectDGCNN', 'ObjectDGCNNHead', 'ObjectDGCNNTransformer']
