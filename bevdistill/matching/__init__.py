@@ -6,6 +6,7 @@ from .gaussian import gaussian_foreground, gaussian_radius, hard_foreground, hea
 from .heatmap_loss import HeatmapLoss
 from .hungarian import UNMATCHED, HungarianMatcher, solve_assignments
 from .set_loss import CODE_WEIGHTS, SetLoss, gather_targets
+from .soft_class_cost import SoftClassCost
 
 __all__ = [
     'CODE_WEIGHTS',
@@ -15,6 +16,7 @@ __all__ = [
     'HungarianMatcher',
     'NMSFreeCoder',
     'SetLoss',
+    'SoftClassCost',
     'gather_targets',
     'gaussian_foreground',
     'gaussian_radius',

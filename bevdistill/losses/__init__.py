@@ -1,0 +1,62 @@
+"""Distillation losses, one idea per file."""
+
+from .adapters import ConvAdapter, LinearAdapter
+from .bev_contrast import BEVContrastLoss
+from .box_code_term import BoxCodeTerm
+from .critics import MLPCritic
+from .dense import DenseBEVLoss
+from .foreground import (
+    AllCells,
+    CellMask,
+    HardForeground,
+    PredictedForeground,
+    QuerySampledForeground,
+    Region,
+    SoftForeground,
+)
+from .heatmap import HeatmapDistillLoss
+from .info_nce import info_nce
+from .instance import InstanceDistillLoss
+from .instance_pairs import InstancePairs
+from .instance_terms import InstanceTerm
+from .pairing import GroundTruthPairing, Pairer, Pairing, TeacherBoxes, TeacherBoxPairing
+from .quality import Quality, ScoreIoUQuality, ScoreQuality, UniformQuality, Weights
+from .soft_class_term import SoftClassTerm
+from .state_contrast_term import StateContrastTerm
+from .state_l1_term import StateL1Term
+from .teacher_scale import TeacherScale
+
+__all__ = [
+    'AllCells',
+    'BEVContrastLoss',
+    'BoxCodeTerm',
+    'CellMask',
+    'ConvAdapter',
+    'DenseBEVLoss',
+    'GroundTruthPairing',
+    'HardForeground',
+    'HeatmapDistillLoss',
+    'InstanceDistillLoss',
+    'InstancePairs',
+    'InstanceTerm',
+    'LinearAdapter',
+    'MLPCritic',
+    'Pairer',
+    'Pairing',
+    'PredictedForeground',
+    'Quality',
+    'QuerySampledForeground',
+    'Region',
+    'ScoreIoUQuality',
+    'ScoreQuality',
+    'SoftClassTerm',
+    'SoftForeground',
+    'StateContrastTerm',
+    'StateL1Term',
+    'TeacherBoxPairing',
+    'TeacherBoxes',
+    'TeacherScale',
+    'UniformQuality',
+    'Weights',
+    'info_nce',
+]

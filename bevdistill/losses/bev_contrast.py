@@ -1,0 +1,99 @@
+"""Contrast of BEV features at the student's predicted centres (the release's instance loss)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from mmdet3d.registry import MODELS
+from torch import Tensor, nn
+
+from ..structures import BEVOutputs, Targets
+from .foreground import predicted_centres, sample_map
+from .info_nce import Anchor, info_nce
+
+
+@MODELS.register_module()
+class BEVContrastLoss(nn.Module):
+    """InfoNCE between BEV features of student and teacher read at the same places.
+
+    The places are the centres (x, y) that every decoder layer of the student predicts for every query, without
+    gradient. Both maps are read bilinearly (zero outside), pass a critic each, and
+    ``loss = mean_i info_nce_i`` over all L x Q places. The release: teacher as anchor, temperature 0.07, weight 0.2,
+    critics ``dict(type='MLPCritic', in_channels=256, channels=512, projections=1, depth=2, norm='BN')``.
+
+    Maps are read where they are, so that grids of different size and maps of different channel counts need no resizing.
+
+    A batch: with ``negatives='sample'`` each sample is its own set of rows, critics included (their batch norm sees one
+    sample at a time), and the loss is the mean of the samples' losses. With ``'batch'`` all rows of a rank are one set.
+
+    Note:
+        The same query at other layers and places outside the map are negatives of each other, as in the release;
+        ``layers='last'`` avoids the first. The release ran one sample at a time, where both kinds of negatives agree.
+        With maps of different size and ``tap='heatmap_features'`` the release resizes the teacher's map first.
+
+    Args:
+        student_critic: Config of the student's critic.
+        teacher_critic: Config of the teacher's critic; it is trained as well.
+        tap: ``'bev'`` (the release) or ``'heatmap_features'``.
+        layers: ``'all'`` (the release) or ``'last'``.
+        temperature: tau.
+        anchor: ``'teacher'`` (the release), ``'student'`` or ``'both'``.
+        negatives: ``'sample'`` or ``'batch'``.
+
+    Raises:
+        ValueError: If an option is unknown.
+    """
+
+    def __init__(
+        self,
+        student_critic: dict[str, Any],
+        teacher_critic: dict[str, Any],
+        tap: Literal['bev', 'heatmap_features'] = 'bev',
+        layers: Literal['all', 'last'] = 'all',
+        temperature: float = 0.07,
+        anchor: Anchor = 'teacher',
+        negatives: Literal['sample', 'batch'] = 'sample',
+    ) -> None:
+        super().__init__()
+        if tap not in ('bev', 'heatmap_features'):
+            raise ValueError(f"tap must be 'bev' or 'heatmap_features', got '{tap}'")
+        if layers not in ('all', 'last'):
+            raise ValueError(f"layers must be 'all' or 'last', got '{layers}'")
+        if negatives not in ('sample', 'batch'):
+            raise ValueError(f"negatives must be 'sample' or 'batch', got '{negatives}'")
+        self.student_critic = MODELS.build(student_critic)
+        self.teacher_critic = MODELS.build(teacher_critic)
+        self.tap = tap
+        self.layers = layers
+        self.temperature = temperature
+        self.anchor = anchor
+        self.negatives = negatives
+        self.wants = (f'student.{tap}', f'teacher.{tap}', 'student.codes')
+
+    def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
+        """Compute the loss.
+
+        Args:
+            student: Outputs of the student.
+            teacher: Outputs of the teacher.
+            targets: Not used.
+
+        Returns:
+            ``loss``, a scalar.
+        """
+        centres_BP2 = predicted_centres(student, self.layers)
+        student_BPC = sample_map(getattr(student, self.tap), student.grid, centres_BP2)
+        teacher_BPC = sample_map(getattr(teacher, self.tap).detach(), teacher.grid, centres_BP2)
+        if self.negatives == 'batch':
+            student_BPC, teacher_BPC = student_BPC.flatten(0, 1)[None], teacher_BPC.flatten(0, 1)[None]
+        per_set = [
+            info_nce(
+                self.student_critic(student_PC)[None],
+                self.teacher_critic(teacher_PC)[None],
+                temperature=self.temperature,
+                anchor=self.anchor,
+            ).mean()
+            for student_PC, teacher_PC in zip(student_BPC, teacher_BPC, strict=True)
+        ]
+        return {'loss': torch.stack(per_set).mean()}
