@@ -1,0 +1,44 @@
+"""Pictures: boxes in cameras and from above, feature and mask maps, report pages."""
+
+from .bev_view import draw_bev, draw_outlines, map_extent
+from .boxes import BoxSet, footprints, heading_marks, wireframes
+from .camera_view import draw_boxes_in_image, draw_camera, draw_cameras
+from .figures import new_figure, save_figure
+from .frame import CAMERAS, Frame, truth_of, truth_of_info
+from .hook import BEVVisualizationHook, OutputsRecorder, predicting_model
+from .map_view import PrincipalColours, channel_norm, draw_map
+from .palette import class_colours, score_alpha
+from .projection import project_points, project_segments
+from .report import ModelMaps, Page, report_page
+
+__all__ = [
+    'CAMERAS',
+    'BEVVisualizationHook',
+    'BoxSet',
+    'Frame',
+    'ModelMaps',
+    'OutputsRecorder',
+    'Page',
+    'PrincipalColours',
+    'channel_norm',
+    'class_colours',
+    'draw_bev',
+    'draw_boxes_in_image',
+    'draw_camera',
+    'draw_cameras',
+    'draw_map',
+    'draw_outlines',
+    'footprints',
+    'heading_marks',
+    'map_extent',
+    'new_figure',
+    'predicting_model',
+    'project_points',
+    'project_segments',
+    'report_page',
+    'save_figure',
+    'score_alpha',
+    'truth_of',
+    'truth_of_info',
+    'wireframes',
+]

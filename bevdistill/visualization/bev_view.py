@@ -1,0 +1,153 @@
+"""The scene from above: points, ground truth, predictions, ego and range rings; forward is up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle, Patch
+from numpy.typing import NDArray
+
+from ..structures import BEVGrid
+from .boxes import BoxSet, footprints, heading_marks
+from .figures import LABEL_SIZE, dark_panel
+from .palette import EGO_COLOUR, GRID_COLOUR, PANEL_COLOUR, POINT_COLOUR, TRUTH_COLOUR, Colour, score_alpha
+
+Array = NDArray[np.float64]
+Points = NDArray[np.float32]
+
+
+def map_extent(grid: BEVGrid) -> tuple[float, float, float, float]:
+    """Extent of a BEV map in metres as matplotlib wants it: (left, right, bottom, top) with ``origin='lower'``.
+
+    The outer corners of the first and last cell are asked of the grid, so that a map and the boxes drawn over it
+    cannot disagree on what a row or a column is.
+    """
+    corners = grid.to_metres(torch.tensor([[0.0, 0.0], [float(grid.cols), float(grid.rows)]], dtype=torch.float64))
+    (left, bottom), (right, top) = corners.tolist()
+    return left, right, bottom, top
+
+
+def ring_radii(grid: BEVGrid) -> list[float]:
+    """Radii in metres of the range rings: at most five, at a round distance from each other."""
+    left, right, bottom, top = map_extent(grid)
+    reach = max(abs(left), abs(right), abs(bottom), abs(top))
+    step = next((step for step in (1, 2, 5, 10, 20, 50) if reach / step <= 5.5), 100)
+    return [float(radius) for radius in range(step, int(reach) + 1, step)]
+
+
+def _draw_frame(axes: Axes, grid: BEVGrid) -> None:
+    left, right, bottom, top = map_extent(grid)
+    for radius in ring_radii(grid):
+        axes.add_patch(Circle((0, 0), radius, fill=False, color=GRID_COLOUR, linewidth=0.6, alpha=0.7, linestyle=':'))
+        if radius < 0.95 * top:
+            label = f'{radius:g} m'
+            axes.text(0, radius, label, color=GRID_COLOUR, fontsize=LABEL_SIZE - 1.5, ha='center', va='bottom')
+    axes.plot([0], [0], marker=(3, 0, 0), markersize=9, color=EGO_COLOUR, markeredgecolor='black', zorder=6)
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, top)
+    axes.set_aspect('equal')
+    axes.set_xlabel('x, right (m)', fontsize=LABEL_SIZE, labelpad=1)
+    axes.set_ylabel('y, forward (m)', fontsize=LABEL_SIZE, labelpad=1)
+
+
+def draw_outlines(
+    axes: Axes,
+    boxes: BoxSet,
+    colours: Sequence[Colour] | None = None,
+    threshold: float = 0.0,
+    linewidth: float = 1.2,
+) -> PolyCollection:
+    """Add the ground outlines and heading marks of boxes to a panel in metres.
+
+    Args:
+        axes: Panel with x right and y forward.
+        boxes: Ground truth (white) or predictions (class colour, opacity by score).
+        colours: One RGB colour per class; needed for predictions only.
+        threshold: Score at which the opacity starts.
+        linewidth: Of the outline, in points.
+
+    Returns:
+        The outlines, one polygon (4, 2) per box.
+    """
+    corners = boxes.corners()
+    if boxes.scores is None or colours is None:
+        edge = np.tile((*TRUTH_COLOUR, 0.95), (len(boxes), 1))
+        face = np.tile((*TRUTH_COLOUR, 0.10), (len(boxes), 1))
+    else:
+        rgb = np.asarray(colours, dtype=float)[boxes.labels].reshape(-1, 3)
+        alpha = np.asarray([score_alpha(float(score), threshold) for score in boxes.scores]).reshape(-1, 1)
+        edge = np.hstack((rgb, alpha))
+        face = np.hstack((rgb, 0.22 * alpha))
+    polygons = list(footprints(corners))
+    outlines = PolyCollection(polygons, edgecolors=edge, facecolors=face, linewidths=linewidth, zorder=4)
+    axes.add_collection(outlines, autolim=False)
+    marks = heading_marks(corners)[..., :2]
+    axes.add_collection(LineCollection(list(marks), colors=edge, linewidths=linewidth, zorder=5), autolim=False)
+    return outlines
+
+
+def draw_bev(
+    axes: Axes,
+    grid: BEVGrid,
+    points: Points | None,
+    truth: BoxSet | None,
+    predictions: BoxSet | None,
+    colours: Sequence[Colour],
+    threshold: float = 0.0,
+    title: str = "bird's-eye view",
+) -> None:
+    """Draw one sample from above.
+
+    Args:
+        axes: Empty axes.
+        grid: Its range limits the picture; LiDAR y points up, LiDAR x to the right.
+        points: LiDAR points (P, >= 3), metres, or None.
+        truth: Ground truth, white, or None.
+        predictions: Predictions in class colours, or None.
+        colours: One RGB colour per class.
+        threshold: Score at which the opacity of predictions starts.
+        title: Title of the panel.
+    """
+    dark_panel(axes, title)
+    _draw_frame(axes, grid)
+    if points is not None and len(points):
+        inside = grid.contains(torch.as_tensor(points[:, :2], dtype=torch.float64)).numpy()
+        shown = points[inside]
+        brightness = np.clip((shown[:, 2] + 3.0) / 5.0, 0.25, 1.0)
+        rgba = np.hstack((np.asarray(POINT_COLOUR) * brightness[:, None], np.full((len(shown), 1), 0.9)))
+        axes.scatter(shown[:, 0], shown[:, 1], s=1.6, c=rgba, linewidths=0, zorder=2, rasterized=True)
+    if truth is not None and len(truth):
+        draw_outlines(axes, truth, linewidth=1.0)
+    if predictions is not None and len(predictions):
+        draw_outlines(axes, predictions, colours, threshold, linewidth=1.6)
+
+
+def legend_handles(
+    classes: Sequence[str], colours: Sequence[Colour], has_truth: bool, has_predictions: bool, threshold: float
+) -> list[Line2D | Patch]:
+    """Entries that explain the marks of all panels."""
+    handles: list[Line2D | Patch] = []
+    if has_truth:
+        handles.append(Patch(facecolor=(1, 1, 1, 0.1), edgecolor=TRUTH_COLOUR, label='ground truth'))
+    if has_predictions:
+        label = f'prediction, score ≥ {threshold:g}\n(faint: less sure)'
+        handles.append(Patch(facecolor=(0.8, 0.8, 0.8, 0.25), edgecolor='0.8', linewidth=1.8, label=label))
+    handles.append(Line2D([], [], marker=(3, 0, 0), linestyle='', color=EGO_COLOUR, label='ego, driving up'))
+    pairs = zip(classes, colours, strict=True)
+    handles += [Patch(facecolor=colour, edgecolor=colour, label=name.replace('_', ' ')) for name, colour in pairs]
+    return handles
+
+
+def draw_legend(axes: Axes, handles: Sequence[Line2D | Patch], columns: int = 1) -> None:
+    """Fill an axes with a dark legend."""
+    axes.set_axis_off()
+    legend = axes.legend(
+        handles=list(handles), loc='center', ncols=columns, fontsize=LABEL_SIZE, labelcolor='white', framealpha=1.0,
+        facecolor=PANEL_COLOUR, edgecolor=GRID_COLOUR, borderpad=0.9, labelspacing=0.55,
+    )  # fmt: skip
+    legend.get_frame().set_linewidth(0.6)

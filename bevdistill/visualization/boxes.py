@@ -1,0 +1,95 @@
+"""Boxes as pictures need them: corners, wireframes and the heading mark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from mmdet3d.structures import LiDARInstance3DBoxes
+from mmengine.structures import InstanceData
+from numpy.typing import NDArray
+
+from ..structures import BEVGrid
+
+Array = NDArray[np.float64]
+
+_EDGES = ((4, 5), (5, 6), (6, 7), (7, 4), (0, 1), (1, 2), (2, 3), (3, 0), (0, 4), (1, 5), (2, 6), (3, 7))
+"""Pairs of corners in mmdet3d's order; corners 4 to 7 form the front face, 0, 3, 4, 7 the floor."""
+_FOOTPRINT = (0, 3, 7, 4)
+_FRONT_FLOOR = (4, 7)
+EDGES_PER_BOX = len(_EDGES) + 1
+
+
+@dataclass(frozen=True)
+class BoxSet:
+    """Boxes of one kind (ground truth or predictions) of one sample.
+
+    Args:
+        boxes: n boxes in the LiDAR frame.
+        labels: Class of each box, (n,) int.
+        scores: Score of each box in ``[0, 1]``, (n,), or None for ground truth.
+
+    Raises:
+        ValueError: If the lengths differ.
+    """
+
+    boxes: LiDARInstance3DBoxes
+    labels: NDArray[np.int64]
+    scores: Array | None = None
+
+    def __post_init__(self) -> None:
+        lengths = {'boxes': len(self.boxes), 'labels': len(self.labels)}
+        if self.scores is not None:
+            lengths['scores'] = len(self.scores)
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f'boxes, labels and scores must have one length, got {lengths}')
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @classmethod
+    def from_instances(cls, instances: InstanceData) -> BoxSet:
+        """Read ``bboxes_3d``, ``labels_3d`` and, where present, ``scores_3d``."""
+        scores = instances.scores_3d.detach().cpu().numpy().astype(float) if 'scores_3d' in instances else None
+        labels = torch.as_tensor(instances.labels_3d).detach().cpu().numpy().astype(np.int64)
+        return cls(instances.bboxes_3d.detach().to('cpu'), labels, scores)
+
+    def select(self, keep: NDArray[np.intp] | NDArray[np.bool_]) -> BoxSet:
+        """The boxes of an index or a mask."""
+        scores = None if self.scores is None else self.scores[keep]
+        return BoxSet(self.boxes[torch.as_tensor(keep)], self.labels[keep], scores)
+
+    def within(self, grid: BEVGrid) -> BoxSet:
+        """The boxes whose centre lies on the grid (x and y)."""
+        return self.select(grid.contains(self.boxes.gravity_center[:, :2]).cpu().numpy())
+
+    def confident(self, threshold: float, limit: int) -> BoxSet:
+        """The best `limit` boxes that score at least `threshold`, worst first so that the best are drawn on top."""
+        if self.scores is None:
+            return self
+        order = np.argsort(-self.scores, kind='stable')[:limit]
+        return self.select(order[self.scores[order] >= threshold][::-1].copy())
+
+    def corners(self) -> Array:
+        """Corners in mmdet3d's order, (n, 8, 3) metres."""
+        corners: Array = self.boxes.corners.detach().cpu().numpy().astype(np.float64).reshape(-1, 8, 3)
+        return corners
+
+
+def footprints(corners: Array) -> Array:
+    """Ground outline of each box, (n, 4, 2) metres: rear right, rear left, front left, front right in some turn."""
+    return corners[:, _FOOTPRINT, :2]
+
+
+def heading_marks(corners: Array) -> Array:
+    """Segment from the centre of each floor to the middle of its front edge, (n, 2, 3) metres."""
+    centre = corners[:, _FOOTPRINT].mean(axis=1)
+    front = corners[:, _FRONT_FLOOR].mean(axis=1)
+    return np.stack((centre, front), axis=1)
+
+
+def wireframes(corners: Array) -> Array:
+    """Twelve edges and the heading mark of each box, (n, 13, 2, 3) metres."""
+    edges = corners[:, np.asarray(_EDGES).reshape(-1)].reshape(len(corners), len(_EDGES), 2, 3)
+    return np.concatenate((edges, heading_marks(corners)[:, None]), axis=1)

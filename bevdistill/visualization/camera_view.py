@@ -1,0 +1,132 @@
+"""Boxes drawn into camera images as wireframes with a heading mark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure, SubFigure
+from numpy.typing import NDArray
+
+from .boxes import EDGES_PER_BOX, BoxSet, wireframes
+from .figures import LABEL_SIZE
+from .palette import TRUTH_COLOUR, Colour, score_alpha
+from .projection import inside_image, project_segments
+
+Array = NDArray[np.float64]
+Image = NDArray[np.uint8]
+
+MONTAGE = (('CAM_FRONT_LEFT', 'CAM_FRONT', 'CAM_FRONT_RIGHT'), ('CAM_BACK_LEFT', 'CAM_BACK', 'CAM_BACK_RIGHT'))
+"""Where nuScenes' six cameras stand in a montage."""
+
+
+def _segment_colours(boxes: BoxSet, colours: Sequence[Colour], threshold: float) -> list[tuple[float, ...]]:
+    """RGBA of each box: white for ground truth, class colour with score-dependent opacity for predictions."""
+    if boxes.scores is None:
+        return [(*TRUTH_COLOUR, 0.9)] * len(boxes)
+    scored = zip(boxes.labels, boxes.scores, strict=True)
+    return [(*colours[int(label)], score_alpha(float(score), threshold)) for label, score in scored]
+
+
+def draw_boxes_in_image(
+    axes: Axes,
+    size: tuple[int, int],
+    boxes: BoxSet,
+    lidar2img: Array,
+    colours: Sequence[Colour],
+    threshold: float = 0.0,
+) -> LineCollection:
+    """Add the wireframes of boxes to the axes of an image.
+
+    Args:
+        axes: Axes in pixels of the image.
+        size: (width, height) of the image.
+        boxes: Ground truth (drawn white and thin) or predictions (class colour).
+        lidar2img: (4, 4), LiDAR frame to pixels.
+        colours: One RGB colour per class.
+        threshold: The score at which the opacity starts.
+
+    Returns:
+        The lines, possibly none, in the order of the boxes.
+    """
+    lines = wireframes(boxes.corners())
+    pixels, visible = project_segments(lines, lidar2img)
+    shown = visible & inside_image(pixels, *size)
+    rgba = np.asarray(_segment_colours(boxes, colours, threshold), dtype=float).reshape(-1, 4)
+    owners = np.broadcast_to(np.arange(len(boxes))[:, None], shown.shape)[shown]
+    is_heading = np.broadcast_to(np.arange(EDGES_PER_BOX) == EDGES_PER_BOX - 1, shown.shape)[shown]
+    base = 0.9 if boxes.scores is None else 1.5
+    widths = np.where(is_heading, base + 0.8, base)
+    collection = LineCollection(list(pixels[shown]), colors=rgba[owners], linewidths=widths, capstyle='round')
+    outline = [patheffects.Stroke(linewidth=base + 1.2, foreground='black', alpha=0.35), patheffects.Normal()]
+    collection.set_path_effects(outline)
+    axes.add_collection(collection, autolim=False)
+    return collection
+
+
+def draw_camera(
+    axes: Axes,
+    image: Image,
+    name: str,
+    lidar2img: Array,
+    truth: BoxSet | None,
+    predictions: BoxSet | None,
+    colours: Sequence[Colour],
+    threshold: float = 0.0,
+) -> None:
+    """Draw one camera: the image (height, width, 3) in RGB, ground truth, predictions and the camera's name."""
+    height, width = image.shape[:2]
+    axes.imshow(image, interpolation='bilinear')
+    for boxes in (truth, predictions):
+        if boxes is not None and len(boxes):
+            draw_boxes_in_image(axes, (width, height), boxes, lidar2img, colours, threshold)
+    axes.set_xlim(-0.5, width - 0.5)
+    axes.set_ylim(height - 0.5, -0.5)
+    axes.set_axis_off()
+    label = name.removeprefix('CAM_').replace('_', ' ').lower()
+    axes.text(
+        0.012, 0.965, label, transform=axes.transAxes, fontsize=LABEL_SIZE, color='white', va='top',
+        bbox=dict(facecolor='black', alpha=0.55, linewidth=0, boxstyle='round,pad=0.25'),
+    )  # fmt: skip
+
+
+def draw_cameras(
+    figure: Figure | SubFigure,
+    images: dict[str, Image],
+    lidar2img: dict[str, Array],
+    truth: BoxSet | None,
+    predictions: BoxSet | None,
+    colours: Sequence[Colour],
+    threshold: float = 0.0,
+) -> list[Axes]:
+    """Fill a figure with the montage of all cameras that are there.
+
+    Args:
+        figure: A figure or sub-figure, filled to its borders.
+        images: RGB image (height, width, 3) per camera name. The six nuScenes cameras stand in :data:`MONTAGE`;
+            any other set stands in rows of three in its own order.
+        lidar2img: (4, 4) per camera name.
+        truth: Ground truth, or None.
+        predictions: Predictions, or None.
+        colours: One RGB colour per class.
+        threshold: Score at which the opacity starts.
+
+    Returns:
+        The axes, row by row.
+    """
+    layout: Sequence[Sequence[str]] = MONTAGE
+    if set(images) != {name for row in MONTAGE for name in row}:
+        names = list(images)
+        layout = [names[start : start + 3] for start in range(0, len(names), 3)]
+    columns = max(len(row) for row in layout)
+    grid = figure.add_gridspec(len(layout), columns, left=0, right=1, bottom=0, top=1, wspace=0.012, hspace=0.03)
+    drawn = []
+    for row, row_names in enumerate(layout):
+        for column, name in enumerate(row_names):
+            axes = figure.add_subplot(grid[row, column])
+            draw_camera(axes, images[name], name, lidar2img[name], truth, predictions, colours, threshold)
+            drawn.append(axes)
+    return drawn

@@ -1,0 +1,39 @@
+"""Figures without pyplot: nothing global is touched, so that hooks and data loaders may draw at any time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from .palette import GRID_COLOUR, PANEL_COLOUR
+
+TITLE_SIZE = 10
+LABEL_SIZE = 8
+
+
+def new_figure(width: float, height: float, dpi: int = 110) -> Figure:
+    """An empty figure of `width` x `height` inches on the Agg canvas."""
+    figure = Figure(figsize=(width, height), dpi=dpi, facecolor='white')
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(figure: Figure, path: str | Path) -> Path:
+    """Write a figure as an image file; folders are made. Returns the path."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+    return path
+
+
+def dark_panel(axes: Axes, title: str) -> None:
+    """Give an axes the look of a bird's-eye panel: dark ground, thin frame, small title."""
+    axes.set_facecolor(PANEL_COLOUR)
+    axes.set_title(title, fontsize=TITLE_SIZE, pad=4)
+    axes.tick_params(labelsize=LABEL_SIZE - 1, colors='0.25', length=2)
+    for spine in axes.spines.values():
+        spine.set_color(GRID_COLOUR)
+        spine.set_linewidth(0.6)

@@ -1,0 +1,124 @@
+"""One sample in the form that pictures need, read from what a data pipeline returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet3d.structures import Det3DDataSample
+from mmengine.structures import InstanceData
+from numpy.typing import NDArray
+
+from ..structures import BEVGrid, Targets
+from .boxes import BoxSet
+
+Array = NDArray[np.float64]
+Image = NDArray[np.uint8]
+
+CAMERAS = ('CAM_FRONT', 'CAM_FRONT_RIGHT', 'CAM_FRONT_LEFT', 'CAM_BACK', 'CAM_BACK_LEFT', 'CAM_BACK_RIGHT')
+"""Order of the cameras in a sample of the data pipeline."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Sensor data and ground truth of one sample.
+
+    Args:
+        token: Name of the sample.
+        images: RGB image (height, width, 3) per camera name; empty without cameras.
+        lidar2img: LiDAR frame to pixels of that image, (4, 4), per camera name.
+        points: LiDAR points (P, >= 3) in metres, or None.
+        truth: Ground-truth boxes, or None where the sample has none.
+    """
+
+    token: str
+    images: dict[str, Image] = field(default_factory=dict)
+    lidar2img: dict[str, Array] = field(default_factory=dict)
+    points: NDArray[np.float32] | None = None
+    truth: BoxSet | None = None
+
+    @classmethod
+    def from_item(cls, inputs: Mapping[str, Any], sample: Det3DDataSample, truth: BoxSet | None = None) -> Frame:
+        """Read one item of the data set, before the preprocessor.
+
+        Args:
+            inputs: ``img`` (T, N, 3, h, w), BGR in 0 to 255, and ``points`` (P, >= 3); either may be absent. The last
+                entry of the queue is drawn.
+            sample: Its data sample, with ``lidar2img`` (T, N, 4, 4) where there are images.
+            truth: Ground truth to use; by default that of the sample.
+
+        Raises:
+            ValueError: If there are images but no ``lidar2img``, or of another number.
+        """
+        meta = sample.metainfo
+        images: dict[str, Image] = {}
+        lidar2img: dict[str, Array] = {}
+        if inputs.get('img') is not None:
+            current = torch.as_tensor(inputs['img'])[-1].detach().cpu()
+            matrices = _current_matrices(meta, len(current))
+            names = CAMERAS if len(current) == len(CAMERAS) else [f'camera {i}' for i in range(len(current))]
+            for name, image, matrix in zip(names, current, matrices, strict=True):
+                images[name] = image.flip(0).permute(1, 2, 0).clamp(0, 255).to(torch.uint8).numpy()
+                lidar2img[name] = matrix
+        points = inputs.get('points')
+        if points is not None:
+            points = torch.as_tensor(getattr(points, 'tensor', points)).detach().cpu().float().numpy()
+        token = str(meta.get('token', meta.get('sample_idx', '')))
+        return cls(token, images, lidar2img, points, truth_of(sample) if truth is None else truth)
+
+    def filled_from(self, other: Frame) -> Frame:
+        """A copy with whatever it lacks taken from another view of the same sample."""
+        return replace(
+            self,
+            images=self.images or other.images,
+            lidar2img=self.lidar2img or other.lidar2img,
+            points=other.points if self.points is None else self.points,
+            truth=other.truth if self.truth is None else self.truth,
+        )
+
+    def within(self, grid: BEVGrid) -> Frame:
+        """A copy with only the ground truth whose centre lies on the grid: what a model was asked to find."""
+        return self if self.truth is None else replace(self, truth=self.truth.within(grid))
+
+    def targets(self) -> Targets:
+        """Ground truth as targets of a batch of one; empty where there is none."""
+        if self.truth is None:
+            return Targets((torch.zeros(0, 9),), (torch.zeros(0, dtype=torch.long),))
+        sample = Det3DDataSample()
+        sample.gt_instances_3d = _instances(self.truth)
+        return Targets.from_samples([sample])
+
+
+def _current_matrices(meta: Mapping[str, Any], cameras: int) -> Array:
+    if 'lidar2img' not in meta:
+        raise ValueError("the sample has images but no 'lidar2img' in its metainfo; pack it in the pipeline")
+    matrices = np.asarray(meta['lidar2img'], dtype=np.float64)
+    matrices = matrices.reshape(-1, *matrices.shape[-3:])[-1]
+    if len(matrices) != cameras:
+        raise ValueError(f'the sample has {cameras} images but {len(matrices)} lidar2img matrices')
+    return matrices
+
+
+def _instances(boxes: BoxSet) -> InstanceData:
+    return InstanceData(bboxes_3d=boxes.boxes, labels_3d=torch.as_tensor(boxes.labels))
+
+
+def truth_of(sample: Det3DDataSample) -> BoxSet | None:
+    """Ground truth packed into a data sample (``gt_instances_3d``, else ``eval_ann_info``), or None."""
+    instances = getattr(sample, 'gt_instances_3d', None)
+    if instances is not None and 'bboxes_3d' in instances:
+        return BoxSet.from_instances(instances)
+    return truth_of_info(sample.metainfo)
+
+
+def truth_of_info(info: Mapping[str, Any]) -> BoxSet | None:
+    """Ground truth of a data set's ``get_data_info``: ``eval_ann_info`` in test mode, else ``ann_info``; or None."""
+    annotations = info.get('eval_ann_info') or info.get('ann_info')
+    if not annotations:
+        return None
+    labels = np.asarray(annotations['gt_labels_3d'], dtype=np.int64)
+    known = labels >= 0
+    return BoxSet(annotations['gt_bboxes_3d'], labels).select(known)

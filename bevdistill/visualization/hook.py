@@ -1,0 +1,169 @@
+"""Pictures of test samples while a model is being tested."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmdet3d.registry import HOOKS
+from mmdet3d.structures import Det3DDataSample
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+
+from ..structures import BEVGrid, BEVOutputs
+from .boxes import BoxSet
+from .figures import save_figure
+from .frame import Frame, truth_of_info
+from .report import ModelMaps, Page, report_page
+
+
+def predicting_model(model: nn.Module) -> nn.Module:
+    """The detector whose predictions a model returns: the student of a distiller, else the model itself."""
+    unwrapped: Any = model.module if is_model_wrapper(model) else model
+    detector: nn.Module = getattr(unwrapped, 'student', unwrapped)
+    return detector
+
+
+class OutputsRecorder:
+    """Keeps the :class:`BEVOutputs` that a detector makes while it predicts, without a second forward pass.
+
+    A second pass would cost time and would move a temporal student's history. For as long as it is attached, the
+    detector's ``forward_outputs`` is an attribute of the instance that calls the method and keeps what it returns.
+
+    Args:
+        detector: A detector with or without ``forward_outputs``; without it nothing is recorded.
+    """
+
+    def __init__(self, detector: nn.Module) -> None:
+        self._detector = detector
+        self.outputs: BEVOutputs | None = None
+
+    def attach(self) -> None:
+        """Start recording."""
+        method: Callable[..., BEVOutputs] | None = getattr(self._detector, 'forward_outputs', None)
+        if method is None:
+            return
+
+        def record(*args: Any, **kwargs: Any) -> BEVOutputs:
+            self.outputs = method(*args, **kwargs)
+            return self.outputs
+
+        object.__setattr__(self._detector, 'forward_outputs', record)
+
+    def detach(self) -> BEVOutputs | None:
+        """Stop recording and hand over the last outputs, or None."""
+        self._detector.__dict__.pop('forward_outputs', None)
+        outputs, self.outputs = self.outputs, None
+        return outputs
+
+
+@HOOKS.register_module()
+class BEVVisualizationHook(Hook):
+    """Saves a report page of every `interval`-th sample of a test.
+
+    Ground truth is that of the data sample, else of the data set (``eval_ann_info``). The page holds whatever there
+    is: cameras if the model is given images, points if it is given points, maps if it makes :class:`BEVOutputs`.
+
+    Args:
+        show_dir: Folder of the pictures.
+        interval: Save each such sample, counted on this process.
+        max_samples: Save at most so many on this process; None for no limit.
+        score_threshold: Predictions that score less are not drawn.
+        role: What the model is called on the page.
+
+    Raises:
+        ValueError: If `interval` is not positive.
+    """
+
+    priority = 'NORMAL'
+
+    def __init__(
+        self,
+        show_dir: str,
+        interval: int = 50,
+        max_samples: int | None = 10,
+        score_threshold: float = 0.2,
+        role: str = 'model',
+    ) -> None:
+        if interval < 1:
+            raise ValueError(f'interval must be at least 1, got {interval}')
+        self.show_dir = Path(show_dir)
+        self.interval = interval
+        self.max_samples = max_samples
+        self.score_threshold = score_threshold
+        self.role = role
+        self._seen = 0
+        self._saved = 0
+        self._recorder: OutputsRecorder | None = None
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Count from zero again."""
+        self._seen = self._saved = 0
+
+    def _wanted(self, batch_size: int) -> list[int]:
+        """Places in the coming batch of the samples to save."""
+        places = [place for place in range(batch_size) if (self._seen + place) % self.interval == 0]
+        return places if self.max_samples is None else places[: max(self.max_samples - self._saved, 0)]
+
+    def before_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict[str, Any] | None = None) -> None:
+        """Record the model's outputs if a sample of this batch is to be saved."""
+        if data_batch is not None and self._wanted(len(data_batch['data_samples'])):
+            self._recorder = OutputsRecorder(predicting_model(runner.model))
+            self._recorder.attach()
+
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict[str, Any] | None = None,
+        outputs: Sequence[Det3DDataSample] | None = None,
+    ) -> None:
+        """Save the pages of this batch."""
+        recorded = None if self._recorder is None else self._recorder.detach()
+        self._recorder = None
+        if data_batch is None or outputs is None:
+            return
+        for place in self._wanted(len(outputs)):
+            inputs = {key: values[place] for key, values in data_batch['inputs'].items()}
+            page = self._page(runner, inputs, outputs[place], recorded, place)
+            path = save_figure(report_page(page), self.show_dir / f'{page.frame.token}.png')
+            print_log(f'saved {path}', logger='current')
+            self._saved += 1
+        self._seen += len(outputs)
+
+    def _page(
+        self,
+        runner: Runner,
+        inputs: Mapping[str, Any],
+        sample: Det3DDataSample,
+        recorded: BEVOutputs | None,
+        place: int,
+    ) -> Page:
+        dataset = runner.test_dataloader.dataset
+        frame = Frame.from_item(inputs, sample)
+        if frame.truth is None and 'sample_idx' in sample.metainfo:
+            frame = frame.filled_from(Frame(frame.token, truth=truth_of_info(dataset.get_data_info(sample.sample_idx))))
+        maps = () if recorded is None else (ModelMaps.from_outputs(self.role, recorded, place),)
+        return Page(
+            title=f'{self.role} · sample {frame.token[:8]}',
+            frame=frame,
+            grid=recorded.grid if recorded is not None else _grid_of(predicting_model(runner.model)),
+            classes=dataset.metainfo['classes'],
+            predictions=BoxSet.from_instances(sample.pred_instances_3d),
+            maps=maps,
+            threshold=self.score_threshold,
+        )
+
+
+def _grid_of(detector: nn.Module) -> BEVGrid:
+    grid = getattr(detector, 'grid', None)
+    if not isinstance(grid, BEVGrid):
+        raise TypeError(
+            f"{type(detector).__name__} has neither forward_outputs nor an attribute 'grid', so the range of the "
+            'pictures is unknown; give the detector a BEVGrid as its grid'
+        )
+    return grid

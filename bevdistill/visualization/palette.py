@@ -1,0 +1,54 @@
+"""Colours and strokes that every picture shares, so that a class looks the same in all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Colour = tuple[float, float, float]
+
+TRUTH_COLOUR: Colour = (1.0, 1.0, 1.0)
+"""Ground truth is white in every panel; predictions carry the colour of their class."""
+
+PANEL_COLOUR: Colour = (0.07, 0.08, 0.11)
+"""Background of the bird's-eye panels, dark so that points and boxes stand out."""
+
+GRID_COLOUR: Colour = (0.42, 0.46, 0.54)
+EGO_COLOUR: Colour = (0.30, 0.95, 0.55)
+POINT_COLOUR: Colour = (0.62, 0.70, 0.82)
+
+_CLASS_COLOURS: dict[str, str] = {
+    'car': '#ff9e1b',
+    'truck': '#ff5a4d',
+    'trailer': '#c77dff',
+    'bus': '#ffe14d',
+    'construction_vehicle': '#b5794a',
+    'bicycle': '#35d0ba',
+    'motorcycle': '#ff6fb5',
+    'pedestrian': '#4da3ff',
+    'traffic_cone': '#9be564',
+    'barrier': '#9aa9c1',
+}
+_SPARE_COLOURS = ('#e6b800', '#00c2d1', '#ff8fa3', '#8ac926', '#b28dff', '#f3722c')
+
+
+def _to_rgb(code: str) -> Colour:
+    red, green, blue = (int(code[start : start + 2], 16) / 255 for start in (1, 3, 5))
+    return red, green, blue
+
+
+def class_colours(classes: Sequence[str]) -> list[Colour]:
+    """One RGB colour in ``[0, 1]`` per class; names outside nuScenes get spare colours in turn."""
+    colours, spare = [], 0
+    for name in classes:
+        if name in _CLASS_COLOURS:
+            colours.append(_to_rgb(_CLASS_COLOURS[name]))
+        else:
+            colours.append(_to_rgb(_SPARE_COLOURS[spare % len(_SPARE_COLOURS)]))
+            spare += 1
+    return colours
+
+
+def score_alpha(score: float, threshold: float = 0.0) -> float:
+    """Opacity of a prediction: 0.35 at the threshold, 1 at a score of 1."""
+    span = max(1.0 - threshold, 1e-6)
+    return 0.35 + 0.65 * min(max((score - threshold) / span, 0.0), 1.0)

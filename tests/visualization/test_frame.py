@@ -1,0 +1,110 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmdet3d.structures import Det3DDataSample
+from mmengine.structures import InstanceData
+
+from bevdistill.structures import BEVGrid
+from bevdistill.visualization.frame import CAMERAS, Frame, truth_of, truth_of_info
+
+from .helpers import box_set, front_camera
+
+
+def _sample(cameras: int = 6, queue: int = 2, **meta: object) -> Det3DDataSample:
+    matrices = np.stack([front_camera(cx=float(10 * t)) for t in range(queue)])[:, None].repeat(cameras, axis=1)
+    sample = Det3DDataSample()
+    sample.set_metainfo(dict(lidar2img=matrices.astype(np.float32), token='abc', **meta))
+    return sample
+
+
+def test_takes_the_current_images_as_rgb() -> None:
+    images = torch.zeros(2, 6, 3, 4, 8)
+    images[1, :, 0] = 200.0  # blue of the current frame, in BGR order
+    frame = Frame.from_item(dict(img=images, points=torch.ones(7, 5)), _sample())
+    assert list(frame.images) == list(CAMERAS)
+    assert frame.images['CAM_BACK'].shape == (4, 8, 3)
+    assert frame.images['CAM_BACK'][0, 0].tolist() == [0, 0, 200]
+    assert frame.lidar2img['CAM_FRONT'][0, 1] == pytest.approx(10.0)
+    assert frame.points is not None
+    assert frame.points.shape == (7, 5)
+    assert frame.truth is None
+    assert frame.token == 'abc'
+
+
+def test_images_without_matrices_are_refused() -> None:
+    with pytest.raises(ValueError, match="no 'lidar2img'"):
+        Frame.from_item(dict(img=torch.zeros(1, 6, 3, 4, 8)), Det3DDataSample())
+    with pytest.raises(ValueError, match='2 images but 6 lidar2img'):
+        Frame.from_item(dict(img=torch.zeros(1, 2, 3, 4, 8)), _sample())
+
+
+def test_sensors_may_be_absent_and_are_filled_from_another_view() -> None:
+    lidar = Frame.from_item(dict(points=torch.ones(7, 5)), _sample())
+    camera = Frame.from_item(dict(img=torch.zeros(1, 6, 3, 4, 8)), _sample(), truth=box_set([[0, 0, 0, 1, 1, 1, 0]]))
+    assert lidar.images == {}
+    both = lidar.filled_from(camera)
+    assert both.points is not None
+    assert len(both.images) == 6
+    assert both.truth is not None
+    assert len(both.truth) == 1
+
+
+def test_truth_comes_from_the_sample_else_from_the_data_set() -> None:
+    boxes = box_set([[1, 2, 3, 1, 1, 1, 0], [9, 9, 9, 1, 1, 1, 0]])
+    sample = _sample()
+    assert truth_of(sample) is None
+    annotations = dict(gt_bboxes_3d=boxes.boxes, gt_labels_3d=np.array([1, -1]))
+    known = truth_of_info(dict(eval_ann_info=annotations))
+    assert known is not None
+    assert known.labels.tolist() == [1]
+    sample.gt_instances_3d = InstanceData(bboxes_3d=boxes.boxes, labels_3d=torch.tensor([1, 0]))
+    packed = truth_of(sample)
+    assert packed is not None
+    assert len(packed) == 2
+    assert truth_of_info({}) is None
+
+
+def test_empty_truth_given_by_hand_is_kept() -> None:
+    sample = _sample()
+    sample.gt_instances_3d = InstanceData(bboxes_3d=box_set([[0, 0, 0, 1, 1, 1, 0]]).boxes, labels_3d=torch.tensor([0]))
+    frame = Frame.from_item(dict(points=torch.ones(7, 5)), sample, truth=box_set([]))
+    assert frame.truth is not None
+    assert len(frame.truth) == 0
+
+
+def test_targets_have_gravity_centres() -> None:
+    frame = Frame('a', truth=box_set([[1, 2, -1, 4, 2, 2, 0]]))
+    assert frame.targets().boxes[0][0, :3].tolist() == [1, 2, 0]
+    assert len(Frame('a').targets().boxes[0]) == 0
+
+
+def test_within_keeps_the_grid() -> None:
+    grid = BEVGrid((0, 0, -5, 10, 10, 3), 2, 2)
+    frame = Frame('a', truth=box_set([[5, 5, 0, 1, 1, 1, 0], [-5, 5, 0, 1, 1, 1, 0]])).within(grid)
+    assert frame.truth is not None
+    assert len(frame.truth) == 1
+    assert Frame('a').within(grid).truth is None
+
+
+def test_real_keyframe_boxes_meet_their_points(keyframe: Path) -> None:
+    """Annotated boxes of a real sample, drawn from above, hold many of the drawn points."""
+    import pickle
+
+    from mmdet3d.structures import LiDARInstance3DBoxes
+
+    from bevdistill.visualization import footprints
+
+    info = pickle.loads(next(keyframe.glob('*.pkl')).read_bytes())['data_list'][0]
+    points = np.fromfile(keyframe / info['lidar_points']['lidar_path'], dtype=np.float32).reshape(-1, 5)
+    solid = [item for item in info['instances'] if item['num_lidar_pts'] > 50]
+    tensor = torch.tensor([item['bbox_3d'] for item in solid], dtype=torch.float32)
+    boxes = box_set([]).boxes.__class__(tensor, origin=(0.5, 0.5, 0.5))
+    assert isinstance(boxes, LiDARInstance3DBoxes)
+    for outline, item in zip(footprints(boxes.corners.numpy()), solid, strict=True):
+        edges = np.roll(outline, -1, axis=0) - outline
+        offset = points[:, None, :2] - outline[None]
+        side = edges[:, 0] * offset[..., 1] - edges[:, 1] * offset[..., 0]
+        inside = (side >= 0).all(axis=1) | (side <= 0).all(axis=1)
+        assert inside.sum() >= 0.9 * item['num_lidar_pts']

@@ -1,0 +1,126 @@
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mmdet3d.registry import HOOKS
+from mmdet3d.structures import Det3DDataSample
+from mmengine.structures import InstanceData
+from torch import nn
+
+from bevdistill.structures import BEVOutputs
+from bevdistill.visualization.hook import BEVVisualizationHook, OutputsRecorder, predicting_model
+
+from .helpers import CLASSES, GRID, box_set, front_camera
+
+
+class Detector(nn.Module):
+    grid = GRID
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward_outputs(self, inputs: dict[str, Any], samples: list[Det3DDataSample]) -> BEVOutputs:
+        self.calls += 1
+        batch = len(samples)
+        return BEVOutputs(
+            GRID, torch.randn(batch, 4, GRID.rows, GRID.cols), torch.zeros(1, batch, 2, 8), torch.zeros(1, batch, 2, 2),
+            torch.zeros(1, batch, 2, 10), torch.zeros(1, batch, 2, 2),
+        )  # fmt: skip
+
+    def predict(self, inputs: dict[str, Any], samples: list[Det3DDataSample]) -> list[Det3DDataSample]:
+        self.forward_outputs(inputs, samples)
+        found = box_set([[2, 8, -1, 4, 2, 1.5, 1.6]], scores=[0.7])
+        for sample in samples:
+            sample.pred_instances_3d = InstanceData(
+                bboxes_3d=found.boxes, labels_3d=torch.tensor([0]), scores_3d=torch.tensor([0.7])
+            )
+        return samples
+
+
+class Plain(Detector):
+    forward_outputs = None  # type: ignore[assignment]
+
+    def predict(self, inputs: dict[str, Any], samples: list[Det3DDataSample]) -> list[Det3DDataSample]:
+        for sample in samples:
+            sample.pred_instances_3d = InstanceData(
+                bboxes_3d=box_set([]).boxes, labels_3d=torch.zeros(0), scores_3d=torch.zeros(0)
+            )
+        return samples
+
+
+def _runner(model: nn.Module) -> Any:
+    truth = dict(gt_bboxes_3d=box_set([[0, 5, 0, 4, 2, 1, 0]]).boxes, gt_labels_3d=np.array([0]))
+    dataset = SimpleNamespace(metainfo=dict(classes=CLASSES), get_data_info=lambda index: dict(eval_ann_info=truth))
+    return SimpleNamespace(model=model, test_dataloader=SimpleNamespace(dataset=dataset))
+
+
+def _batch(first: int, size: int) -> dict[str, Any]:
+    samples = []
+    for index in range(first, first + size):
+        sample = Det3DDataSample()
+        matrix = np.tile(front_camera().astype(np.float32), (1, 6, 1, 1))
+        sample.set_metainfo(dict(token=f'token{index}', sample_idx=index, lidar2img=matrix))
+        samples.append(sample)
+    inputs = dict(img=[torch.zeros(1, 6, 3, 8, 16) for _ in samples], points=[torch.zeros(3, 5) for _ in samples])
+    return dict(inputs=inputs, data_samples=samples)
+
+
+def _test(hook: BEVVisualizationHook, model: Detector, batches: list[int]) -> None:
+    runner = _runner(model)
+    hook.before_test_epoch(runner)
+    first = 0
+    for index, size in enumerate(batches):
+        batch = _batch(first, size)
+        hook.before_test_iter(runner, index, batch)
+        outputs = model.predict(batch['inputs'], batch['data_samples'])
+        hook.after_test_iter(runner, index, batch, outputs)
+        first += size
+
+
+def test_saves_every_nth_sample_across_batches(tmp_path: Path) -> None:
+    model = Detector()
+    _test(BEVVisualizationHook(str(tmp_path), interval=3), model, [2, 2, 2, 1])
+    assert sorted(path.stem for path in tmp_path.glob('*.png')) == ['token0', 'token3', 'token6']
+    assert model.calls == 4, 'pictures must not cost another forward pass'
+    assert 'forward_outputs' not in model.__dict__
+
+
+def test_stops_at_max_samples(tmp_path: Path) -> None:
+    _test(BEVVisualizationHook(str(tmp_path), interval=1, max_samples=2), Detector(), [3, 3])
+    assert sorted(path.stem for path in tmp_path.glob('*.png')) == ['token0', 'token1']
+
+
+def test_model_without_outputs_and_without_boxes(tmp_path: Path) -> None:
+    _test(BEVVisualizationHook(str(tmp_path), interval=1), Plain(), [1])
+    assert len(list(tmp_path.glob('*.png'))) == 1
+
+
+def test_is_built_by_name_and_checks_its_interval() -> None:
+    hook = HOOKS.build(dict(type='BEVVisualizationHook', show_dir='pictures', interval=5))
+    assert isinstance(hook, BEVVisualizationHook)
+    with pytest.raises(ValueError, match='interval must be at least 1, got 0'):
+        BEVVisualizationHook('pictures', interval=0)
+
+
+def test_distiller_is_drawn_through_its_student() -> None:
+    distiller = nn.Module()
+    distiller.student = Detector()
+    assert predicting_model(distiller) is distiller.student
+    recorder = OutputsRecorder(predicting_model(distiller))
+    recorder.attach()
+    distiller.student.forward_outputs({}, [Det3DDataSample()])
+    outputs = recorder.detach()
+    assert outputs is not None
+    assert outputs.batch_size == 1
+    assert recorder.detach() is None
+
+
+def test_unknown_range_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    model = Plain()
+    model.grid = None  # type: ignore[assignment]
+    with pytest.raises(TypeError, match=r'Plain has neither forward_outputs nor .*grid'):
+        _test(BEVVisualizationHook(str(tmp_path)), model, [1])
