@@ -1,0 +1,35 @@
+"""Running: hooks, checkpoints, distributed start-up, config overrides."""
+
+from .atomic_backend import AtomicBackend
+from .checkpoints import existing_checkpoint, latest_checkpoint
+from .distributed import distributed
+from .draws import Draw, SeededDataset, SeededSampler
+from .hooks import CheckpointIdentityHook, FiniteLossHook, PlainCheckpointHook, RepeatableRunHook, check_weights
+from .identity import BOX_CONVENTION, META_KEY, check_identity, identity_of
+from .launch import build_runner, load_config, run_testing, run_training
+from .overrides import apply_overrides, parse_overrides
+
+__all__ = [
+    'BOX_CONVENTION',
+    'META_KEY',
+    'AtomicBackend',
+    'CheckpointIdentityHook',
+    'Draw',
+    'FiniteLossHook',
+    'PlainCheckpointHook',
+    'RepeatableRunHook',
+    'SeededDataset',
+    'SeededSampler',
+    'apply_overrides',
+    'build_runner',
+    'check_identity',
+    'check_weights',
+    'distributed',
+    'existing_checkpoint',
+    'identity_of',
+    'latest_checkpoint',
+    'load_config',
+    'parse_overrides',
+    'run_testing',
+    'run_training',
+]

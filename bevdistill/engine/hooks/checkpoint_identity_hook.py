@@ -1,0 +1,129 @@
+"""Checkpoints that say what they are, and a check of what is loaded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from mmdet3d.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import nn
+
+from ..identity import META_KEY, bare_model, check_identity, check_num_classes, identity_of
+
+_EXPORT = 'tools/model_converters/export_student.py'
+
+
+@HOOKS.register_module()
+class CheckpointIdentityHook(Hook):
+    """Write classes, range and box convention into checkpoints; refuse checkpoints that do not fit.
+
+    Note:
+        mmengine loads with ``strict=False`` and prints what did not match, so a run with half of its weights at
+        random goes on. Here missing, unexpected and wrongly shaped weights are errors unless allowed.
+
+    Args:
+        allow_missing: Patterns (``*`` and ``?``) of weights that ``load_from`` need not bring, such as
+            ``'pts_bbox_head.*'`` for a pretrained backbone. Not used when a run is resumed.
+        allow_unexpected: Patterns of weights in the file that may be left over.
+        ignore: Fields of the identity that may differ: ``classes``, ``point_cloud_range``, ``box_convention``.
+    """
+
+    # After hooks that exchange weights in the checkpoint (EMA: NORMAL), before the plain form is made (LOWEST).
+    priority = 'LOW'
+
+    def __init__(
+        self, allow_missing: Sequence[str] = (), allow_unexpected: Sequence[str] = (), ignore: Sequence[str] = ()
+    ) -> None:
+        self.allow_missing = tuple(allow_missing)
+        self.allow_unexpected = tuple(allow_unexpected)
+        self.ignore = tuple(ignore)
+
+    def before_run(self, runner: Runner) -> None:
+        """Compare model and data before anything is loaded or trained."""
+        check_num_classes(runner)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Add the identity to the meta data."""
+        checkpoint['meta'][META_KEY] = identity_of(runner)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Compare identity and weights with this run, before the run goes on."""
+        source = str(runner._load_from)
+        saved = checkpoint.get('meta', {}).get(META_KEY)
+        if saved is None:
+            runner.logger.warning(
+                f'checkpoint {source} does not say which classes, range and box convention it was trained with; '
+                'they are not checked'
+            )
+        else:
+            check_identity(saved, identity_of(runner), source, self.ignore)
+        resumed = bool(runner._resume)
+        check_weights(
+            bare_model(runner),
+            checkpoint.get('state_dict', checkpoint),
+            source,
+            () if resumed else self.allow_missing,
+            () if resumed else self.allow_unexpected,
+        )
+
+
+def check_weights(
+    model: nn.Module,
+    weights: dict[str, Any],
+    source: str,
+    allow_missing: Sequence[str] = (),
+    allow_unexpected: Sequence[str] = (),
+) -> None:
+    """Load weights into a model and refuse any that is missing, left over or of another shape.
+
+    Args:
+        model: The model.
+        weights: From name to tensor; a leading ``module.`` is dropped.
+        source: Name of the checkpoint, for the error.
+        allow_missing: Patterns of names that may be missing.
+        allow_unexpected: Patterns of names that may be left over.
+
+    Raises:
+        ValueError: With all names that do not fit.
+    """
+    weights = {re.sub(r'^module\.', '', name): weight for name, weight in weights.items()}
+    try:
+        result = model.load_state_dict(weights, strict=False)
+    except RuntimeError as error:
+        raise ValueError(f'checkpoint {source} has weights of other shapes than the model: {error}') from error
+    # Batch norms of checkpoints from before torch 0.4.1 lack their step counter, which nothing here reads.
+    missing = [name for name in result.missing_keys if not name.endswith('num_batches_tracked')]
+    missing = _not_allowed(missing, allow_missing)
+    unexpected = _not_allowed(result.unexpected_keys, allow_unexpected)
+    if not missing and not unexpected:
+        return
+    raise ValueError(
+        f'checkpoint {source} does not fit the model:\n'
+        f'  {len(missing)} weights missing in the file{_some(missing)}\n'
+        f'  {len(unexpected)} weights unknown to the model{_some(unexpected)}\n' + _advice(missing, unexpected)
+    )
+
+
+def _not_allowed(names: Iterable[str], patterns: Sequence[str]) -> list[str]:
+    return [name for name in names if not any(fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def _some(names: Sequence[str], count: int = 6) -> str:
+    if not names:
+        return ''
+    return ': ' + ', '.join(names[:count]) + (', ...' if len(names) > count else '')
+
+
+def _advice(missing: Sequence[str], unexpected: Sequence[str]) -> str:
+    if any(name.startswith('student.') for name in unexpected):
+        return f'This is a checkpoint of a distiller. Take the student out of it with {_EXPORT} and load that'
+    if any(name.startswith('student.') for name in missing):
+        return 'This is a checkpoint of a plain detector, but the config describes a distiller'
+    return (
+        'Use the config that it was trained with. If the gap is meant, name the weights in '
+        'CheckpointIdentityHook(allow_missing=[...], allow_unexpected=[...])'
+    )

@@ -1,0 +1,98 @@
+"""A run whose loss is no longer a number stops at once and says which term it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from mmdet3d.registry import HOOKS
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import Tensor
+
+from ..identity import bare_model
+
+
+@HOOKS.register_module()
+class FiniteLossHook(Hook):
+    """Stop before the optimizer step if a loss term is NaN or infinite.
+
+    The terms are looked at where the model adds them up (``parse_losses``), hence before the backward pass: the
+    weights and the last checkpoint stay good. All terms together cost one transfer to the host per iteration.
+
+    Note:
+        A gradient can overflow although the loss is finite. That step is taken (under AMP the loss scaler skips
+        it), and the next iteration's loss reports it.
+    """
+
+    def __init__(self) -> None:
+        self._samples: list[str] = []
+
+    def before_train(self, runner: Runner) -> None:
+        """Put the check in front of the model's ``parse_losses``."""
+        model: Any = bare_model(runner)
+        self._release(model)
+        parse_losses = model.parse_losses
+
+        def checked_parse_losses(losses: Mapping[str, Any]) -> Any:
+            broken = not_finite(losses)
+            if broken:
+                self._stop(runner, losses, broken)
+            return parse_losses(losses)
+
+        model.parse_losses = checked_parse_losses
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Remember which samples this iteration sees."""
+        self._samples = sample_names(data_batch)
+
+    def after_train(self, runner: Runner) -> None:
+        """Leave the model as it was."""
+        self._release(bare_model(runner))
+
+    @staticmethod
+    def _release(model: Any) -> None:
+        vars(model).pop('parse_losses', None)
+
+    def _stop(self, runner: Runner, losses: Mapping[str, Any], broken: list[str]) -> None:
+        terms = ', '.join(f'{name} = {_shown(losses[name])}' for name in broken)
+        fine = [name for name in losses if 'loss' in name and name not in broken]
+        message = (
+            f'iteration {runner.iter + 1} (epoch {runner.epoch + 1}, rank {get_rank()}): the loss is not finite: '
+            f'{terms}. Finite terms: {", ".join(fine) or "none"}. Samples: {", ".join(self._samples) or "unnamed"}. '
+            'No step was taken with it. Lower the learning rate or the weight of the term, or look at these samples; '
+            'if all terms broke at once, the step before broke the weights'
+        )
+        runner.logger.error(message)
+        raise FloatingPointError(message)
+
+
+def not_finite(losses: Mapping[str, Any]) -> list[str]:
+    """Names of the trained terms (those with 'loss' in the name) that hold a NaN or an infinity."""
+    names, flags = [], []
+    for name, value in losses.items():
+        if 'loss' in name:
+            for tensor in [value] if isinstance(value, Tensor) else value:
+                names.append(name)
+                flags.append(torch.isfinite(tensor.detach()).all())
+    if not flags:
+        return []
+    finite = torch.stack([flag.to(flags[0].device) for flag in flags]).tolist()
+    return list(dict.fromkeys(name for name, good in zip(names, finite, strict=True) if not good))
+
+
+def sample_names(data_batch: Any) -> list[str]:
+    """Tokens of the samples in a batch as the data loader gives it, or their indices where they have none."""
+    samples = data_batch.get('data_samples', []) if isinstance(data_batch, Mapping) else []
+    names = []
+    for sample in samples if isinstance(samples, list | tuple) else []:
+        metainfo = getattr(sample, 'metainfo', {})
+        names.append(str(metainfo.get('token', metainfo.get('sample_idx', 'unnamed'))))
+    return names
+
+
+def _shown(value: Any) -> str:
+    tensors = [value] if isinstance(value, Tensor) else list(value)
+    return ', '.join(str(tensor.detach().mean().item()) for tensor in tensors)

@@ -1,0 +1,150 @@
+"""From a config to a finished run: what tools/train.py and tools/test.py do, as functions."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from .checkpoints import existing_checkpoint, latest_checkpoint, unreadable_checkpoints_explained
+from .distributed import distributed
+from .overrides import apply_overrides
+
+
+def load_config(
+    path: str | Path,
+    overrides: Mapping[str, Any] | None = None,
+    work_dir: str | Path | None = None,
+    launcher: str = 'none',
+) -> Config:
+    """Read a config file, override entries and settle the work dir.
+
+    Args:
+        path: The config file.
+        overrides: From dotted key to value, as :func:`apply_overrides` takes it.
+        work_dir: Folder of the run; otherwise the config's own ``work_dir``, otherwise ``work_dirs/<file name>``.
+        launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+
+    Raises:
+        FileNotFoundError: If the file does not exist; names the nearest file beside it.
+        ValueError: If an override does not fit.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(_no_config(file))
+    cfg = Config.fromfile(str(file))
+    apply_overrides(cfg, overrides or {})
+    if work_dir is not None:
+        cfg.work_dir = str(work_dir)
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = str(Path('work_dirs') / file.stem)
+    cfg.launcher = launcher
+    return cfg
+
+
+def set_resume(cfg: Config, resume: str | None) -> None:
+    """Resume from a checkpoint, or with ``'auto'`` from the newest one of the work dir if there is any.
+
+    Raises:
+        FileNotFoundError: If a checkpoint is named that does not exist.
+    """
+    if resume is None:
+        return
+    found = latest_checkpoint(cfg.work_dir) if resume == 'auto' else existing_checkpoint(resume)
+    if found is None:
+        print(f'--resume: no checkpoint in {cfg.work_dir} yet, starting from the beginning')
+        return
+    cfg.resume, cfg.load_from = True, found
+
+
+def set_amp(cfg: Config) -> None:
+    """Train with automatic mixed precision and a dynamic loss scale.
+
+    Raises:
+        ValueError: If there is no accelerator, or the config's optimizer wrapper is of another kind.
+    """
+    if get_device() == 'cpu':
+        raise ValueError('--amp needs a GPU; this machine has none that torch can see. Leave it out to train in fp32')
+    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if kind == 'AmpOptimWrapper':
+        return
+    if kind != 'OptimWrapper':
+        raise ValueError(f"--amp changes an optim_wrapper of type 'OptimWrapper', the config has '{kind}'")
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.loss_scale = 'dynamic'
+
+
+def set_seed(cfg: Config, seed: int) -> None:
+    """Seed weights, data order and augmentation."""
+    cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
+
+
+def set_format_only(cfg: Config) -> None:
+    """Write predictions in the benchmark's format instead of scoring them, into ``<work_dir>/predictions``.
+
+    Raises:
+        ValueError: If no evaluator of the config can do so.
+    """
+    evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
+    writers = [evaluator for evaluator in evaluators if 'NuScenesMetric' in str(evaluator.type)]
+    if not writers:
+        present = [str(evaluator.type) for evaluator in evaluators]
+        raise ValueError(f'--format-only needs a NuScenesMetric in test_evaluator, the config has {present}')
+    for writer in writers:
+        writer.format_only = True
+        writer.jsonfile_prefix = str(Path(cfg.work_dir).absolute() / 'predictions')
+    cfg.test_evaluator = writers
+
+
+def set_show_dir(cfg: Config, show_dir: str) -> None:
+    """Draw predictions while testing, by ``BEVVisualizationHook``."""
+    hook = dict(cfg.default_hooks.get('visualization') or {}, type='BEVVisualizationHook', show_dir=show_dir)
+    cfg.default_hooks.visualization = hook
+
+
+def build_runner(cfg: Config) -> Runner:
+    """Build mmengine's runner, or the one that the config's ``runner_type`` names."""
+    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+
+
+def run_training(cfg: Config) -> Runner:
+    """Train as the config says.
+
+    Returns:
+        The runner after training.
+    """
+    if not cfg.get('resume') and cfg.get('load_from'):
+        cfg.load_from = existing_checkpoint(cfg.load_from)
+    with distributed(cfg), unreadable_checkpoints_explained():
+        runner = build_runner(cfg)
+        runner.train()
+    return runner
+
+
+def run_testing(cfg: Config, checkpoint: str) -> dict[str, float]:
+    """Test a checkpoint as the config says.
+
+    Returns:
+        The metrics by name; mmengine also writes them to ``<work_dir>/<time>/<time>.json``.
+
+    Raises:
+        FileNotFoundError: If the checkpoint does not exist.
+        ValueError: If it does not fit the config.
+    """
+    cfg.load_from, cfg.resume = existing_checkpoint(checkpoint), False
+    with distributed(cfg), unreadable_checkpoints_explained():
+        metrics: dict[str, float] = build_runner(cfg).test()
+    return metrics
+
+
+def _no_config(file: Path) -> str:
+    if not file.parent.is_dir():
+        return f'no config file {file}; the folder {file.parent} does not exist'
+    near = difflib.get_close_matches(file.name, [other.name for other in file.parent.glob('*.py')], n=1, cutoff=0.3)
+    return f'no config file {file}' + (f'; did you mean {file.parent / near[0]}?' if near else '')

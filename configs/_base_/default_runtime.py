@@ -1,0 +1,32 @@
+# What every run shares. All behaviour comes through hooks, so mmengine's own Runner runs these configs unchanged.
+custom_imports = dict(imports=['bevdistill'], allow_failed_imports=False)
+default_scope = 'mmdet3d'
+
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=50),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    # backend 'atomic': a checkpoint is whole or absent, also when the run dies while it is written.
+    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3, backend_args=dict(backend='atomic')),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    plain_checkpoint=dict(type='PlainCheckpointHook'),
+    checkpoint_identity=dict(type='CheckpointIdentityHook', allow_missing=[], allow_unexpected=[], ignore=[]),
+    finite_loss=dict(type='FiniteLossHook'),
+    repeatable_run=dict(type='RepeatableRunHook'),
+)
+custom_hooks = []
+
+# A line every 50 iterations: loss terms averaged over the last 50, seconds per iteration, time left (eta).
+log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)
+log_level = 'INFO'
+
+env_cfg = dict(
+    cudnn_benchmark=False,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'),
+)
+randomness = dict(seed=0, deterministic=False, diff_rank_seed=False)
+find_unused_parameters = False
+
+load_from = None
+resume = False
