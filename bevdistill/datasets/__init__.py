@@ -1,0 +1,35 @@
+"""nuScenes: information files, the T-frame data set, transforms, and the preprocessor."""
+
+from .ego_motion import absolute_can_bus, relative_can_bus
+from .grid_mask import GridMask
+from .infos import TEMPORAL_FIELDS, create_nuscenes_infos
+from .preprocessor import BEVDataPreprocessor
+from .queues import QUEUE_RULES
+from .sequence_dataset import SequenceNuScenesDataset
+from .transforms import (
+    ImageQueue,
+    LoadCameraImages,
+    LoadLidarPoints,
+    LoadLidarSweeps,
+    PackBEVInputs,
+    ResizeCropCameras,
+    build_stages,
+)
+
+__all__ = [
+    'QUEUE_RULES',
+    'TEMPORAL_FIELDS',
+    'BEVDataPreprocessor',
+    'GridMask',
+    'ImageQueue',
+    'LoadCameraImages',
+    'LoadLidarPoints',
+    'LoadLidarSweeps',
+    'PackBEVInputs',
+    'ResizeCropCameras',
+    'SequenceNuScenesDataset',
+    'absolute_can_bus',
+    'build_stages',
+    'create_nuscenes_infos',
+    'relative_can_bus',
+]

@@ -1,0 +1,106 @@
+"""The 18 numbers of ego motion that a temporal student sees (`can_bus`), absolute and inside a queue.
+
+Layout (BEVFormer, arXiv 2203.17270, and its data set): position or its change in global axes ``[0:3]`` in metres,
+ego-to-global quaternion w, x, y, z ``[3:7]``, acceleration ``[7:10]``, rotation rate ``[10:13]``, velocity ``[13:16]``
+(ego axes, SI units), yaw ``[16]`` in radians in [0, 2 pi), yaw or its change ``[17]`` in degrees.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+CAN_BUS_SIZE = 18
+POSITION = slice(0, 3)
+ORIENTATION = slice(3, 7)
+YAW_RADIANS = 16
+YAW_DEGREES = 17
+
+Array = NDArray[np.float64]
+
+
+def rotation_matrix(quaternion: Sequence[float] | Array) -> Array:
+    """Rotation matrices of quaternions w, x, y, z, which are normalised first.
+
+    Args:
+        quaternion: (..., 4).
+
+    Returns:
+        (..., 3, 3).
+    """
+    q = np.asarray(quaternion, dtype=np.float64)
+    w, x, y, z = np.moveaxis(q / np.linalg.norm(q, axis=-1, keepdims=True), -1, 0)
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.moveaxis(np.array(rows), (0, 1), (-2, -1))
+
+
+def rigid_transform(quaternion: Sequence[float] | Array, translation: Sequence[float] | Array) -> Array:
+    """The 4 x 4 matrix of a rotation (w, x, y, z) followed by a translation in metres."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation_matrix(quaternion)
+    matrix[:3, 3] = translation
+    return matrix
+
+
+def absolute_can_bus(raw: Sequence[float] | Array, quaternion: Sequence[float], translation: Sequence[float]) -> Array:
+    """Put the ego pose of a frame into its CAN bus record.
+
+    Yaw is the direction of the ego's x axis on the global ground, ``atan2(v_y, v_x)`` with ``v = R [1, 0, 0]``.
+
+    Args:
+        raw: (18,) as the information files hold it; it is not modified.
+        quaternion: Ego-to-global rotation w, x, y, z at the LiDAR's time.
+        translation: Ego position in global axes, metres.
+
+    Returns:
+        (18,): absolute position, quaternion and yaw; entries 7 to 15 as given.
+
+    Raises:
+        ValueError: If `raw` does not have 18 entries.
+    """
+    can_bus = np.array(raw, dtype=np.float64)
+    if can_bus.shape != (CAN_BUS_SIZE,):
+        raise ValueError(f'a can_bus record has {CAN_BUS_SIZE} numbers, got shape {can_bus.shape}')
+    heading = rotation_matrix(quaternion)[:, 0]
+    yaw = math.atan2(heading[1], heading[0]) % (2 * math.pi)
+    can_bus[POSITION] = translation
+    can_bus[ORIENTATION] = quaternion
+    can_bus[YAW_RADIANS] = yaw
+    can_bus[YAW_DEGREES] = math.degrees(yaw)
+    return can_bus
+
+
+def relative_can_bus(absolute: Sequence[Array] | Array, scenes: Sequence[str]) -> tuple[Array, NDArray[np.bool_]]:
+    """Ego motion between consecutive members of a queue.
+
+    The first entry and every entry that starts a scene have no history: their change is zero.
+
+    Note:
+        The change of yaw is not wrapped and can be near 360 degrees, as the released models saw it. The records
+        themselves are never written to: the original edited them in place, so that a frame that appears twice in a
+        queue got the absolute position as its change.
+
+    Args:
+        absolute: T records of :func:`absolute_can_bus`.
+        scenes: T scene tokens.
+
+    Returns:
+        Records with position and yaw in degrees as change to the entry before, (T, 18), and whether each entry
+        continues the one before, (T,).
+    """
+    source = np.stack([np.asarray(record, dtype=np.float64) for record in absolute])
+    continues = np.array([t > 0 and scenes[t] == scenes[t - 1] for t in range(len(scenes))], dtype=bool)
+    change = np.zeros_like(source)
+    change[1:] = source[1:] - source[:-1]
+    change[~continues] = 0
+    relative = source.copy()
+    relative[:, POSITION] = change[:, POSITION]
+    relative[:, YAW_DEGREES] = change[:, YAW_DEGREES]
+    return relative, continues

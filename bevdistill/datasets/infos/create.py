@@ -1,0 +1,190 @@
+"""Writer of nuScenes' information files."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+from mmdet3d.datasets.convert_utils import nus_categories
+from mmengine.logging import print_log
+from nuscenes.nuscenes import NuScenes
+from nuscenes.utils import splits
+from tqdm import tqdm
+
+from .annotations import AnnotationRecords
+from .can_bus import CanBusReader
+from .sensors import SensorRecords
+
+TEMPORAL_FIELDS = (
+    'scene_token',
+    'frame_idx',
+    'prev',
+    'next',
+    'can_bus',
+    'ego2global_rotation',
+    'ego2global_translation',
+)
+"""What a record holds beyond mmdet3d's own fields."""
+
+SPLITS: dict[str, dict[str, list[str]]] = {
+    'v1.0-trainval': {'train': splits.train, 'val': splits.val},
+    'v1.0-mini': {'train': splits.mini_train, 'val': splits.mini_val},
+    'v1.0-test': {'test': splits.test},
+}
+
+
+def create_nuscenes_infos(
+    root_path: str | Path,
+    version: str = 'v1.0-trainval',
+    out_dir: str | Path | None = None,
+    canbus_root: str | Path | None = None,
+    max_sweeps: int = 10,
+) -> dict[str, Path]:
+    """Write ``nuscenes_infos_{train,val,test}.pkl`` for a nuScenes root.
+
+    Each record holds what mmdet3d 1.x's converter writes plus :data:`TEMPORAL_FIELDS`: ``scene_token``,
+    ``frame_idx`` (0 at the start of a scene), ``prev`` and ``next`` (sample tokens, '' at the ends), ``can_bus``
+    (18 raw numbers, zeros without CAN bus data), ``ego2global_rotation`` (w, x, y, z) and
+    ``ego2global_translation`` (metres) at the LiDAR's time.
+
+    Note:
+        Scenes follow one another by the time they start, each whole and in order, where mmdet3d keeps the order of
+        the sample table: a model with memory can then be tested by walking the file.
+
+    Args:
+        root_path: Folder with ``samples/``, ``sweeps/``, ``maps/`` and the tables under `version`.
+        version: One of :data:`SPLITS`.
+        out_dir: Where the files go; `root_path` when None.
+        canbus_root: Folder that holds ``can_bus/``; `root_path` when None.
+        max_sweeps: Largest number of earlier LiDAR sweeps per record.
+
+    Returns:
+        Split name to the file written. Each appears at once, complete.
+
+    Raises:
+        FileNotFoundError: If the root, its tables, or a keyframe's file is missing.
+        ValueError: If the version is unknown or none of its scenes is present.
+    """
+    root = Path(root_path)
+    check_root(root, version)
+    nusc = NuScenes(version=version, dataroot=str(root), verbose=False)
+    scenes = scenes_by_split(nusc, version)
+    out = Path(out_dir) if out_dir is not None else root
+    out.mkdir(parents=True, exist_ok=True)
+    can_bus = CanBusReader(Path(canbus_root) if canbus_root is not None else root)
+    sensors = SensorRecords(nusc, max_sweeps)
+    annotations = AnnotationRecords(nusc) if version != 'v1.0-test' else None
+    written = {}
+    for split, split_scenes in scenes.items():
+        records = collect_records(nusc, split, split_scenes, sensors, annotations, can_bus)
+        ignored = sorted(annotations.ignored) if annotations is not None else []
+        categories = {**{name: i for i, name in enumerate(nus_categories)}, **dict.fromkeys(ignored, -1)}
+        metainfo = {'categories': categories, 'dataset': 'nuscenes', 'version': version, 'info_version': '1.1'}
+        written[split] = out / f'nuscenes_infos_{split}.pkl'
+        write_aside(written[split], {'metainfo': metainfo, 'data_list': records})
+        print_log(f'{written[split]}: {len(records)} samples of {len(split_scenes)} scenes', 'current')
+    report_can_bus(can_bus, scenes)
+    return written
+
+
+def check_root(root: Path, version: str) -> None:
+    """Refuse an unknown version or a folder that is no nuScenes root."""
+    if version not in SPLITS:
+        raise ValueError(f'unknown version {version!r}; expected one of {", ".join(SPLITS)}')
+    if not root.is_dir():
+        raise FileNotFoundError(f'no nuScenes root at {root}; give its folder with --root-path')
+    if not (root / version).is_dir():
+        present = sorted(path.name for path in root.glob('v1.0-*') if path.is_dir())
+        raise FileNotFoundError(
+            f'{root} holds no tables of {version}: folder {version}/ is missing. '
+            + (f'Found {", ".join(present)}; give it with --version.' if present else 'Is --root-path right?')
+        )
+
+
+def scenes_by_split(nusc: NuScenes, version: str) -> dict[str, list[dict[str, Any]]]:
+    """Scenes of each split whose first LiDAR file is on disk, by the time they start.
+
+    Raises:
+        ValueError: If none is.
+    """
+    first = {scene['token']: nusc.get('sample', scene['first_sample_token']) for scene in nusc.scene}
+    present = [
+        scene
+        for scene in nusc.scene
+        if os.path.isfile(nusc.get_sample_data_path(first[scene['token']]['data']['LIDAR_TOP']))
+    ]
+    present.sort(key=lambda scene: first[scene['token']]['timestamp'])
+    members = {split: set(names) for split, names in SPLITS[version].items()}
+    found = {split: [scene for scene in present if scene['name'] in names] for split, names in members.items()}
+    used = sum(len(scenes) for scenes in found.values())
+    if not used:
+        raise ValueError(
+            f'{nusc.dataroot}: none of the {len(nusc.scene)} scenes in the tables is usable: '
+            f'{len(present)} have LiDAR files, and none of these is in a split of {version}'
+        )
+    if used < len(nusc.scene):
+        print_log(f'{len(nusc.scene) - used} of {len(nusc.scene)} scenes left out: no files or no split', 'current')
+    return found
+
+
+def collect_records(
+    nusc: NuScenes,
+    split: str,
+    scenes: list[dict[str, Any]],
+    sensors: SensorRecords,
+    annotations: AnnotationRecords | None,
+    can_bus: CanBusReader,
+) -> list[dict[str, Any]]:
+    """Records of all keyframes of `scenes`, in order."""
+    records: list[dict[str, Any]] = []
+    with tqdm(total=sum(scene['nbr_samples'] for scene in scenes), desc=split, unit='sample') as progress:
+        for scene in scenes:
+            token, frame = scene['first_sample_token'], 0
+            while token:
+                sample = nusc.get('sample', token)
+                record = {
+                    'sample_idx': len(records),
+                    'token': token,
+                    'timestamp': sample['timestamp'] / 1e6,
+                    **sensors.build(sample),
+                    'instances': [],
+                    'scene_token': scene['token'],
+                    'frame_idx': frame,
+                    'prev': sample['prev'],
+                    'next': sample['next'],
+                    'can_bus': can_bus.at(scene['name'], sample['timestamp']),
+                }
+                if annotations is not None:
+                    record.update(annotations.build(sample))
+                if 'lidarseg' in nusc.table_names:
+                    label = nusc.get('lidarseg', sample['data']['LIDAR_TOP'])['filename']
+                    record['pts_semantic_mask_path'] = Path(label).name
+                records.append(record)
+                token, frame = sample['next'], frame + 1
+                progress.update()
+    return records
+
+
+def write_aside(path: Path, content: dict[str, Any]) -> None:
+    """Pickle to a file beside `path`, then rename, so that a file under the final name is always whole."""
+    aside = path.with_name(path.name + '.part')
+    try:
+        with open(aside, 'wb') as file:
+            pickle.dump(content, file, protocol=pickle.HIGHEST_PROTOCOL)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def report_can_bus(can_bus: CanBusReader, scenes: dict[str, list[dict[str, Any]]]) -> None:
+    """Say how many scenes got zeros in place of CAN bus signals."""
+    total = sum(len(split_scenes) for split_scenes in scenes.values())
+    if can_bus.scenes_without:
+        where = 'no can_bus/ folder' if not can_bus.available else 'scenes without messages'
+        print_log(
+            f'can_bus is zero in {len(can_bus.scenes_without)} of {total} scenes ({where}). Geometry is not affected: '
+            f'position and yaw come from the ego poses. The CAN bus expansion goes to --canbus-root.',
+            'current',
+        )

@@ -1,0 +1,89 @@
+"""One preprocessor for cameras, LiDAR and both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from mmdet3d.models.data_preprocessors import Det3DDataPreprocessor
+from mmdet3d.models.data_preprocessors.utils import multiview_img_stack_batch
+from mmdet3d.registry import MODELS
+from torch import Tensor
+
+from .grid_mask import GridMask
+
+
+@MODELS.register_module()
+class BEVDataPreprocessor(Det3DDataPreprocessor):
+    """mmdet3d's preprocessor for queues of multi-camera images.
+
+    In: ``img`` list of B tensors (T, N, 3, h, w), BGR, 0 to 255, sizes may differ between samples; ``points`` list of
+    B tensors (P, 5). Either may be absent. Out: ``imgs`` (B, T, N, 3, H, W), normalised, padded to the right and
+    below to one size, a multiple of `pad_size_divisor`; ``points`` unchanged; ``voxels`` as mmdet3d makes them. Each
+    data sample gets ``batch_input_shape`` (H, W), the size that projections must be divided by, and ``pad_shape``.
+
+    Args:
+        grid_mask: Options of :class:`GridMask`, or None. In training it covers the current frame (the last of the
+            queue), after normalisation; history frames never see it.
+        **kwargs: Of mmdet3d's preprocessor: mean, std, bgr_to_rgb, pad_size_divisor, voxel, voxel_type, voxel_layer.
+    """
+
+    def __init__(self, grid_mask: Mapping[str, float] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.grid_mask = None if grid_mask is None else GridMask(**grid_mask)
+
+    def simple_process(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        """Process a batch; `training` turns the grid mask on."""
+        processed: dict[str, Any] = super().simple_process(data, training)
+        imgs = processed['inputs'].get('imgs')
+        if training and self.grid_mask is not None and imgs is not None:
+            mask = self.grid_mask.draw(*imgs.shape[-2:])
+            if mask is not None:
+                imgs[:, -1] *= mask.to(imgs)
+        return processed
+
+    def preprocess_img(self, _batch_img: Tensor) -> Tensor:
+        """Channel order and normalisation of images (..., 3, h, w)."""
+        if self._channel_conversion:
+            _batch_img = _batch_img.flip(-3)
+        _batch_img = _batch_img.float()
+        if self._enable_normalize:
+            _batch_img = (_batch_img - self.mean) / self.std
+        return _batch_img
+
+    def collate_data(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Move to the device, normalise, pad and stack.
+
+        Raises:
+            ValueError: If an image tensor is not (T, N, 3, h, w), or T or N differ in a batch.
+        """
+        data = self.cast_data(data)
+        data.setdefault('data_samples', None)
+        queues = data['inputs'].get('img')
+        if queues is not None:
+            frames = queues[0].shape[:2]
+            stacked = multiview_img_stack_batch(
+                [self.preprocess_img(queue).flatten(0, 1) for queue in queues], self.pad_size_divisor, self.pad_value
+            )
+            data['inputs']['imgs'] = stacked.unflatten(1, frames)
+        return data
+
+    def _get_pad_shape(self, data: dict[str, Any]) -> list[tuple[int, int]]:
+        """Size of each sample rounded up to the divisor; also the first look at the images, so it checks them."""
+        shapes = []
+        for queue in data['inputs']['img']:
+            first = data['inputs']['img'][0]
+            if not isinstance(queue, torch.Tensor) or queue.dim() != 5 or queue.shape[2] != 3:
+                got = tuple(queue.shape) if isinstance(queue, torch.Tensor) else type(queue).__name__
+                raise ValueError(f'images of a sample must be (T, N, 3, h, w), got {got}; pack with PackBEVInputs')
+            if queue.shape[:2] != first.shape[:2]:
+                raise ValueError(
+                    f'samples of a batch must agree in frames and cameras (T, N), got {tuple(first.shape[:2])} and '
+                    f'{tuple(queue.shape[:2])}'
+                )
+            divisor = self.pad_size_divisor
+            height, width = (math.ceil(side / divisor) * divisor for side in queue.shape[-2:])
+            shapes.append((height, width))
+        return shapes

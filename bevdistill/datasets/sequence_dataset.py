@@ -1,0 +1,182 @@
+"""nuScenes in queues of T frames; a single frame is a queue of one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from mmdet3d.datasets import NuScenesDataset
+from mmdet3d.registry import DATASETS
+
+from .ego_motion import absolute_can_bus, relative_can_bus, rigid_transform
+from .infos import TEMPORAL_FIELDS
+from .queues import QUEUE_RULES
+from .transforms import build_stages
+from .transforms.stages import Pipeline
+
+COMMAND = 'python tools/create_data.py nuscenes --root-path {root} --version {version}'
+
+DEFAULT_PREFIX = {
+    'pts': 'samples/LIDAR_TOP',
+    'sweeps': 'sweeps/LIDAR_TOP',
+    'CAM_FRONT': 'samples/CAM_FRONT',
+    'CAM_FRONT_RIGHT': 'samples/CAM_FRONT_RIGHT',
+    'CAM_FRONT_LEFT': 'samples/CAM_FRONT_LEFT',
+    'CAM_BACK': 'samples/CAM_BACK',
+    'CAM_BACK_LEFT': 'samples/CAM_BACK_LEFT',
+    'CAM_BACK_RIGHT': 'samples/CAM_BACK_RIGHT',
+}
+
+
+@DATASETS.register_module()
+class SequenceNuScenesDataset(NuScenesDataset):
+    """nuScenes whose items are queues: images of T frames, points and boxes of the current frame.
+
+    A pipeline sees, besides the fields of mmdet3d's data set: ``frames`` (T dicts with ``images`` and ``token``,
+    oldest first), ``can_bus`` (T, 18) float32 as the network sees it, ``can_bus_absolute`` (18,) float64,
+    ``history_exists`` (T,) bool and ``ego2global`` (4, 4) float64.
+
+    The pipeline may be a mapping of names to transforms (see :func:`build_stages`). Stages whose name begins with
+    ``images`` are left out without ``modality.use_camera``, with ``points`` without ``modality.use_lidar``: one
+    pipeline serves camera, LiDAR and both.
+
+    Note:
+        Classes that are not in ``metainfo.classes`` are dropped when the file is read, so no name filter is needed,
+        and the version of the split comes from the file. In testing the queue is the current frame alone; the
+        detector keeps the history.
+
+    Args:
+        data_root: nuScenes root.
+        ann_file: Information file, relative to the root.
+        pipeline: Transforms.
+        queue_length: Frames T in training, the current one included.
+        queue_rule: ``random_drop`` or ``release``, see :mod:`.queues`.
+        data_prefix: Folders of the sensors relative to the root; nuScenes' own by default.
+        modality: Which sensors are loaded.
+        test_mode: No ground truth in the pipeline, and a queue of one frame.
+        **kwargs: Of mmdet3d's data set.
+
+    Raises:
+        ValueError: If an option is out of range, or a record lacks a temporal field.
+        FileNotFoundError: If the information file is missing.
+    """
+
+    METAINFO = {key: value for key, value in NuScenesDataset.METAINFO.items() if key != 'version'}
+
+    def __init__(
+        self,
+        data_root: str,
+        ann_file: str,
+        pipeline: Pipeline = (),
+        queue_length: int = 1,
+        queue_rule: str = 'random_drop',
+        data_prefix: Mapping[str, str] | None = None,
+        modality: Mapping[str, bool] | None = None,
+        test_mode: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if queue_length < 1:
+            raise ValueError(f'queue_length counts the current frame and must be at least 1, got {queue_length}')
+        if queue_rule not in QUEUE_RULES:
+            raise ValueError(f'unknown queue_rule {queue_rule!r}; expected one of {", ".join(sorted(QUEUE_RULES))}')
+        self.queue_length = queue_length
+        self.queue_rule = queue_rule
+        sensors = {'use_camera': True, 'use_lidar': True} if modality is None else dict(modality)
+        skip = [
+            prefix
+            for prefix, sensor in (('images', 'use_camera'), ('points', 'use_lidar'))
+            if not sensors.get(sensor, False)
+        ]
+        super().__init__(
+            data_root=data_root,
+            ann_file=ann_file,
+            pipeline=build_stages(pipeline, skip),
+            data_prefix=dict(DEFAULT_PREFIX if data_prefix is None else data_prefix),
+            modality=sensors,
+            test_mode=test_mode,
+            **kwargs,
+        )
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """Read the information file.
+
+        Raises:
+            FileNotFoundError: If it is missing.
+        """
+        if '://' not in self.ann_file and not os.path.isfile(self.ann_file):
+            command = COMMAND.format(root=self.data_root, version='VERSION')
+            raise FileNotFoundError(f'no information file {self.ann_file}; write it with: {command}')
+        return super().load_data_list()
+
+    def parse_data_info(self, info: dict[str, Any]) -> dict[str, Any]:
+        """Check a record and keep what a pipeline can use.
+
+        Raises:
+            ValueError: If a temporal field is missing.
+        """
+        missing = [field for field in TEMPORAL_FIELDS if field not in info]
+        if missing:
+            command = COMMAND.format(root=self.data_root, version=self._metainfo.get('version', 'VERSION'))
+            raise ValueError(
+                f'{self.ann_file}: sample {info.get("token")} lacks the temporal field {", ".join(missing)}. '
+                f'The file was written by another converter; write it again with: {command}'
+            )
+        # Boxes per camera are most of a record and unused; without them reading an item costs a third.
+        info.pop('cam_instances', None)
+        parsed: dict[str, Any] = super().parse_data_info(info)
+        parsed.pop('instances', None)
+        parsed['can_bus'] = absolute_can_bus(
+            parsed['can_bus'], parsed['ego2global_rotation'], parsed['ego2global_translation']
+        )
+        parsed['ego2global'] = rigid_transform(parsed['ego2global_rotation'], parsed['ego2global_translation'])
+        for camera in parsed.get('images', {}).values():
+            camera['cam2img'] = np.array(camera['cam2img'])
+            camera['lidar2cam'] = np.array(camera['lidar2cam'])
+        for sweep in parsed.get('lidar_sweeps', []):
+            sweep.pop('ego2global')
+            sweep['lidar_points'].pop('lidar2ego')
+            sweep['lidar_points']['lidar2sensor'] = np.array(sweep['lidar_points']['lidar2sensor'])
+        return parsed
+
+    def parse_ann_info(self, info: dict[str, Any]) -> dict[str, Any]:
+        """Boxes and labels of the classes that are trained."""
+        parsed = super().parse_ann_info(info)
+        known = parsed['gt_labels_3d'] >= 0
+        return {'gt_bboxes_3d': parsed['gt_bboxes_3d'][known], 'gt_labels_3d': parsed['gt_labels_3d'][known]}
+
+    def queue_indices(self, index: int) -> list[int]:
+        """Indices of the frames that stand in the queue of `index`, oldest first; drawn anew in each call."""
+        if self.test_mode or self.queue_length == 1:
+            return [index]
+
+        def key(position: int) -> tuple[str, int]:
+            info = self.get_data_info(position)
+            return info['scene_token'], info['frame_idx']
+
+        return QUEUE_RULES[self.queue_rule](index, self.queue_length, key)
+
+    def prepare_data(self, index: int) -> dict[str, Any] | None:
+        """Item `index` after the pipeline, or None if it has no box to train on and such samples are filtered.
+
+        Note:
+            Only the current frame must have boxes; the original rejected an item for any empty history frame.
+        """
+        results = self.get_data_info(index)
+        wants_boxes = not self.test_mode and self.filter_empty_gt
+        if wants_boxes and not len(results['ann_info']['gt_labels_3d']):
+            return None
+        queue = self.queue_indices(results['sample_idx'])
+        infos = [results if i == results['sample_idx'] else self.get_data_info(i) for i in queue]
+        can_bus, continues = relative_can_bus([f['can_bus'] for f in infos], [f['scene_token'] for f in infos])
+        results['frames'] = [{'images': frame.get('images', {}), 'token': frame['token']} for frame in infos]
+        results['can_bus_absolute'] = results['can_bus']
+        results['can_bus'] = can_bus.astype(np.float32)
+        results['history_exists'] = continues
+        results['box_type_3d'] = self.box_type_3d
+        results['box_mode_3d'] = self.box_mode_3d
+        example: dict[str, Any] | None = self.pipeline(results)
+        if wants_boxes and (example is None or not len(example['data_samples'].gt_instances_3d.labels_3d)):
+            return None
+        return example

@@ -1,0 +1,16 @@
+"""Transforms beyond mmdet3d's own."""
+
+from .images import ImageQueue, LoadCameraImages, ResizeCropCameras
+from .pack import PackBEVInputs
+from .points import LoadLidarPoints, LoadLidarSweeps
+from .stages import build_stages
+
+__all__ = [
+    'ImageQueue',
+    'LoadCameraImages',
+    'LoadLidarPoints',
+    'LoadLidarSweeps',
+    'PackBEVInputs',
+    'ResizeCropCameras',
+    'build_stages',
+]
