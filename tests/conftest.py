@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
 REPO = Path(__file__).resolve().parents[1]
 SHARED = REPO.parent / 'shared'
@@ -71,3 +73,24 @@ class OldConvention:
 def old_convention() -> OldConvention:
     """Converter of recorded boxes and codes."""
     return OldConvention()
+
+
+@pytest.fixture(scope='session')
+def synthetic_root(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
+    """A tiny synthetic nuScenes (v1.0-mini, 8 + 2 scenes of 3 keyframes, 9 sweeps each); never write into it.
+
+    Made once for each state of the generator's source: pytest-xdist's workers and later sessions share it.
+    """
+    from bevdistill.synthetic import make_dataset
+
+    source = hashlib.sha256()
+    for file in sorted((REPO / 'bevdistill' / 'synthetic').glob('*.py')):
+        source.update(file.read_bytes())
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if hasattr(pytestconfig, 'workerinput') else shared
+    shared = shared if pytestconfig.option.basetemp else shared.parent
+    root = shared / f'synthetic-nuscenes-{source.hexdigest()[:16]}'
+    with FileLock(f'{root}.lock'):
+        if not root.exists():
+            make_dataset(root, 'tiny', 'v1.0-mini', seed=0, progress=False)
+    return root

@@ -1,0 +1,89 @@
+"""nuScenes' relational schema: tokens, record makers and the tables that do not depend on any scene.
+
+Field names and meanings: https://www.nuscenes.org/nuscenes#data-format and ``docs/schema_nuscenes.md`` of the devkit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial.transform import Rotation
+
+from .catalog import ATTRIBUTES, CATEGORIES, VISIBILITIES
+from .rig import CAMERAS, LIDAR
+
+Record = dict[str, Any]
+Tables = dict[str, list[Record]]
+Array = npt.NDArray[np.float64]
+
+TABLES: tuple[str, ...] = (
+    'attribute', 'calibrated_sensor', 'category', 'ego_pose', 'instance', 'log', 'map', 'sample',
+    'sample_annotation', 'sample_data', 'scene', 'sensor', 'visibility',
+)  # fmt: skip
+
+
+def token(*parts: object) -> str:
+    """A 32-digit token that depends on nothing but its parts."""
+    return hashlib.md5('/'.join(str(part) for part in parts).encode(), usedforsecurity=False).hexdigest()
+
+
+def quaternion(rotation: Array) -> list[float]:
+    """Rotation matrix (3, 3) as nuScenes writes it: w, x, y, z."""
+    x, y, z, w = Rotation.from_matrix(rotation).as_quat().tolist()
+    return [w, x, y, z]
+
+
+def sensor_token(channel: str) -> str:
+    """Token of a channel's record in the sensor table."""
+    return token('sensor', channel)
+
+
+def category_token(name: str) -> str:
+    """Token of a category's record."""
+    return token('category', name)
+
+
+def attribute_token(name: str) -> str:
+    """Token of an attribute's record."""
+    return token('attribute', name)
+
+
+def visibility_token(share: float) -> str:
+    """Token of the level that a visible share in [0, 1] falls into: '1' (below 40 %) to '4' (80 % and more)."""
+    return str(1 + sum(share >= bound for bound in (0.4, 0.6, 0.8)))
+
+
+def static_tables() -> Tables:
+    """The tables sensor, category, attribute and visibility."""
+    return {
+        'sensor': [
+            {'token': sensor_token(channel), 'channel': channel, 'modality': 'lidar' if channel == LIDAR else 'camera'}
+            for channel in (*CAMERAS, LIDAR)
+        ],
+        'category': [{'token': category_token(name), 'name': name, 'description': ''} for name in CATEGORIES],
+        'attribute': [{'token': attribute_token(name), 'name': name, 'description': ''} for name in ATTRIBUTES],
+        'visibility': [
+            {'token': str(level + 1), 'level': name, 'description': text}
+            for level, (name, text) in enumerate(VISIBILITIES)
+        ],
+    }
+
+
+def link(records: list[Record]) -> None:
+    """Fill prev and next of records that follow each other."""
+    for record in records:
+        record['prev'] = record['next'] = ''
+    for before, after in zip(records[:-1], records[1:], strict=True):
+        before['next'], after['prev'] = after['token'], before['token']
+
+
+def write_table(folder: Path, name: str, records: Iterable[Record]) -> None:
+    """Write one table, a record per line."""
+    lines = ',\n'.join(json.dumps(record) for record in records)
+    (folder / f'{name}.json').write_text(f'[\n{lines}\n]\n' if lines else '[]\n')
