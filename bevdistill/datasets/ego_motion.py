@@ -49,7 +49,12 @@ def rigid_transform(quaternion: Sequence[float] | Array, translation: Sequence[f
     return matrix
 
 
-def absolute_can_bus(raw: Sequence[float] | Array, quaternion: Sequence[float], translation: Sequence[float]) -> Array:
+def absolute_can_bus(
+    raw: Sequence[float] | Array,
+    quaternion: Sequence[float] | Array,
+    translation: Sequence[float] | Array,
+    released_orientation: bool = False,
+) -> Array:
     """Put the ego pose of a frame into its CAN bus record.
 
     Yaw is the direction of the ego's x axis on the global ground, ``atan2(v_y, v_x)`` with ``v = R [1, 0, 0]``.
@@ -58,6 +63,8 @@ def absolute_can_bus(raw: Sequence[float] | Array, quaternion: Sequence[float], 
         raw: (18,) as the information files hold it; it is not modified.
         quaternion: Ego-to-global rotation w, x, y, z at the LiDAR's time.
         translation: Ego position in global axes, metres.
+        released_orientation: Write w into all four entries of the quaternion. The original assigns a quaternion
+            object to the slice, which numpy takes for the scalar w, so this is what released weights have seen.
 
     Returns:
         (18,): absolute position, quaternion and yaw; entries 7 to 15 as given.
@@ -71,7 +78,7 @@ def absolute_can_bus(raw: Sequence[float] | Array, quaternion: Sequence[float], 
     heading = rotation_matrix(quaternion)[:, 0]
     yaw = math.atan2(heading[1], heading[0]) % (2 * math.pi)
     can_bus[POSITION] = translation
-    can_bus[ORIENTATION] = quaternion
+    can_bus[ORIENTATION] = quaternion[0] if released_orientation else quaternion
     can_bus[YAW_RADIANS] = yaw
     can_bus[YAW_DEGREES] = math.degrees(yaw)
     return can_bus

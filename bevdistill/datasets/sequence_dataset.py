@@ -53,6 +53,7 @@ class SequenceNuScenesDataset(NuScenesDataset):
         pipeline: Transforms.
         queue_length: Frames T in training, the current one included.
         queue_rule: ``random_drop`` or ``release``, see :mod:`.queues`.
+        released_can_bus: Fill ``can_bus`` as the code behind the released weights did, see :func:`absolute_can_bus`.
         data_prefix: Folders of the sensors relative to the root; nuScenes' own by default.
         modality: Which sensors are loaded.
         test_mode: No ground truth in the pipeline, and a queue of one frame.
@@ -72,6 +73,7 @@ class SequenceNuScenesDataset(NuScenesDataset):
         pipeline: Pipeline = (),
         queue_length: int = 1,
         queue_rule: str = 'random_drop',
+        released_can_bus: bool = False,
         data_prefix: Mapping[str, str] | None = None,
         modality: Mapping[str, bool] | None = None,
         test_mode: bool = False,
@@ -83,6 +85,7 @@ class SequenceNuScenesDataset(NuScenesDataset):
             raise ValueError(f'unknown queue_rule {queue_rule!r}; expected one of {", ".join(sorted(QUEUE_RULES))}')
         self.queue_length = queue_length
         self.queue_rule = queue_rule
+        self.released_can_bus = released_can_bus
         sensors = {'use_camera': True, 'use_lidar': True} if modality is None else dict(modality)
         skip = [
             prefix
@@ -128,7 +131,10 @@ class SequenceNuScenesDataset(NuScenesDataset):
         parsed: dict[str, Any] = super().parse_data_info(info)
         parsed.pop('instances', None)
         parsed['can_bus'] = absolute_can_bus(
-            parsed['can_bus'], parsed['ego2global_rotation'], parsed['ego2global_translation']
+            parsed['can_bus'],
+            parsed['ego2global_rotation'],
+            parsed['ego2global_translation'],
+            self.released_can_bus,
         )
         parsed['ego2global'] = rigid_transform(parsed['ego2global_rotation'], parsed['ego2global_translation'])
         for camera in parsed.get('images', {}).values():

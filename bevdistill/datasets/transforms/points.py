@@ -111,7 +111,7 @@ class LoadLidarSweeps(LoadPointsFromMultiSweeps):
     def _choose(self, available: int) -> list[int]:
         if available <= self.sweeps_num or self.test_mode:
             return list(range(min(available, self.sweeps_num)))
-        return [int(i) for i in np.random.choice(available, self.sweeps_num, replace=False)]
+        return [int(i) for i in np.random.permutation(available)[: self.sweeps_num]]
 
     def _load_sweep(self, results: dict[str, Any], sweep: dict[str, Any]) -> np.ndarray[Any, Any]:
         points = read_points(sweep['lidar_points']['lidar_path'], results['token'], self.load_dim, self.backend_args)

@@ -1,0 +1,221 @@
+"""The official nuScenes detection metric, as mmdet3d runs it, with stable names and a table."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import mmengine
+import numpy as np
+from mmdet3d.evaluation.metrics import NuScenesMetric
+from mmdet3d.registry import METRICS
+from mmengine.logging import print_log
+from nuscenes import NuScenes
+from nuscenes.eval.detection.evaluate import NuScenesEval
+from terminaltables import AsciiTable
+
+from .submission import global_boxes
+
+EVAL_SETS = {'v1.0-mini': 'mini_val', 'v1.0-trainval': 'val'}
+TP_ERRORS = {'trans_err': 'ATE', 'scale_err': 'ASE', 'orient_err': 'AOE', 'vel_err': 'AVE', 'attr_err': 'AAE'}
+NOT_MEASURED = {'traffic_cone': ('attr_err', 'vel_err', 'orient_err'), 'barrier': ('attr_err', 'vel_err')}
+SENSORS = ('use_camera', 'use_lidar', 'use_radar', 'use_map', 'use_external')
+MAX_BOXES = 500
+"""Boxes per sample that the official evaluation accepts."""
+
+
+@METRICS.register_module()
+class BEVNuScenesMetric(NuScenesMetric):
+    """NDS, mAP and true-positive errors of the official devkit on the validation split.
+
+    Reports ``NDS, mAP, mATE, mASE, mAOE, mAVE, mAAE``, ``AP_<metres>`` (mean over classes) and ``<class>_AP``, each
+    behind the prefix ``nuscenes/``, and logs a table per class.
+
+    Note:
+        Samples are found by their token, not by their position in the data set, so that a filtered or re-ordered
+        data set is scored right. Predictions without a single box score zero; the devkit would stop with an error.
+
+    Args:
+        data_root: nuScenes root.
+        ann_file: Information file of the split; a relative path that does not exist is looked up under `data_root`.
+        class_range: Metres from the ego car within which predictions and ground truth count: one number for all
+            classes or one per class; None for the official ranges. With anything but None the scores must not be
+            compared with published ones.
+        prefix: Of the reported names.
+        **kwargs: Of mmdet3d's metric: format_only, jsonfile_prefix, modality, eval_version, collect_device.
+
+    Raises:
+        ValueError: If `class_range` names an unknown class or a range is not positive.
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        ann_file: str = 'nuscenes_infos_val.pkl',
+        class_range: float | Mapping[str, float] | None = None,
+        prefix: str | None = 'nuscenes',
+        **kwargs: Any,
+    ) -> None:
+        if not os.path.exists(ann_file) and not os.path.isabs(ann_file):
+            ann_file = os.path.join(data_root, ann_file)
+        super().__init__(data_root=data_root, ann_file=ann_file, prefix=prefix, **kwargs)
+        self.modality = {sensor: bool(self.modality.get(sensor, False)) for sensor in SENSORS}
+        if class_range is not None:
+            self.eval_detection_configs.class_range.update(
+                full_class_range(class_range, list(self.eval_detection_configs.class_names))
+            )
+
+    def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict[str, Any]]) -> None:
+        """Keep what scoring needs of a batch of predictions."""
+        for sample in data_samples:
+            boxes = sample['pred_instances_3d']
+            self.results.append(
+                {
+                    'sample_idx': sample['sample_idx'],
+                    'token': sample.get('token'),
+                    'pred_instances_3d': {key: boxes[key].to('cpu') for key in ('bboxes_3d', 'scores_3d', 'labels_3d')},
+                }
+            )
+
+    def format_results(
+        self, results: list[dict[str, Any]], classes: list[str] | None = None, jsonfile_prefix: str | None = None
+    ) -> tuple[dict[str, str], Any]:
+        """Write the submission file; positions of samples are looked up by token first."""
+        positions = {info['token']: position for position, info in enumerate(self.data_infos)}
+        unknown = sorted({r['token'] for r in results if r.get('token') is not None and r['token'] not in positions})
+        if unknown:
+            raise ValueError(
+                f'{len(unknown)} predicted samples are not in {self.ann_file}, the first is {unknown[0]}: '
+                f"the evaluator's ann_file and the data set's must be one"
+            )
+        placed = [{**r, 'sample_idx': positions.get(r.get('token'), r['sample_idx'])} for r in results]
+        formatted: tuple[dict[str, str], Any] = super().format_results(placed, classes, jsonfile_prefix)
+        return formatted
+
+    def _format_lidar_bbox(
+        self,
+        results: list[dict[str, Any]],
+        sample_idx_list: list[int],
+        classes: list[str] | None = None,
+        jsonfile_prefix: str | None = None,
+    ) -> str:
+        """Write boxes in nuScenes' submission format.
+
+        Note:
+            mmdet3d builds a devkit box and two quaternions for each prediction, which takes longer than scoring them;
+            whole samples are moved at once here, to the same numbers.
+        """
+        names = list(classes if classes is not None else self.dataset_meta['classes'])
+        annotations = {}
+        for position, detections in zip(sample_idx_list, results, strict=True):
+            info = self.data_infos[position]
+            ranges = self.eval_detection_configs.class_range
+            annotations[info['token']] = global_boxes(detections, info, names, ranges)[:MAX_BOXES]
+        path = Path(str(jsonfile_prefix)) / 'results_nusc.json'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mmengine.dump({'meta': self.modality, 'results': annotations}, str(path))
+        return str(path)
+
+    def nus_evaluate(
+        self,
+        result_dict: dict[str, str],
+        metric: str = 'bbox',
+        classes: list[str] | None = None,
+        logger: Any = None,
+    ) -> dict[str, float]:
+        """Score the one submission file that there is."""
+        del metric, logger
+        return self._evaluate_single(result_dict['pred_instances_3d'], classes)
+
+    def _evaluate_single(
+        self, result_path: str, classes: list[str] | None = None, result_name: str = 'pred_instances_3d'
+    ) -> dict[str, float]:
+        """Score one submission file."""
+        if self.version not in EVAL_SETS:
+            raise ValueError(
+                f'{self.version} has no public annotations to score; use format_only=True and jsonfile_prefix=...'
+            )
+        submitted = mmengine.load(result_path)['results']
+        if any(submitted.values()):
+            summary = self._official_summary(result_path)
+        else:
+            print_log('no prediction has a box within range: all scores are zero', 'current')
+            summary = empty_summary(self.eval_detection_configs)
+        names = list(classes if classes is not None else self.dataset_meta['classes'])
+        print_log('\n' + class_table(summary, names), 'current')
+        return short_metrics(summary, names)
+
+    def _official_summary(self, result_path: str) -> dict[str, Any]:
+        nusc = NuScenes(version=self.version, dataroot=self.data_root, verbose=False)
+        evaluation = NuScenesEval(
+            nusc,
+            config=self.eval_detection_configs,
+            result_path=result_path,
+            eval_set=EVAL_SETS[self.version],
+            output_dir=os.path.dirname(result_path),
+            verbose=False,
+        )
+        # The devkit prints a table of its own, which a log file would miss.
+        with contextlib.redirect_stdout(io.StringIO()):
+            summary: dict[str, Any] = evaluation.main(render_curves=False)
+        return summary
+
+
+def full_class_range(class_range: float | Mapping[str, float], classes: list[str]) -> dict[str, float]:
+    """Range of each class that the option names.
+
+    Raises:
+        ValueError: If a class is unknown or a range is not positive.
+    """
+    ranges = dict(class_range) if isinstance(class_range, Mapping) else dict.fromkeys(classes, class_range)
+    unknown = sorted(set(ranges) - set(classes))
+    if unknown:
+        raise ValueError(f'class_range names unknown classes {unknown}; expected some of {classes}')
+    wrong = {name: value for name, value in ranges.items() if not value > 0}
+    if wrong:
+        raise ValueError(f'class_range is in metres and must be positive, got {wrong}')
+    return {name: float(value) for name, value in ranges.items()}
+
+
+def empty_summary(config: Any) -> dict[str, Any]:
+    """What the devkit reports when nothing is detected: AP 0, every measured error 1."""
+    classes = list(config.class_names)
+    errors = {
+        name: {error: math.nan if error in NOT_MEASURED.get(name, ()) else 1.0 for error in TP_ERRORS}
+        for name in classes
+    }
+    return {
+        'nd_score': 0.0,
+        'mean_ap': 0.0,
+        'tp_errors': dict.fromkeys(TP_ERRORS, 1.0),
+        'mean_dist_aps': dict.fromkeys(classes, 0.0),
+        'label_aps': {name: dict.fromkeys(config.dist_ths, 0.0) for name in classes},
+        'label_tp_errors': errors,
+    }
+
+
+def short_metrics(summary: dict[str, Any], classes: Sequence[str]) -> dict[str, float]:
+    """Numbers to log, by name."""
+    metrics = {'NDS': summary['nd_score'], 'mAP': summary['mean_ap']}
+    metrics.update({f'm{short}': summary['tp_errors'][name] for name, short in TP_ERRORS.items()})
+    for distance in next(iter(summary['label_aps'].values())):
+        metrics[f'AP_{distance}'] = np.mean([aps[distance] for aps in summary['label_aps'].values()])
+    metrics.update({f'{name}_AP': summary['mean_dist_aps'][name] for name in classes})
+    return {name: round(float(value), 4) for name, value in metrics.items()}
+
+
+def class_table(summary: dict[str, Any], classes: Sequence[str]) -> str:
+    """AP and errors per class, and their means, as text."""
+    rows = [['class', 'AP', *TP_ERRORS.values()]]
+    for name in classes:
+        errors = summary['label_tp_errors'][name]
+        rows.append([name, *(f'{v:.3f}' for v in (summary['mean_dist_aps'][name], *(errors[e] for e in TP_ERRORS)))])
+    means = (summary['mean_ap'], *(summary['tp_errors'][error] for error in TP_ERRORS))
+    rows.append(['mean', *(f'{value:.3f}' for value in means)])
+    table: str = AsciiTable(rows, title=f'NDS {summary["nd_score"]:.4f}  mAP {summary["mean_ap"]:.4f}').table
+    return table

@@ -1,0 +1,110 @@
+"""Predictions of one sample in the submission format of nuScenes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from mmdet3d.evaluation.metrics import NuScenesMetric
+from numpy.typing import NDArray
+from pyquaternion import Quaternion
+
+MOVING_SPEED = 0.2
+"""Metres per second above which an object is said to move."""
+
+VEHICLES = ('car', 'construction_vehicle', 'bus', 'truck', 'trailer')
+CYCLES = ('bicycle', 'motorcycle')
+
+
+def attribute_of(name: str, speed: float) -> str:
+    """Attribute of a class at a speed in metres per second, by mmdet3d's rule."""
+    if speed > MOVING_SPEED:
+        if name in VEHICLES:
+            return 'vehicle.moving'
+        if name in CYCLES:
+            return 'cycle.with_rider'
+    elif name == 'pedestrian':
+        return 'pedestrian.standing'
+    elif name == 'bus':
+        return 'vehicle.stopped'
+    attribute: str = NuScenesMetric.DefaultAttribute[name]
+    return attribute
+
+
+def global_boxes(
+    detections: Mapping[str, Any], info: Mapping[str, Any], classes: Sequence[str], class_range: Mapping[str, float]
+) -> list[dict[str, Any]]:
+    """Boxes of one sample in global axes, best first, without those beyond the range of their class.
+
+    Args:
+        detections: ``bboxes_3d`` (LiDAR boxes, 9 numbers), ``scores_3d``, ``labels_3d``, on the CPU.
+        info: The sample's record with ``token``, ``lidar_points.lidar2ego`` and ``ego2global``.
+        classes: Names of the labels.
+        class_range: Class to metres from the ego car.
+
+    Returns:
+        One record per box.
+    """
+    boxes = detections['bboxes_3d']
+    scores = detections['scores_3d'].float().numpy()
+    labels = detections['labels_3d'].numpy()
+    lidar2ego = np.asarray(info['lidar_points']['lidar2ego'], dtype=np.float64)
+    ego2global = np.asarray(info['ego2global'], dtype=np.float64)
+    centres_ego = moved(boxes.gravity_center.double().numpy(), lidar2ego)
+    limits = np.array([class_range[name] for name in classes])[labels]
+    kept = np.flatnonzero(np.linalg.norm(centres_ego[:, :2], axis=1) <= limits)
+    kept = kept[np.argsort(-scores[kept], kind='stable')]
+
+    centres = moved(centres_ego[kept], ego2global)
+    turn = ego2global[:3, :3] @ lidar2ego[:3, :3]
+    velocities = np.zeros((len(boxes), 3))
+    velocities[:, :2] = boxes.tensor[:, 7:9].double().numpy()
+    velocities = velocities[kept] @ turn.T
+    rotations = turned(boxes.yaw.double().numpy()[kept], turn)
+    sizes_wlh = boxes.dims.double().numpy()[kept][:, [1, 0, 2]]
+    names = [classes[label] for label in labels[kept]]
+    speeds = np.linalg.norm(velocities[:, :2], axis=1)
+    return [
+        {
+            'sample_token': info['token'],
+            'translation': centre,
+            'size': size,
+            'rotation': rotation,
+            'velocity': velocity,
+            'detection_name': name,
+            'detection_score': score,
+            'attribute_name': attribute_of(name, speed),
+        }
+        for centre, size, rotation, velocity, name, score, speed in zip(
+            centres.tolist(),
+            sizes_wlh.tolist(),
+            rotations.tolist(),
+            velocities[:, :2].tolist(),
+            names,
+            scores[kept].tolist(),
+            speeds.tolist(),
+            strict=True,
+        )
+    ]
+
+
+def moved(points: NDArray[np.float64], transform: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (M, 3) through a 4 x 4 transform."""
+    return points @ transform[:3, :3].T + transform[:3, 3]
+
+
+def turned(yaws: NDArray[np.float64], turn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Quaternions w, x, y, z of a yaw about z followed by the rotation `turn`: (M,), (3, 3) to (M, 4)."""
+    # Matrices of the information files are float32, so orthogonality holds to 1e-6 only.
+    w, x, y, z = Quaternion(matrix=turn, rtol=1e-4, atol=1e-5).elements
+    half_cos, half_sin = np.cos(yaws / 2), np.sin(yaws / 2)
+    return np.stack(
+        (
+            w * half_cos - z * half_sin,
+            x * half_cos + y * half_sin,
+            y * half_cos - x * half_sin,
+            z * half_cos + w * half_sin,
+        ),
+        axis=1,
+    )

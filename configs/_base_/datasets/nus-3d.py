@@ -1,0 +1,88 @@
+# nuScenes with six cameras and LiDAR (distillation needs both; nus-3d_camera.py and nus-3d_lidar.py load one of them).
+#
+# Pipelines are mappings of named stages, so that a config changes a number without repeating a list:
+#   train_dataloader = dict(dataset=dict(pipeline=dict(points_sweeps=dict(sweeps_num=2))))
+# Stages that begin with `images` need modality.use_camera, those with `points` modality.use_lidar. None removes one.
+dataset_type = 'SequenceNuScenesDataset'
+data_root = 'data/nuscenes/'
+point_cloud_range = [-51.2, -51.2, -5.0, 51.2, 51.2, 3.0]
+class_names = [
+    'car', 'truck', 'trailer', 'bus', 'construction_vehicle', 'bicycle', 'motorcycle', 'pedestrian', 'traffic_cone',
+    'barrier'
+]
+metainfo = dict(classes=class_names)
+input_modality = dict(use_camera=True, use_lidar=True)
+
+train_pipeline = dict(
+    images=dict(
+        type='ImageQueue',
+        transforms=dict(
+            load=dict(type='LoadCameraImages'),
+            # Drawn for each camera and each frame anew, as BEVFormer does.
+            photometric=dict(
+                type='MultiViewWrapper',
+                transforms=[dict(type='PhotoMetricDistortion3D')],
+                override_aug_config=False,
+                process_fields=['img'],
+                collected_keys=[]),
+            resize=dict(type='ResizeCropCameras', scale=1.0))),
+    points=dict(type='LoadLidarPoints'),
+    points_sweeps=dict(type='LoadLidarSweeps', sweeps_num=9, pad_empty_sweeps=True, remove_close=True),
+    boxes=dict(type='LoadAnnotations3D', with_bbox_3d=True, with_label_3d=True),
+    points_range=dict(type='PointsRangeFilter', point_cloud_range=point_cloud_range),
+    boxes_range=dict(type='ObjectRangeFilter', point_cloud_range=point_cloud_range),
+    points_shuffle=dict(type='PointShuffle'),
+    pack=dict(type='PackBEVInputs'))
+
+test_pipeline = dict(
+    images=dict(
+        type='ImageQueue',
+        transforms=dict(
+            load=dict(type='LoadCameraImages'),
+            resize=dict(type='ResizeCropCameras', scale=1.0))),
+    points=dict(type='LoadLidarPoints'),
+    points_sweeps=dict(
+        type='LoadLidarSweeps', sweeps_num=9, pad_empty_sweeps=True, remove_close=True, test_mode=True),
+    points_range=dict(type='PointsRangeFilter', point_cloud_range=point_cloud_range),
+    pack=dict(type='PackBEVInputs'))
+
+# 8 GPUs x 1 sample, as BEVFormer and BEVDistill were trained.
+train_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='nuscenes_infos_train.pkl',
+        pipeline=train_pipeline,
+        metainfo=metainfo,
+        modality=input_modality,
+        queue_length=1,
+        use_valid_flag=True,
+        test_mode=False))
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='nuscenes_infos_val.pkl',
+        pipeline=test_pipeline,
+        metainfo=metainfo,
+        modality=input_modality,
+        use_valid_flag=True,
+        test_mode=True))
+test_dataloader = val_dataloader
+
+val_evaluator = dict(
+    type='BEVNuScenesMetric',
+    data_root=data_root,
+    ann_file='nuscenes_infos_val.pkl',
+    class_range=None,
+    modality=input_modality)
+test_evaluator = val_evaluator

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from bevdistill.datasets import LoadLidarPoints, build_stages
+
+
+def test_names_keep_their_order_and_none_is_left_out() -> None:
+    marker = lambda results: results  # noqa: E731
+    stages = build_stages({'points': {'type': 'LoadLidarPoints'}, 'gone': None, 'own': marker})
+    assert isinstance(stages[0], LoadLidarPoints)
+    assert stages[1:] == [marker]
+
+
+def test_skipped_prefixes() -> None:
+    pipeline = {'points': {'type': 'LoadLidarPoints'}, 'points_sweeps': {'type': 'LoadLidarSweeps'}, 'own': len}
+    assert build_stages(pipeline, skip=['points']) == [len]
+    assert len(build_stages(pipeline, skip=['images'])) == 3
+
+
+def test_lists_are_built_whole() -> None:
+    assert len(build_stages([{'type': 'LoadLidarPoints'}, len], skip=['points'])) == 2
+
+
+def test_an_override_of_a_stage_that_is_not_there() -> None:
+    with pytest.raises(TypeError, match=r"stage 'point_sweeps' of the pipeline has no type: \{'sweeps_num': 2\}"):
+        build_stages({'point_sweeps': {'sweeps_num': 2}})
+
+
+def test_nonsense() -> None:
+    with pytest.raises(TypeError, match="stage 'a' .* got 3"):
+        build_stages({'a': 3})
