@@ -1,0 +1,36 @@
+# Every target first has an environment, then does its job in it. tools/setup makes it (or takes one that has everything)
+# and prints its interpreter.
+#   make test PYTHON=/path/to/python   use that interpreter as it is, or as the base of .venv
+PYTHON ?=
+PYTEST_ARGS ?=
+DEMO_ARGS ?=
+
+BOOT := $(shell for p in $(PYTHON) python3.11 python3; do "$$p" -c '' 2>/dev/null && { command -v "$$p"; break; }; done)
+in_env = py="$$('$(BOOT)' tools/setup --python '$(PYTHON)' --extras $(1))" &&
+lint = "$$py" -m ruff check . && "$$py" -m mypy
+
+# An environment that is used as it is need not have this checkout installed.
+export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+export MPLBACKEND ?= Agg
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint
+ifeq ($(BOOT),)
+$(error set-up: error: no python3 found. Install CPython 3.11 with its headers and a C++ compiler, then run again)
+endif
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+
+setup: ## have the environment, nothing else
+	@$(call in_env,test lint) echo "$$py"
+
+demo: ## data, teacher, two students, table and pictures, all on a CPU
+	@$(call in_env,) "$$py" tools/demo.py $(DEMO_ARGS)
+
+test: ## lint, then all tests
+	@$(call in_env,test lint) $(lint) && \
+	OMP_NUM_THREADS=1 "$$py" -m pytest -n logical --maxprocesses 4 $(PYTEST_ARGS)
+
+lint: ## ruff and mypy
+	@$(call in_env,lint) $(lint)

@@ -1,0 +1,94 @@
+"""Commands with their output in a log file, and what a failed one's log means."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .messages import SetupError
+
+TAIL_LINES = 15
+REMEDIES = (
+    (r'No space left on device|Errno 28', 'no disk space is left',
+     'Free about 4 GB (temporary folder and pip cache included), then run the same command again'),
+    (r'Python\.h: No such file', "CPython's headers are missing (Python.h)",
+     'Install them (Debian, Ubuntu: apt-get install python3.11-dev), then run the same command again'),
+    (r'Cannot allocate memory|out of memory|Killed signal terminated|internal compiler error',
+     'the compiler ran out of memory', 'Run the same command again with MAX_JOBS=1 in front of it'),
+    (r'name resolution|Max retries exceeded|NewConnectionError|Failed to establish|timed out|Connection (reset|refused)'
+     r'|No matching distribution|Could not find a version',
+     'pip could not get the packages', "Check the network, or pip's index and proxy settings (pip config list), "
+     'then run the same command again'),
+    (r'HASH|do not match the hashes', 'a download is damaged', 'Run "pip cache purge", then the same command again'),
+)
+
+
+class Job:
+    """A command that runs in the background, its output in a log.
+
+    It gets its own process group, so that stopping it stops the compilers it started too.
+
+    Args:
+        what: What it does, as the subject of an error message.
+        command: Program and arguments.
+        log: File that receives standard output and error.
+        env: Variables to set beside those of this process.
+        hold: File descriptors that the command keeps open. The lock of set-up is one: should set-up be killed, the
+            next one waits until the orphaned command has ended instead of writing into the same folder.
+    """
+
+    def __init__(self, what: str, command: Sequence[str], log: Path, env: Mapping[str, str] | None = None,
+                 hold: Sequence[int] = ()) -> None:
+        self.what, self.log = what, log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open('w') as output:
+            self.process = subprocess.Popen(
+                list(command), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                env={**os.environ, 'PIP_USER': '0', **(env or {})}, start_new_session=True, pass_fds=tuple(hold))
+
+    def wait(self) -> None:
+        """Wait for the end.
+
+        Raises:
+            SetupError: when the command failed; says why as far as the log tells.
+        """
+        if self.process.wait() != 0:
+            raise explain(self.what, self.log)
+
+    def stop(self) -> None:
+        """End the command and all that it started, if it still runs."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+
+
+def run(jobs: Sequence[Job]) -> None:
+    """Wait for jobs that run side by side; when one fails or set-up is interrupted, the others are stopped.
+
+    Raises:
+        SetupError: of the first job in the list that failed.
+    """
+    try:
+        for job in jobs:
+            job.wait()
+    finally:
+        for job in jobs:
+            job.stop()
+
+
+def explain(what: str, log: Path) -> SetupError:
+    """Turn a failed command's log into an error: the cause where a known one shows, the log's end in any case."""
+    text = log.read_text(errors='replace') if log.exists() else ''
+    excerpt = '\n'.join(text.splitlines()[-TAIL_LINES:])
+    for pattern, problem, remedy in REMEDIES:
+        if re.search(pattern, text):
+            return SetupError(f'{what} failed: {problem}', f'{remedy}; the whole log is {log}', excerpt)
+    return SetupError(f'{what} failed', f'The whole log is {log}; after a fix, run the same command again', excerpt)
