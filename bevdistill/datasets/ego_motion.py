@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,20 +33,36 @@ def rotation_matrix(quaternion: Sequence[float] | Array) -> Array:
         (..., 3, 3).
     """
     q = np.asarray(quaternion, dtype=np.float64)
-    w, x, y, z = np.moveaxis(q / np.linalg.norm(q, axis=-1, keepdims=True), -1, 0)
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
-    return np.moveaxis(np.array(rows), (0, 1), (-2, -1))
+    q = q / np.sqrt((q * q).sum(axis=-1, keepdims=True))
+    w, x, y, z = q[..., 0], q[..., 1], q[..., 2], q[..., 3]
+    entries = (
+        *(1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
+        *(2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
+        *(2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
+    )
+    return np.stack(entries, axis=-1).reshape(*q.shape[:-1], 3, 3)
+
+
+def rigid_transforms(quaternions: Sequence[Sequence[float]] | Array, translations: Sequence[Any] | Array) -> Array:
+    """Matrices of rotations (w, x, y, z) followed by translations in metres.
+
+    Args:
+        quaternions: (S, 4).
+        translations: (S, 3).
+
+    Returns:
+        (S, 4, 4).
+    """
+    matrices = np.zeros((len(quaternions), 4, 4))
+    matrices[:, :3, :3] = rotation_matrix(np.asarray(quaternions, dtype=np.float64))
+    matrices[:, :3, 3] = translations
+    matrices[:, 3, 3] = 1
+    return matrices
 
 
 def rigid_transform(quaternion: Sequence[float] | Array, translation: Sequence[float] | Array) -> Array:
-    """The 4 x 4 matrix of a rotation (w, x, y, z) followed by a translation in metres."""
-    matrix = np.eye(4)
-    matrix[:3, :3] = rotation_matrix(quaternion)
-    matrix[:3, 3] = translation
+    """The 4 x 4 matrix of one rotation and translation, see :func:`rigid_transforms`."""
+    matrix: Array = rigid_transforms([quaternion], [translation])[0]  # type: ignore[list-item]
     return matrix
 
 

@@ -10,8 +10,8 @@ from mmdet3d.datasets.convert_utils import NuScenesNameMapping, nus_attributes, 
 from numpy.typing import NDArray
 from nuscenes.nuscenes import NuScenes
 
-from ..ego_motion import rigid_transform, rotation_matrix
-from .sensors import CAMERAS
+from ..ego_motion import rotation_matrix
+from .sensors import CAMERAS, KeyframeSensors
 
 MAX_TIME_DIFF = 1.5
 """Seconds between annotations beyond which the devkit gives no velocity; twice as much for a centred difference."""
@@ -56,13 +56,20 @@ class AnnotationRecords:
         self.ignored: set[str] = set()
         """Category names seen so far that are not detection classes."""
 
-    def build(self, sample: dict[str, Any]) -> dict[str, Any]:
+    def build(self, sample: dict[str, Any], sensors: KeyframeSensors) -> dict[str, Any]:
         """Fields `instances` and `cam_instances` of one keyframe."""
         chosen = np.array([self._nusc.getind('sample_annotation', token) for token in sample['anns']], dtype=np.int64)
         self.ignored.update(self._names[i] for i in chosen if self._labels[i] < 0)
+        # All seven sensor frames at once: (7, M, ...).
+        turns = sensors.global2sensor[: 1 + len(CAMERAS), None, :3, :3]
+        centres = (turns @ self._centres[chosen][..., None])[..., 0]
+        centres += sensors.global2sensor[: 1 + len(CAMERAS), None, :3, 3]
+        ground_velocities = self._velocities[chosen] * [1.0, 1.0, 0.0]
+        velocities = (turns @ ground_velocities[..., None])[..., 0]
+        rotations = turns @ self._rotations[chosen]
         return {
-            'instances': self._instances(sample, chosen),
-            'cam_instances': {camera: self._in_camera(sample, camera, chosen) for camera in CAMERAS},
+            'instances': self._instances(chosen, centres[0], rotations[0], velocities[0]),
+            'cam_instances': self._in_cameras(sensors, chosen, centres[1:], rotations[1:], velocities[1:]),
         }
 
     def _all_velocities(self) -> Array:
@@ -89,25 +96,10 @@ class AnnotationRecords:
         velocities[~usable] = np.nan
         return velocities
 
-    def _sensor_frame(self, sample: dict[str, Any], channel: str) -> tuple[Array, dict[str, Any]]:
-        """Global-to-sensor matrix of a keyframe's sensor, and its calibration row."""
-        data = self._nusc.get('sample_data', sample['data'][channel])
-        calibration = self._nusc.get('calibrated_sensor', data['calibrated_sensor_token'])
-        pose = self._nusc.get('ego_pose', data['ego_pose_token'])
-        sensor2global = rigid_transform(pose['rotation'], pose['translation']) @ rigid_transform(
-            calibration['rotation'], calibration['translation']
-        )
-        return np.linalg.inv(sensor2global), calibration
-
-    def _move(self, chosen: NDArray[np.int64], frame: Array) -> tuple[Array, Array, Array]:
-        """Centres, rotations and ground velocities of annotations in another frame."""
-        turn = frame[:3, :3]
-        ground_velocities = self._velocities[chosen] * [1.0, 1.0, 0.0]
-        return self._centres[chosen] @ turn.T + frame[:3, 3], turn @ self._rotations[chosen], ground_velocities @ turn.T
-
-    def _instances(self, sample: dict[str, Any], chosen: NDArray[np.int64]) -> list[dict[str, Any]]:
-        frame, _ = self._sensor_frame(sample, 'LIDAR_TOP')
-        centres, rotations, velocities = self._move(chosen, frame)
+    def _instances(
+        self, chosen: NDArray[np.int64], centres: Array, rotations: Array, velocities: Array
+    ) -> list[dict[str, Any]]:
+        """Annotations in the LiDAR frame: x, y, z of the gravity centre, length, width, height, yaw."""
         boxes = np.concatenate((centres, self._sizes_wlh[chosen][:, [1, 0, 2]], yaw_of(rotations)[:, None]), axis=1)
         instances = []
         for i, box, velocity in zip(chosen, boxes.tolist(), velocities[:, :2].tolist(), strict=True):
@@ -125,58 +117,72 @@ class AnnotationRecords:
             )
         return instances
 
-    def _in_camera(self, sample: dict[str, Any], camera: str, chosen: NDArray[np.int64]) -> list[dict[str, Any]]:
-        """Annotations of detection classes whose centre lies before the camera and whose outline meets the image."""
-        frame, calibration = self._sensor_frame(sample, camera)
-        centres, rotations, velocities = self._move(chosen, frame)
-        seen = np.flatnonzero((self._labels[chosen] >= 0) & (centres[:, 2] > 0))
-        if not len(seen):
-            return []
-        intrinsic = np.array(calibration['camera_intrinsic'], dtype=np.float64)
-        lwh = self._sizes_wlh[chosen][seen][:, [1, 0, 2]]
-        corners = (CORNER_SIGNS * lwh[:, None]) @ np.swapaxes(rotations[seen], 1, 2) + centres[seen][:, None]
-        bounds, visible = outline_bounds(corners, intrinsic)
-        projected = centres @ intrinsic.T
-        yaws = yaw_of(rotations)
-        records = []
+    def _in_cameras(
+        self,
+        sensors: KeyframeSensors,
+        chosen: NDArray[np.int64],
+        centres: Array,
+        rotations: Array,
+        velocities: Array,
+    ) -> dict[str, list[dict[str, Any]]]:
+        """Annotations of detection classes whose centre lies before a camera and whose outline meets its image."""
+        camera, box = np.nonzero((self._labels[chosen] >= 0) & (centres[..., 2] > 0))
+        centre, rotation, velocity = centres[camera, box], rotations[camera, box], velocities[camera, box]
+        annotation = chosen[box]
+        sizes_wlh = self._sizes_wlh[annotation]
+        intrinsics = np.stack([self._intrinsic(row) for row in sensors.rows[1 : 1 + len(CAMERAS)]])[camera]
+        corners = (CORNER_SIGNS * sizes_wlh[:, None, [1, 0, 2]]) @ np.swapaxes(rotation, 1, 2) + centre[:, None]
+        bounds, visible = outline_bounds(corners, intrinsics)
+        projected = (intrinsics @ centre[..., None])[..., 0]
+        boxes = np.concatenate((centre, sizes_wlh[:, [1, 2, 0]], -yaw_of(rotation)[:, None]), axis=1)
+        records: dict[str, list[dict[str, Any]]] = {name: [] for name in CAMERAS}
         for k in np.flatnonzero(visible):
-            i = int(seen[k])
-            annotation = int(chosen[i])
-            length_height_width = self._sizes_wlh[annotation][[1, 2, 0]].tolist()
-            records.append(
+            label = int(self._labels[annotation[k]])
+            records[CAMERAS[camera[k]]].append(
                 {
-                    'bbox_label': int(self._labels[annotation]),
-                    'bbox_label_3d': int(self._labels[annotation]),
+                    'bbox_label': label,
+                    'bbox_label_3d': label,
                     'bbox': bounds[k].tolist(),
                     'bbox_3d_isvalid': True,
-                    'bbox_3d': [*centres[i].tolist(), *length_height_width, -float(yaws[i])],
-                    'velocity': velocities[i, [0, 2]].tolist(),
-                    'center_2d': (projected[i, :2] / projected[i, 2]).tolist(),
-                    'depth': float(projected[i, 2]),
-                    'attr_label': self._attributes[annotation],
+                    'bbox_3d': boxes[k].tolist(),
+                    'velocity': velocity[k, [0, 2]].tolist(),
+                    'center_2d': (projected[k, :2] / projected[k, 2]).tolist(),
+                    'depth': float(projected[k, 2]),
+                    'attr_label': self._attributes[annotation[k]],
                 }
             )
         return records
 
+    def _intrinsic(self, row: dict[str, Any]) -> Array:
+        calibration = self._nusc.get('calibrated_sensor', row['calibrated_sensor_token'])
+        return np.array(calibration['camera_intrinsic'], dtype=np.float64)
 
-def outline_bounds(corners: Array, intrinsic: Array) -> tuple[Array, NDArray[np.bool_]]:
+
+def outline_bounds(corners: Array, intrinsics: Array) -> tuple[Array, NDArray[np.bool_]]:
     """Bounds of projected boxes inside the image.
 
     Args:
         corners: Box corners in the camera frame, (M, 8, 3), metres. Corners behind the camera are left out.
-        intrinsic: (3, 3), pixels.
+        intrinsics: (M, 3, 3), pixels.
 
     Returns:
         x_min, y_min, x_max, y_max of the part of each box's convex outline that lies in the image, (M, 4), and
         whether there is such a part of non-zero area, (M,).
     """
     before = corners[..., 2] > 0
-    homogeneous = corners[before] @ intrinsic.T
-    pixels = homogeneous[:, :2] / homogeneous[:, 2:]
+    homogeneous = corners @ np.swapaxes(intrinsics, 1, 2)
+    pixels = homogeneous[before][:, :2] / homogeneous[before][:, 2:]
     owner = np.nonzero(before)[0]
+    # A box whose corners are all on one side of the image cannot meet it; this spares most of the geometry.
+    low, high = np.full((len(corners), 2), np.inf), np.full((len(corners), 2), -np.inf)
+    np.minimum.at(low, owner, pixels)
+    np.maximum.at(high, owner, pixels)
+    candidate = (high >= CANVAS.bounds[:2]).all(axis=1) & (low <= CANVAS.bounds[2:]).all(axis=1)
     outlines = np.full(len(corners), None, dtype=object)
-    owners = np.unique(owner)
-    outlines[owners] = shapely.convex_hull(shapely.multipoints(pixels, indices=np.searchsorted(owners, owner)))
+    if candidate.any():
+        owners, points = owner[candidate[owner]], pixels[candidate[owner]]
+        unique, position = np.unique(owners, return_inverse=True)
+        outlines[unique] = shapely.convex_hull(shapely.multipoints(points, indices=position))
     inside = shapely.intersection(outlines, CANVAS)
     visible = (shapely.get_type_id(inside) == shapely.GeometryType.POLYGON) & ~shapely.is_empty(inside)
     return shapely.bounds(inside), visible

@@ -144,11 +144,12 @@ def collect_records(
             token, frame = scene['first_sample_token'], 0
             while token:
                 sample = nusc.get('sample', token)
+                looked_up = sensors.look_up(sample)
                 record = {
                     'sample_idx': len(records),
                     'token': token,
                     'timestamp': sample['timestamp'] / 1e6,
-                    **sensors.build(sample),
+                    **sensors.build(sample, looked_up),
                     'instances': [],
                     'scene_token': scene['token'],
                     'frame_idx': frame,
@@ -157,7 +158,7 @@ def collect_records(
                     'can_bus': can_bus.at(scene['name'], sample['timestamp']),
                 }
                 if annotations is not None:
-                    record.update(annotations.build(sample))
+                    record.update(annotations.build(sample, looked_up))
                 if 'lidarseg' in nusc.table_names:
                     label = nusc.get('lidarseg', sample['data']['LIDAR_TOP'])['filename']
                     record['pts_semantic_mask_path'] = Path(label).name

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from nuscenes.nuscenes import NuScenes
 
-from ..ego_motion import rigid_transform
+from ..ego_motion import rigid_transforms
 
 CAMERAS = ('CAM_FRONT', 'CAM_FRONT_RIGHT', 'CAM_FRONT_LEFT', 'CAM_BACK', 'CAM_BACK_LEFT', 'CAM_BACK_RIGHT')
 """Order of the cameras, in files, tensors and camera embeddings."""
@@ -20,10 +20,27 @@ NUM_POINT_FEATURES = 5
 Matrix = NDArray[np.float64]
 
 
-def as_list(matrix: Matrix) -> list[list[float]]:
-    """Nested list of float32 values, as mmdet3d stores matrices."""
-    result: list[list[float]] = matrix.astype(np.float32).tolist()
+def as_list(matrices: Matrix) -> list[list[list[float]]]:
+    """Nested lists of float32 values, as mmdet3d stores matrices."""
+    result: list[list[list[float]]] = matrices.astype(np.float32).tolist()
     return result
+
+
+@dataclass(frozen=True)
+class KeyframeSensors:
+    """Sensors of one keyframe: the LiDAR, the six cameras, then earlier sweeps, newest first.
+
+    Args:
+        rows: Their rows of the table `sample_data`.
+        sensor2ego: Their calibrations, (S, 4, 4).
+        ego2global: Ego pose at the time of each, (S, 4, 4).
+        global2sensor: (S, 4, 4).
+    """
+
+    rows: list[dict[str, Any]]
+    sensor2ego: Matrix
+    ego2global: Matrix
+    global2sensor: Matrix
 
 
 class SensorRecords:
@@ -40,92 +57,84 @@ class SensorRecords:
     def __init__(self, nusc: NuScenes, max_sweeps: int) -> None:
         self._nusc = nusc
         self._max_sweeps = max_sweeps
-        self._calibrations: dict[str, Matrix] = {}
 
-    def build(self, sample: dict[str, Any]) -> dict[str, Any]:
+    def look_up(self, sample: dict[str, Any]) -> KeyframeSensors:
+        """Rows and matrices of a keyframe's sensors."""
+        get = self._nusc.get
+        rows = [get('sample_data', sample['data'][channel]) for channel in ('LIDAR_TOP', *CAMERAS)]
+        sweep = rows[0]
+        while sweep['prev'] and len(rows) < 1 + len(CAMERAS) + self._max_sweeps:
+            sweep = get('sample_data', sweep['prev'])
+            rows.append(sweep)
+        calibrations = [get('calibrated_sensor', row['calibrated_sensor_token']) for row in rows]
+        poses = [get('ego_pose', row['ego_pose_token']) for row in rows]
+        sensor2ego = rigid_transforms([c['rotation'] for c in calibrations], [c['translation'] for c in calibrations])
+        ego2global = rigid_transforms([p['rotation'] for p in poses], [p['translation'] for p in poses])
+        return KeyframeSensors(rows, sensor2ego, ego2global, np.linalg.inv(ego2global @ sensor2ego))
+
+    def build(self, sample: dict[str, Any], sensors: KeyframeSensors) -> dict[str, Any]:
         """Fields of one keyframe.
+
+        Note:
+            mmdet3d writes sweep paths that start with the root it was given, and its data set takes a sweep for a
+            keyframe when 'samples' occurs anywhere in the path; paths are relative to the root here.
 
         Raises:
             FileNotFoundError: If the LiDAR file or an image of the keyframe is missing.
         """
-        lidar = self._nusc.get('sample_data', sample['data']['LIDAR_TOP'])
-        lidar2ego, ego2global = self._calibration(lidar), self._pose(lidar)
-        global2lidar = np.linalg.inv(ego2global @ lidar2ego)
-        pose = self._nusc.get('ego_pose', lidar['ego_pose_token'])
+        lidar2global = np.linalg.inv(sensors.global2sensor[0])
+        lidar2sensor = as_list(sensors.global2sensor @ lidar2global)
+        sensor2ego, ego2global = as_list(sensors.sensor2ego), as_list(sensors.ego2global)
+        names = [self._present(row, sample) for row in sensors.rows[: 1 + len(CAMERAS)]]
+        pose = self._nusc.get('ego_pose', sensors.rows[0]['ego_pose_token'])
         record: dict[str, Any] = {
-            'ego2global': as_list(ego2global),
-            'images': {camera: self._image(sample, camera, global2lidar) for camera in CAMERAS},
+            'ego2global': ego2global[0],
+            'images': {
+                camera: {
+                    'img_path': names[i],
+                    'cam2img': self._intrinsic(sensors.rows[i]),
+                    'cam2ego': sensor2ego[i],
+                    'lidar2cam': lidar2sensor[i],
+                    'sample_data_token': sensors.rows[i]['token'],
+                    'timestamp': sensors.rows[i]['timestamp'] / 1e6,
+                }
+                for i, camera in enumerate(CAMERAS, start=1)
+            },
             'lidar_points': {
                 'num_pts_feats': NUM_POINT_FEATURES,
-                'lidar_path': self._present(lidar, sample).name,
-                'lidar2ego': as_list(lidar2ego),
+                'lidar_path': names[0],
+                'lidar2ego': sensor2ego[0],
             },
             'ego2global_rotation': [float(v) for v in pose['rotation']],
             'ego2global_translation': [float(v) for v in pose['translation']],
         }
-        sweeps = self._sweeps(lidar, global2lidar)
+        sweeps = [
+            {
+                'timestamp': sensors.rows[i]['timestamp'] / 1e6,
+                'sample_data_token': sensors.rows[i]['token'],
+                'ego2global': ego2global[i],
+                'lidar_points': {
+                    'lidar_path': sensors.rows[i]['filename'],
+                    'lidar2ego': sensor2ego[i],
+                    'lidar2sensor': lidar2sensor[i],
+                },
+            }
+            for i in range(1 + len(CAMERAS), len(sensors.rows))
+        ]
         if sweeps:
             record['lidar_sweeps'] = sweeps
         return record
 
-    def _calibration(self, data: dict[str, Any]) -> Matrix:
-        """Sensor to ego."""
-        token = data['calibrated_sensor_token']
-        if token not in self._calibrations:
-            row = self._nusc.get('calibrated_sensor', token)
-            self._calibrations[token] = rigid_transform(row['rotation'], row['translation'])
-        return self._calibrations[token]
+    def _intrinsic(self, row: dict[str, Any]) -> list[list[float]]:
+        calibration = self._nusc.get('calibrated_sensor', row['calibrated_sensor_token'])
+        return [[float(v) for v in line] for line in calibration['camera_intrinsic']]
 
-    def _pose(self, data: dict[str, Any]) -> Matrix:
-        """Ego to global at the time of the sensor."""
-        row = self._nusc.get('ego_pose', data['ego_pose_token'])
-        return rigid_transform(row['rotation'], row['translation'])
-
-    def _present(self, data: dict[str, Any], sample: dict[str, Any]) -> Path:
-        path = Path(self._nusc.dataroot) / data['filename']
+    def _present(self, row: dict[str, Any], sample: dict[str, Any]) -> str:
+        """Base name of a file that must be on disk."""
+        path = os.path.join(self._nusc.dataroot, row['filename'])
         if not os.path.isfile(path):
             raise FileNotFoundError(
-                f"sample {sample['token']}: {data['channel']} file is missing: {path}. Unpack the nuScenes archive "
+                f"sample {sample['token']}: {row['channel']} file is missing: {path}. Unpack the nuScenes archive "
                 f'that holds it, or leave its whole scene out.'
             )
-        return path
-
-    def _image(self, sample: dict[str, Any], camera: str, global2lidar: Matrix) -> dict[str, Any]:
-        data = self._nusc.get('sample_data', sample['data'][camera])
-        cam2ego, ego2global = self._calibration(data), self._pose(data)
-        cam2lidar = global2lidar @ ego2global @ cam2ego
-        intrinsic = self._nusc.get('calibrated_sensor', data['calibrated_sensor_token'])['camera_intrinsic']
-        return {
-            'img_path': self._present(data, sample).name,
-            'cam2img': [[float(v) for v in row] for row in intrinsic],
-            'cam2ego': as_list(cam2ego),
-            'lidar2cam': as_list(np.linalg.inv(cam2lidar)),
-            'sample_data_token': data['token'],
-            'timestamp': data['timestamp'] / 1e6,
-        }
-
-    def _sweeps(self, lidar: dict[str, Any], global2lidar: Matrix) -> list[dict[str, Any]]:
-        """Earlier sweeps, newest first.
-
-        Note:
-            mmdet3d writes paths that start with the root it was given, and its data set takes a sweep for a keyframe
-            when 'samples' occurs anywhere in the path; paths are relative to the root here.
-        """
-        sweeps: list[dict[str, Any]] = []
-        while lidar['prev'] and len(sweeps) < self._max_sweeps:
-            lidar = self._nusc.get('sample_data', lidar['prev'])
-            sensor2ego, ego2global = self._calibration(lidar), self._pose(lidar)
-            sensor2lidar = global2lidar @ ego2global @ sensor2ego
-            sweeps.append(
-                {
-                    'timestamp': lidar['timestamp'] / 1e6,
-                    'sample_data_token': lidar['token'],
-                    'ego2global': as_list(ego2global),
-                    'lidar_points': {
-                        'lidar_path': lidar['filename'],
-                        'lidar2ego': as_list(sensor2ego),
-                        'lidar2sensor': as_list(np.linalg.inv(sensor2lidar)),
-                    },
-                }
-            )
-        return sweeps
+        return os.path.basename(path)
