@@ -1,0 +1,5 @@
+"""Detectors that learn."""
+
+from .bevformer import BEVFormer, BEVFormerHead
+
+__all__ = ['BEVFormer', 'BEVFormerHead']

@@ -1,0 +1,22 @@
+"""BEVFormer: cameras to a BEV map to boxes."""
+
+from .detector import BEVFormer
+from .encoder import BEVFormerEncoder, BEVFormerLayer
+from .frame import Frames
+from .head import BEVFormerHead
+from .spatial_attention import PillarDeformableAttention, SpatialCrossAttention
+from .temporal_attention import History, TemporalSelfAttention
+from .transformer import BEVFormerTransformer
+
+__all__ = [
+    'BEVFormer',
+    'BEVFormerEncoder',
+    'BEVFormerHead',
+    'BEVFormerLayer',
+    'BEVFormerTransformer',
+    'Frames',
+    'History',
+    'PillarDeformableAttention',
+    'SpatialCrossAttention',
+    'TemporalSelfAttention',
+]

@@ -1,0 +1,77 @@
+"""How the ego vehicle's motion moves the previous BEV map. Legend: B samples, Q cells, C channels, H x W grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ...structures import BEVGrid
+from .frame import YAW
+
+
+def ego_shift(can_bus_B18: Tensor, grid: BEVGrid) -> Tensor:
+    """Where a standing object was on the previous map, minus where it is now.
+
+    With (dx, dy) the motion since the previous frame in global axes and the heading theta::
+
+        forward = |d| cos(theta - atan2(dy, dx)),    right = |d| sin(theta - atan2(dy, dx))
+        shift   = (right / extent_x, forward / extent_y)
+
+    (BEVFormer, arXiv 2203.17270, section 3.4.) It is added to the reference points that look at history.
+
+    Args:
+        can_bus_B18: Vehicle state.
+        grid: Gives the extents.
+
+    Returns:
+        (B, 2), x and y in units of the range.
+    """
+    east_B, north_B, yaw_B = can_bus_B18[:, 0], can_bus_B18[:, 1], can_bus_B18[:, YAW]
+    length_B = torch.hypot(east_B, north_B)
+    angle_B = yaw_B - torch.atan2(north_B, east_B)
+    extent_x, extent_y, _ = grid.extent
+    return torch.stack((length_B * angle_B.sin() / extent_x, length_B * angle_B.cos() / extent_y), dim=-1)
+
+
+def rotate_history(
+    bev_BQC: Tensor, turn_B: Tensor, grid: BEVGrid, rotate_center: Sequence[float] | None = None
+) -> Tensor:
+    """Turn each sample's previous BEV map into the present heading: nearest cell, zero outside.
+
+    The cell at p takes the cell nearest to ``R(a) (p - c) + c`` with a the turn and c the centre of rotation.
+
+    Args:
+        bev_BQC: Previous maps, cells row by row. Not changed.
+        turn_B: Change of heading in degrees, counter-clockwise positive.
+        grid: Grid of the maps.
+        rotate_center: Centre as (column, row) in cells, then the turn happens in cells; None: the LiDAR's own
+            position, and the turn happens in metres.
+
+    Returns:
+        (B, Q, C).
+
+    Note:
+        The released models always turn about cell (100, 100), which is the centre of a 200 x 200 grid only. The
+        default differs from them on every other grid; pass ``[100, 100]`` to reproduce released results.
+    """
+    batch, _, channels = bev_BQC.shape
+    centres_HW2 = grid.cell_centres(bev_BQC.device)
+    if rotate_center is None:
+        arm_HW2 = centres_HW2
+    else:
+        centre_2 = centres_HW2.new_tensor([float(value) for value in rotate_center])
+        arm_HW2 = grid.to_cells(centres_HW2) - centre_2
+    angle_B11 = torch.deg2rad(turn_B.float())[:, None, None]
+    cos_B11, sin_B11 = angle_B11.cos(), angle_B11.sin()
+    x_HW, y_HW = arm_HW2.unbind(dim=-1)
+    source_BHW2 = torch.stack((cos_B11 * x_HW - sin_B11 * y_HW, sin_B11 * x_HW + cos_B11 * y_HW), dim=-1)
+    if rotate_center is not None:
+        source_BHW2 = grid.to_metres(source_BHW2 + centre_2)
+    bev_BCHW = bev_BQC.transpose(1, 2).reshape(batch, channels, grid.rows, grid.cols)
+    turned_BCHW = functional.grid_sample(
+        bev_BCHW.float(), grid.sampling_grid(source_BHW2), mode='nearest', align_corners=False
+    )
+    return turned_BCHW.flatten(2).transpose(1, 2).to(bev_BQC.dtype)

@@ -1,0 +1,88 @@
+"""What the encoder needs to know about the frames of a batch beside their images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet3d.structures import Det3DDataSample
+from numpy.typing import NDArray
+from torch import Tensor
+
+CAN_BUS_SIZE = 18
+TRANSLATION = slice(0, 3)
+"""Where the vehicle state holds the motion since the previous frame: metres, global axes."""
+YAW = 16
+"""Where it holds the heading of the vehicle in radians."""
+TURN = 17
+"""Where it holds the change of heading since the previous frame in degrees."""
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Calibration and vehicle state of one frame per sample.
+
+    Args:
+        lidar2img: (B, N, 4, 4) float32, LiDAR frame in metres to pixels; rows 0 and 1 are divided by row 2.
+        can_bus: (B, 18) float32, the vehicle's state, see ``TRANSLATION``, ``YAW`` and ``TURN``.
+        image_size: (height, width) in pixels that the feature maps span, padding included.
+    """
+
+    lidar2img: Tensor
+    can_bus: Tensor
+    image_size: tuple[int, int]
+
+    @classmethod
+    def from_samples(
+        cls, samples: Sequence[Det3DDataSample], device: torch.device | str | None = None, index: int = -1
+    ) -> Frames:
+        """Collect one queue entry of every sample.
+
+        Args:
+            samples: With ``lidar2img`` (T, N, 4, 4), ``can_bus`` (T, 18) and ``batch_input_shape`` in their metainfo.
+            device: Where the tensors go.
+            index: Queue entry; the last one is the current frame.
+
+        Raises:
+            KeyError: If a field is missing; names it and the sample.
+            ValueError: If a field has another shape.
+        """
+        lidar2img = np.stack([_field(sample, 'lidar2img', (4, 4))[index] for sample in samples])
+        can_bus = np.stack([_field(sample, 'can_bus', (CAN_BUS_SIZE,))[index] for sample in samples])
+        height, width = _meta(samples[0], 'batch_input_shape')
+        return cls(
+            torch.from_numpy(lidar2img.astype(np.float32)).to(device, non_blocking=True),
+            torch.from_numpy(can_bus.astype(np.float32)).to(device, non_blocking=True),
+            (int(height), int(width)),
+        )
+
+    def without_motion(self) -> Frames:
+        """The same frames as the first of their sequence: no motion and no turn since the previous one."""
+        can_bus = self.can_bus.clone()
+        can_bus[:, TRANSLATION] = 0
+        can_bus[:, TURN] = 0
+        return replace(self, can_bus=can_bus)
+
+
+def _meta(sample: Det3DDataSample, name: str) -> Any:
+    """One entry of a sample's metainfo."""
+    if name not in sample.metainfo:
+        raise KeyError(
+            f"sample {sample.metainfo.get('token', '?')} has no '{name}' in its metainfo; "
+            'the packing transform or the data preprocessor must put it there'
+        )
+    return sample.metainfo[name]
+
+
+def _field(sample: Det3DDataSample, name: str, tail: tuple[int, ...]) -> NDArray[np.floating[Any]]:
+    """One entry of a sample's metainfo as an array (T, ..., *tail)."""
+    value = np.asarray(_meta(sample, name))
+    if value.ndim < 1 + len(tail) or value.shape[-len(tail) :] != tail:
+        raise ValueError(
+            f"sample {sample.metainfo.get('token', '?')}: '{name}' must be (queue, ..., {str(tail)[1:]}, "
+            f'got {value.shape}'
+        )
+    return value

@@ -1,0 +1,189 @@
+"""The detector: keys of the released model, training and testing on odd inputs, batches against single samples."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from mmdet3d.registry import MODELS
+
+from bevdistill.structures import BEVOutputs
+
+RANGE = [-51.2, -51.2, -5.0, 51.2, 51.2, 3.0]
+CODER = dict(type='NMSFreeCoder', post_center_range=[-61.2, -61.2, -10.0, 61.2, 61.2, 10.0], max_num=300)
+
+
+def released(tiny: bool) -> dict:
+    """`bevformer_tiny`, or the R50 student of the distillation release."""
+    size, layers, levels = (50, 3, 1) if tiny else (128, 6, 4)
+    deformable = dict(type='DCNv2', deform_groups=1, fallback_on_stride=False)
+    return dict(
+        type='BEVFormer',
+        img_backbone=dict(
+            type='mmdet.ResNet',
+            depth=50,
+            num_stages=4,
+            out_indices=(3,) if tiny else (1, 2, 3),
+            frozen_stages=1,
+            norm_cfg=dict(type='BN', requires_grad=False),
+            norm_eval=True,
+            style='pytorch',
+            **({} if tiny else dict(dcn=deformable, stage_with_dcn=(False, False, True, True))),
+        ),
+        img_neck=dict(
+            type='mmdet.FPN',
+            in_channels=[2048] if tiny else [512, 1024, 2048],
+            out_channels=256,
+            start_level=0,
+            add_extra_convs='on_output',
+            num_outs=levels,
+            relu_before_extra_convs=True,
+        ),
+        pts_bbox_head=dict(
+            type='BEVFormerHead',
+            grid=dict(point_cloud_range=RANGE, rows=size, cols=size),
+            encoder=dict(num_layers=layers, num_levels=levels, feedforward_channels=512),
+            decoder=dict(num_layers=6, feedforward_channels=512),
+            coder=CODER,
+            aux_heatmap=None if tiny else dict(),
+        ),
+    )
+
+
+def small(rows: int = 9, cols: int = 13, **head: object) -> dict:
+    return dict(
+        type='BEVFormer',
+        img_backbone=dict(
+            type='mmdet.ResNet',
+            depth=18,
+            base_channels=8,
+            num_stages=2,
+            strides=(1, 2),
+            dilations=(1, 1),
+            out_indices=(0, 1),
+            norm_eval=True,
+        ),
+        img_neck=dict(type='mmdet.FPN', in_channels=[8, 16], out_channels=24, num_outs=2),
+        pts_bbox_head=dict(
+            type='BEVFormerHead',
+            grid=dict(point_cloud_range=RANGE, rows=rows, cols=cols),
+            embed_dims=24,
+            num_queries=11,
+            num_cams=3,
+            encoder=dict(num_layers=2, num_heads=4, num_levels=2, feedforward_channels=32, dropout=0.0),
+            decoder=dict(num_layers=2, num_heads=4, feedforward_channels=32, dropout=0.0),
+            coder=CODER,
+            **{'aux_heatmap': dict(head_channels=8), 'num_output_convs': 2, **head},
+        ),
+    )
+
+
+@pytest.mark.parametrize(('case', 'tiny'), [('keys_bevformer_tiny', True), ('keys_bevdistill_r50_student', False)])
+def test_released_keys(golden, case, tiny):
+    meta, _ = golden(case)
+    with torch.device('meta'):
+        model = MODELS.build(released(tiny))
+    assert {name: list(value.shape) for name, value in model.state_dict().items()} == meta['keys']
+
+
+@pytest.mark.parametrize('boxes', [[4, 2], [3, 0], [0, 0], [1], [30, 30, 1]])
+def test_trains_and_tests(make_batch, boxes):
+    model = MODELS.build(small())
+    model.init_weights()
+    inputs, samples = make_batch(boxes)
+    losses = model(inputs, samples, mode='loss')
+    assert list(losses) == ['d0.loss_cls', 'd0.loss_bbox', 'loss_cls', 'loss_bbox', 'loss_heatmap']
+    assert all(value.isfinite() for value in losses.values())
+    if not sum(boxes):
+        assert losses['loss_bbox'] == 0
+    sum(losses.values()).backward()
+    missing = [name for name, value in model.named_parameters() if value.grad is None]
+    assert missing == []
+    assert all(value.grad.isfinite().all() for value in model.parameters())
+    model.eval()
+    for sample in model(inputs, samples, mode='predict'):
+        instances = sample.pred_instances_3d
+        assert instances.bboxes_3d.tensor.shape[1] == 9
+        assert len(instances) == len(instances.scores_3d) <= 110
+    outputs = model(inputs, samples, mode='tensor')
+    assert isinstance(outputs, BEVOutputs) and outputs.grid == model.grid and outputs.num_classes == model.num_classes
+
+
+def test_batch_equals_single_samples(make_batch):
+    """Outputs are those of each sample alone; each loss is the mean of the samples' sums over all positives."""
+    model = MODELS.build(small()).eval()
+    model.init_weights()
+    for linear in [m for n, m in model.named_modules() if n.endswith(('sampling_offsets', 'attention_weights'))]:
+        torch.nn.init.normal_(linear.weight, std=0.1)
+    inputs, samples = make_batch([5, 3])
+    with torch.no_grad():
+        both = model.forward_outputs(inputs, samples)
+        losses = model.loss_from_outputs(both, samples)
+        parts = []
+        for b in range(2):
+            alone = model.forward_outputs(dict(imgs=inputs['imgs'][b : b + 1]), samples[b : b + 1])
+            for name in ('states', 'logits', 'codes', 'references'):
+                torch.testing.assert_close(
+                    getattr(alone, name)[:, 0], getattr(both, name)[:, b], atol=1e-4, rtol=1e-4
+                )
+            torch.testing.assert_close(alone.bev[0], both.bev[b], atol=1e-4, rtol=1e-4)
+            parts.append(model.loss_from_outputs(alone, samples[b : b + 1]))
+    for name, value in losses.items():
+        weights = [5, 3]
+        if name == 'loss_heatmap':
+            maps = [len(set(s.gt_instances_3d.labels_3d.tolist())) for s in samples]
+            assert maps  # Peaks, not boxes, normalise the heatmap: two boxes of a class may share a cell.
+            continue
+        want = sum(weight * part[name] for weight, part in zip(weights, parts, strict=True)) / sum(weights)
+        torch.testing.assert_close(value, want, atol=1e-4, rtol=1e-4)
+
+
+def test_uses_the_last_frame_without_motion(make_batch):
+    model = MODELS.build(small()).eval()
+    inputs, samples = make_batch([1], queue=3)
+    with torch.no_grad():
+        three = model.forward_outputs(inputs, samples)
+        state = samples[0].can_bus.copy()
+        state[:, [0, 1, 2, 17]] += 5
+        samples[0].set_metainfo(dict(can_bus=state[-1:], lidar2img=samples[0].lidar2img[-1:]))
+        one = model.forward_outputs(dict(imgs=inputs['imgs'][:, -1:]), samples)
+    torch.testing.assert_close(three.codes, one.codes)
+
+
+def test_vehicle_state_and_images_matter(make_batch):
+    model = MODELS.build(small()).eval()
+    inputs, samples = make_batch([1])
+    with torch.no_grad():
+        before = model.forward_outputs(inputs, samples).bev
+        changed = model.forward_outputs(dict(imgs=inputs['imgs'] + 1), samples).bev
+        assert (changed - before).abs().max() > 1e-3
+        samples[0].set_metainfo(dict(can_bus=samples[0].can_bus + 1))
+        assert (model.forward_outputs(inputs, samples).bev - before).abs().max() > 1e-3
+
+
+def test_mixed_precision(make_batch):
+    model = MODELS.build(small())
+    model.init_weights()
+    inputs, samples = make_batch([2, 1])
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        outputs = model.forward_outputs(inputs, samples)
+        losses = model.loss_from_outputs(outputs, samples)
+    assert outputs.codes.dtype == torch.float32 and outputs.references.dtype == torch.float32
+    sum(losses.values()).backward()
+    assert all(value.dtype == torch.float32 and value.isfinite() for value in losses.values())
+
+
+def test_messages(make_batch):
+    with pytest.raises(ValueError, match='queue of 3 frames'):
+        MODELS.build({**small(), 'queue_length': 3})
+    model = MODELS.build(small())
+    inputs, samples = make_batch([1])
+    with pytest.raises(ValueError, match=r'shape \(B, T, N, 3, H, W\), got shape \(1, 3, 3, 48, 80\)'):
+        model.forward_outputs(dict(imgs=inputs['imgs'][:, 0]), samples)
+    with pytest.raises(ValueError, match='got none'):
+        model.forward_outputs({}, samples)
+    samples[0].set_metainfo(dict(can_bus=samples[0].can_bus[:, :17]))
+    with pytest.raises(ValueError, match=r"sample token0: 'can_bus' must be .*18.*got \(1, 17\)"):
+        model.forward_outputs(inputs, samples)
+    del samples[0].can_bus
+    with pytest.raises(KeyError, match="sample token0 has no 'can_bus'"):
+        model.forward_outputs(inputs, samples)
