@@ -94,3 +94,13 @@ def synthetic_root(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytes
         if not root.exists():
             make_dataset(root, 'tiny', 'v1.0-mini', seed=0, progress=False)
     return root
+
+
+@pytest.fixture(scope='session')
+def synthetic_infos(synthetic_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with ``nuscenes_infos_{train,val}.pkl`` of the synthetic root; give data sets absolute ann_files."""
+    from bevdistill.datasets.infos import create_nuscenes_infos
+
+    folder = tmp_path_factory.mktemp('infos')
+    create_nuscenes_infos(synthetic_root, 'v1.0-mini', folder)
+    return folder

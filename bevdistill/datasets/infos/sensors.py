@@ -114,6 +114,7 @@ class SensorRecords:
                 'sample_data_token': sensors.rows[i]['token'],
                 'ego2global': ego2global[i],
                 'lidar_points': {
+                    'num_pts_feats': None,
                     'lidar_path': sensors.rows[i]['filename'],
                     'lidar2ego': sensor2ego[i],
                     'lidar2sensor': lidar2sensor[i],

@@ -1,0 +1,183 @@
+"""Information files of the synthetic root, against mmdet3d's own converter."""
+
+from __future__ import annotations
+
+import importlib.util
+import pickle
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import mmdet3d
+import numpy as np
+import pytest
+from nuscenes.nuscenes import NuScenes
+
+from bevdistill.datasets.infos import TEMPORAL_FIELDS, create, create_nuscenes_infos
+
+CONVERTERS = Path(mmdet3d.__file__).parent / '.mim' / 'tools' / 'dataset_converters'
+
+
+def converter(name: str) -> ModuleType:
+    path = CONVERTERS / f'{name}.py'
+    if not path.exists():
+        pytest.skip(f'this mmdet3d was installed without its tools ({name}.py)')
+    spec = importlib.util.spec_from_file_location(f'mmdet3d_{name}', path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def load(path: Path) -> dict[str, Any]:
+    with open(path, 'rb') as file:
+        content: dict[str, Any] = pickle.load(file)
+    return content
+
+
+def assert_same(ours: Any, theirs: Any, where: str) -> None:
+    if isinstance(theirs, dict):
+        assert set(ours) - set(theirs) == set(), where
+        assert set(theirs) - set(ours) == set(), where
+        for key in theirs:
+            assert_same(ours[key], theirs[key], f'{where}/{key}')
+    elif isinstance(theirs, (list, tuple)):
+        assert len(ours) == len(theirs), where
+        for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+            assert_same(a, b, f'{where}/{i}')
+    elif isinstance(theirs, float):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=2e-6, err_msg=where)
+    else:
+        assert ours == theirs, where
+
+
+@pytest.fixture(scope='module')
+def theirs(synthetic_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What mmdet3d's two converter scripts write, by split."""
+    out = tmp_path_factory.mktemp('mmdet3d')
+    converter('nuscenes_converter').create_nuscenes_infos(str(synthetic_root), str(out / 'old'), 'v1.0-mini')
+    update = converter('update_infos_to_v2')
+    # The script opens ./data/nuscenes whatever it is told.
+    update.NuScenes = lambda version, dataroot, verbose: NuScenes(version, str(synthetic_root), verbose=False)
+    (out / 'v2').mkdir()
+    for split in ('train', 'val'):
+        update.update_nuscenes_infos(str(out / f'old_infos_{split}.pkl'), str(out / 'v2'))
+    return {split: load(out / 'v2' / f'old_infos_{split}.pkl') for split in ('train', 'val')}
+
+
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_equals_mmdet3ds_converter_field_by_field(
+    synthetic_root: Path, synthetic_infos: Path, theirs: dict[str, Any], split: str
+) -> None:
+    ours = load(synthetic_infos / f'nuscenes_infos_{split}.pkl')
+    assert_same(ours['metainfo'], theirs[split]['metainfo'], 'metainfo')
+    assert len(ours['data_list']) == len(theirs[split]['data_list']) > 0
+    by_token = {record['token']: record for record in theirs[split]['data_list']}
+    for position, record in enumerate(ours['data_list']):
+        assert record['sample_idx'] == position
+        other = by_token[record['token']]
+        own = {key: value for key, value in record.items() if key not in TEMPORAL_FIELDS}
+        own['sample_idx'] = other['sample_idx']  # theirs counts in the order of the sample table
+        for sweep in other.get('lidar_sweeps', []):
+            path = Path(sweep['lidar_points']['lidar_path'])
+            sweep['lidar_points']['lidar_path'] = str(path.resolve().relative_to(synthetic_root.resolve()))
+        assert_same(own, other, record['token'])
+
+
+def test_temporal_fields_follow_the_chain(synthetic_root: Path, synthetic_infos: Path) -> None:
+    nusc = NuScenes('v1.0-mini', str(synthetic_root), verbose=False)
+    for split in ('train', 'val'):
+        records = load(synthetic_infos / f'nuscenes_infos_{split}.pkl')['data_list']
+        for before, record in zip([None, *records], records, strict=False):
+            sample = nusc.get('sample', record['token'])
+            assert (record['prev'], record['next']) == (sample['prev'], sample['next'])
+            assert record['scene_token'] == sample['scene_token']
+            if record['prev']:
+                assert before is not None and before['token'] == record['prev']
+                assert record['frame_idx'] == before['frame_idx'] + 1
+                assert record['timestamp'] > before['timestamp']
+            else:
+                assert record['frame_idx'] == 0
+            lidar = nusc.get('sample_data', sample['data']['LIDAR_TOP'])
+            pose = nusc.get('ego_pose', lidar['ego_pose_token'])
+            assert record['ego2global_rotation'] == pose['rotation']
+            assert record['ego2global_translation'] == pose['translation']
+            assert len(record['can_bus']) == 18
+
+
+def test_without_can_bus_the_records_are_zero_and_a_notice_says_so(
+    synthetic_root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(create, 'print_log', lambda message, *_: said.append(message))
+    files = create_nuscenes_infos(synthetic_root, 'v1.0-mini', tmp_path / 'infos', canbus_root=tmp_path)
+    records = load(files['val'])['data_list']
+    assert all(record['can_bus'] == [0.0] * 18 for record in records)
+    assert any('can_bus is zero in 10 of 10 scenes (no can_bus/ folder)' in message for message in said)
+    assert sorted(path.name for path in (tmp_path / 'infos').iterdir()) == [
+        'nuscenes_infos_train.pkl',
+        'nuscenes_infos_val.pkl',
+    ]
+
+
+def test_fewer_sweeps(synthetic_root: Path, tmp_path: Path) -> None:
+    files = create_nuscenes_infos(synthetic_root, 'v1.0-mini', tmp_path, max_sweeps=2)
+    assert {len(record.get('lidar_sweeps', [])) for record in load(files['val'])['data_list']} <= {0, 1, 2}
+
+
+def test_a_missing_root(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match='no nuScenes root at .*nowhere; give its folder with --root-path'):
+        create_nuscenes_infos(tmp_path / 'nowhere')
+
+
+def test_an_unknown_version(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"unknown version 'v1.0'; expected one of v1.0-trainval, v1.0-mini"):
+        create_nuscenes_infos(tmp_path, 'v1.0')
+
+
+def test_another_version_on_disk(tmp_path: Path) -> None:
+    (tmp_path / 'v1.0-mini').mkdir()
+    with pytest.raises(FileNotFoundError, match=r'no tables of v1.0-trainval.* Found v1.0-mini; give it with --version'):
+        create_nuscenes_infos(tmp_path, 'v1.0-trainval')
+
+
+def linked_copy(root: Path, to: Path) -> Path:
+    """A root whose folders of files are real and whose files are links, so that one can be taken away."""
+    to.mkdir()
+    for path in root.rglob('*'):
+        target = to / path.relative_to(root)
+        if path.is_dir():
+            target.mkdir(parents=True, exist_ok=True)
+        elif not path.name.startswith('nuscenes_infos'):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(path)
+    return to
+
+
+def test_a_missing_image_names_file_and_sample(synthetic_root: Path, synthetic_infos: Path, tmp_path: Path) -> None:
+    record = load(synthetic_infos / 'nuscenes_infos_train.pkl')['data_list'][1]
+    root = linked_copy(synthetic_root, tmp_path / 'root')
+    image = record['images']['CAM_BACK']['img_path']
+    (root / 'samples' / 'CAM_BACK' / image).unlink()
+    with pytest.raises(FileNotFoundError, match=f'sample {record["token"]}: CAM_BACK file is missing: .*{image}'):
+        create_nuscenes_infos(root, 'v1.0-mini')
+    assert not list(root.glob('nuscenes_infos*'))
+
+
+def test_scenes_without_files_are_left_out(synthetic_root: Path, synthetic_infos: Path, tmp_path: Path) -> None:
+    """Part of a download: the scene is skipped when its first LiDAR file is not there."""
+    records = load(synthetic_infos / 'nuscenes_infos_train.pkl')['data_list']
+    root = linked_copy(synthetic_root, tmp_path / 'root')
+    gone = records[0]['scene_token']
+    (root / 'samples' / 'LIDAR_TOP' / records[0]['lidar_points']['lidar_path']).unlink()
+    files = create_nuscenes_infos(root, 'v1.0-mini')
+    left = load(files['train'])['data_list']
+    assert {record['scene_token'] for record in left} == {r['scene_token'] for r in records} - {gone}
+    assert [record['sample_idx'] for record in left] == list(range(len(left)))
+
+
+def test_no_scene_on_disk(synthetic_root: Path, tmp_path: Path) -> None:
+    for folder in ('v1.0-mini', 'maps'):
+        (tmp_path / folder).symlink_to(synthetic_root / folder)
+    with pytest.raises(ValueError, match=r'none of the 10 scenes in the tables is usable: 0 have LiDAR files'):
+        create_nuscenes_infos(tmp_path, 'v1.0-mini')
