@@ -1,0 +1,21 @@
+"""The distiller, the frozen teacher, taps and the wiring check."""
+
+from .bev_distiller import BEVDistiller
+from .frozen_teacher import FrozenTeacher, as_float32
+from .inheritance import Inheritance
+from .schedule import WeightSchedule
+from .taps import check_wiring, offered_taps
+from .teacher_checkpoint import BOX_CONVENTION, META_KEY, TeacherCheckpoint
+
+__all__ = [
+    'BOX_CONVENTION',
+    'META_KEY',
+    'BEVDistiller',
+    'FrozenTeacher',
+    'Inheritance',
+    'TeacherCheckpoint',
+    'WeightSchedule',
+    'as_float32',
+    'check_wiring',
+    'offered_taps',
+]

@@ -1,0 +1,209 @@
+"""The distiller: a student that learns from data and from a frozen teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from typing import Any, Literal, Self
+
+import torch
+from mmdet3d.models.detectors.base import Base3DDetector
+from mmdet3d.registry import MODELS
+from mmdet3d.structures import Det3DDataSample
+from mmengine.logging import MessageHub, print_log
+from torch import Tensor, nn
+
+from ..structures import BEVGrid, BEVOutputs, Targets
+from .frozen_teacher import FrozenTeacher, as_float32
+from .inheritance import Inheritance
+from .schedule import WeightSchedule
+from .taps import check_wiring
+from .teacher_checkpoint import TeacherCheckpoint
+
+
+@MODELS.register_module()
+class BEVDistiller(Base3DDetector):
+    """Train a student with its own losses and with losses against a frozen teacher.
+
+    One step: the teacher answers without gradient, the student runs once, and each loss gets ``(student outputs,
+    teacher outputs, targets)`` in float32. Testing is the student's and nothing else. A checkpoint holds the student
+    (under ``student.``) and the distillation heads (under ``losses.``), never the teacher's weights.
+
+    Entries of a loss are logged as ``distill.<name>.<term>``; those whose term contains ``loss`` are trained, the
+    others are for information. With a schedule the current weight is logged as ``distill.<name>.weight``.
+
+    With one seed the student starts from the same weights as when it is trained alone: teacher and losses draw their
+    random numbers on the side.
+
+    Args:
+        student: Config of the student, a detector with ``forward_outputs`` and ``loss_from_outputs``.
+        teacher: Config of the teacher, a detector with ``forward_outputs``.
+        teacher_checkpoint: Trained weights of the teacher; read before training starts, not for testing.
+        losses: Config of each loss by name. Beside the loss's own arguments an entry may have ``weight`` (a number,
+            default 1; entries of weight 0 are not built) and ``schedule``, see :class:`~.schedule.WeightSchedule`.
+        init_from_teacher: Parts of the teacher's head that the student starts from, see
+            :class:`~.inheritance.Inheritance`: False, True, or a dict of switches. Weights that a run resumes from or
+            loads come later and win.
+        data_preprocessor: Config of the one preprocessor that serves student and teacher.
+        class_names: Class names in label order; compared with the teacher's checkpoint and with the data set. Without
+            it the data set is compared with the checkpoint before the first step.
+        teacher_precision: ``'float32'`` (autocast off) or ``'follow'`` the student's autocast.
+        trust_teacher: Accept a teacher checkpoint that does not say what it was trained with.
+        init_cfg: Initialisation, see mmengine.
+
+    Raises:
+        ValueError: If the checkpoint is not named, a loss is named badly or wants what the pair does not offer, ranges
+            or numbers of classes differ, or a detector brings a preprocessor of its own.
+    """
+
+    teacher: FrozenTeacher
+
+    def __init__(
+        self,
+        student: dict[str, Any],
+        teacher: dict[str, Any],
+        teacher_checkpoint: str | None = None,
+        losses: dict[str, dict[str, Any]] | None = None,
+        init_from_teacher: bool | dict[str, Any] = False,
+        data_preprocessor: dict[str, Any] | nn.Module | None = None,
+        class_names: Sequence[str] | None = None,
+        teacher_precision: Literal['float32', 'follow'] = 'float32',
+        trust_teacher: bool = False,
+        init_cfg: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        checkpoint = TeacherCheckpoint(teacher_checkpoint, class_names, trust_teacher)
+        for side, config in (('student', student), ('teacher', teacher)):
+            if config.get('data_preprocessor') is not None:
+                raise ValueError(
+                    f'the {side} of a distiller must not have a data_preprocessor of its own: one serves both. '
+                    'Move it to the distiller'
+                )
+        self.student = MODELS.build(student)
+        self.inheritance = Inheritance.from_config(init_from_teacher)
+        self.losses = nn.ModuleDict()
+        self.loss_weights: dict[str, float] = {}
+        self.schedules: dict[str, WeightSchedule] = {}
+        with torch.random.fork_rng(devices=[]):
+            # Not a sub-module: state_dict, optimizer, DDP and init_weights must not see it.
+            self.__dict__['teacher'] = FrozenTeacher(MODELS.build(teacher), checkpoint, teacher_precision)
+            for name, config in (losses or {}).items():
+                self._add_loss(name, deepcopy(dict(config)))
+        check_wiring(dict(self.losses.items()), self.student, self.teacher)
+        self._data_checked = False
+
+    def _add_loss(self, name: str, config: dict[str, Any]) -> None:
+        if '.' in name or 'loss' in name:
+            raise ValueError(
+                f"a distillation loss cannot be called '{name}': names must not contain '.', nor 'loss', by which "
+                'mmengine tells trained entries from logged ones'
+            )
+        weight = float(config.pop('weight', 1.0))
+        schedule = WeightSchedule.from_config(config.pop('schedule', None))
+        if weight == 0:
+            print_log(f"distillation loss '{name}' has weight 0 and is left out", logger='current')
+            return
+        self.losses[name] = MODELS.build(config)
+        self.loss_weights[name] = weight
+        self.schedules[name] = schedule
+
+    @property
+    def grid(self) -> BEVGrid:
+        """Grid of the student's BEV map."""
+        return self.student.grid
+
+    @property
+    def num_classes(self) -> int:
+        """Number of the student's classes."""
+        return self.student.num_classes
+
+    @property
+    def teacher_identity(self) -> dict[str, str]:
+        """Path and SHA-256 of the teacher's weights, empty while they are not loaded."""
+        return self.teacher.identity
+
+    def checkpoint_meta(self) -> dict[str, Any]:
+        """What the meta data of a checkpoint say about this model beside classes and range."""
+        return {'teacher': self.teacher_identity}
+
+    def init_weights(self) -> None:
+        """Initialise the student, read the teacher, then inherit from it."""
+        first = not self.is_init
+        super().init_weights()
+        self.teacher.ensure_loaded()
+        if first:
+            self.inheritance.apply(self.student, self.teacher.detector)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)
+        self.teacher._apply(fn)
+        return self
+
+    def loss(self, inputs: dict[str, Any], samples: list[Det3DDataSample], **kwargs: Any) -> dict[str, Tensor]:
+        """Losses of a batch: the student's own and the distillation losses.
+
+        Args:
+            inputs: Preprocessed inputs of student and teacher.
+            samples: Data samples with ground truth.
+            **kwargs: Not used.
+        """
+        self._check_data()
+        outputs = self.student.forward_outputs(inputs, samples)
+        losses: dict[str, Tensor] = self.student.loss_from_outputs(outputs, samples)
+        if self.losses:
+            losses |= self.distill(outputs, self.teacher(inputs, samples), samples)
+        return losses
+
+    def distill(
+        self, student: BEVOutputs, teacher: BEVOutputs, samples: list[Det3DDataSample]
+    ) -> dict[str, Tensor]:
+        """Weighted distillation losses of outputs.
+
+        Args:
+            student: Outputs of the student, any precision.
+            teacher: Outputs of the teacher, without gradient.
+            samples: Data samples with ground truth.
+
+        Returns:
+            ``distill.<name>.<term>``.
+        """
+        device = student.bev.device
+        targets = Targets.from_samples(samples, device)
+        entries: dict[str, Tensor] = {}
+        with torch.autocast(device.type, enabled=False):
+            student = as_float32(student)
+            for name, module in self.losses.items():
+                factor = self.schedules[name].current()
+                weight = self.loss_weights[name] * factor
+                for term, value in module(student, teacher, targets).items():
+                    entries[f'distill.{name}.{term}'] = value * weight if 'loss' in term else value.detach()
+                if not self.schedules[name].constant:
+                    entries[f'distill.{name}.weight'] = student.bev.new_tensor(weight)
+        return entries
+
+    def predict(self, inputs: dict[str, Any], samples: list[Det3DDataSample], **kwargs: Any) -> list[Det3DDataSample]:
+        """The student's detections."""
+        detections: list[Det3DDataSample] = self.student.predict(inputs, samples, **kwargs)
+        return detections
+
+    def forward_outputs(self, inputs: dict[str, Any], samples: list[Det3DDataSample]) -> BEVOutputs:
+        """The student's outputs."""
+        outputs: BEVOutputs = self.student.forward_outputs(inputs, samples)
+        return outputs
+
+    def _forward(self, inputs: dict[str, Any], samples: list[Det3DDataSample], **kwargs: Any) -> BEVOutputs:
+        return self.forward_outputs(inputs, samples)
+
+    def extract_feat(self, inputs: dict[str, Any]) -> Any:
+        """The student's features."""
+        return self.student.extract_feat(inputs)
+
+    def _check_data(self) -> None:
+        """Make sure, before the first step, that teacher and data mean the same by a label."""
+        if self._data_checked:
+            return
+        self.teacher.ensure_loaded()
+        meta = MessageHub.get_current_instance().runtime_info.get('dataset_meta') or {}
+        if meta.get('classes') is not None:
+            self.teacher.checkpoint.check_data(meta['classes'])
+        self._data_checked = True

@@ -1,0 +1,60 @@
+"""Taps, and the check that a pair of detectors can feed the losses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+ALWAYS = ('bev', 'states', 'logits', 'codes', 'references')
+HEATMAP = ('heatmap', 'heatmap_features')
+
+
+def offered_taps(detector: nn.Module) -> tuple[str, ...]:
+    """Fields of :class:`BEVOutputs` that a detector fills, known before it runs.
+
+    A detector may say so itself with an attribute ``taps``. Otherwise it offers what every detector offers, and the
+    heatmap if its head ``pts_bbox_head`` has auxiliary heatmap layers (``task_heads``).
+    """
+    own: tuple[str, ...] | None = getattr(detector, 'taps', None)
+    if own is not None:
+        return tuple(own)
+    head = getattr(detector, 'pts_bbox_head', None)
+    return ALWAYS + HEATMAP if getattr(head, 'task_heads', None) is not None else ALWAYS
+
+
+def check_wiring(losses: Mapping[str, Any], student: Any, teacher: Any) -> None:
+    """Compare what the losses want with what the pair offers.
+
+    Args:
+        losses: Losses by name, each with ``wants``: ``student.<tap>``, ``teacher.<tap>`` or ``targets``.
+        student: Detector with ``grid`` and ``num_classes``.
+        teacher: The same, or a frozen teacher.
+
+    Raises:
+        ValueError: With all gaps at once: taps that are not offered, ranges and class counts that differ.
+    """
+    offered = {f'student.{tap}' for tap in offered_taps(student)}
+    offered |= {f'teacher.{tap}' for tap in offered_taps(teacher)}
+    offered.add('targets')
+    gaps = [
+        f"loss '{name}' ({type(loss).__name__}) wants '{want}'{_advice(want)}"
+        for name, loss in losses.items()
+        for want in tuple(loss.wants)
+        if want not in offered
+    ]
+    if not student.grid.same_range(teacher.grid):
+        gaps.append(
+            f'the student covers {student.grid.point_cloud_range}, the teacher {teacher.grid.point_cloud_range}; '
+            'use one point_cloud_range'
+        )
+    if student.num_classes != teacher.num_classes:
+        gaps.append(f'the student has {student.num_classes} classes, the teacher {teacher.num_classes}')
+    if gaps:
+        raise ValueError('cannot feed the losses:\n  ' + '\n  '.join(gaps) + f'\noffered: {sorted(offered)}')
+
+
+def _advice(want: str) -> str:
+    side, _, tap = want.partition('.')
+    return f', which needs aux_heatmap=dict(...) in the head of the {side}' if tap in HEATMAP else ''

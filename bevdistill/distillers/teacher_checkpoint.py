@@ -1,0 +1,154 @@
+"""The file that a teacher's weights come from, and what it must agree with."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+META_KEY = 'bevdistill'
+BOX_CONVENTION = 'mmdet3d>=1.0'
+TRAIN_A_TEACHER = (
+    'Train a teacher with\n'
+    '  python tools/train.py configs/object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py\n'
+    '(on a CPU: its twin under configs/synthetic/) and name its checkpoint in the config, or with\n'
+    '  --cfg-options model.teacher_checkpoint=work_dirs/teacher_pillar02_cbgs_20e_nus-3d/epoch_20.pth'
+)
+
+
+class TeacherCheckpoint:
+    """A checkpoint of a trained teacher.
+
+    Read as plain data (``weights_only=True``), since it may come from elsewhere. Its meta data say which classes, range
+    and box convention it was trained with.
+
+    Args:
+        path: The file.
+        class_names: Class names of the run in label order, or None to learn them from the data set later.
+        trusted: Accept a file that does not say what it was trained with.
+
+    Raises:
+        ValueError: If there is no path.
+    """
+
+    def __init__(
+        self, path: str | Path | None, class_names: Sequence[str] | None = None, trusted: bool = False
+    ) -> None:
+        if not path:
+            raise ValueError(
+                f'a distiller needs teacher_checkpoint, the weights of a trained teacher.\n{TRAIN_A_TEACHER}'
+            )
+        self.path = Path(path).expanduser()
+        self.class_names = None if class_names is None else list(class_names)
+        self.trusted = trusted
+        self.saved_class_names: list[str] | None = None
+        self._digest: str | None = None
+
+    def digest(self) -> str:
+        """SHA-256 of the file, hexadecimal."""
+        if self._digest is None:
+            with self.path.open('rb') as file:
+                self._digest = hashlib.file_digest(file, 'sha256').hexdigest()
+        return self._digest
+
+    def load_into(self, detector: nn.Module) -> None:
+        """Check the file and load it.
+
+        Args:
+            detector: The teacher, with ``grid`` and ``num_classes``.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it cannot be read as plain data, was trained with other classes, range or box convention, or
+                its weights are not exactly those of the detector. All differences are named.
+        """
+        checkpoint = self._read()
+        weights = checkpoint.get('state_dict', checkpoint)
+        gaps = [*self._identity_gaps(checkpoint.get('meta') or {}, detector), *_weight_gaps(weights, detector)]
+        if gaps:
+            raise ValueError(f'teacher checkpoint {self.path} does not fit this run:\n  ' + '\n  '.join(gaps))
+        detector.load_state_dict(weights)
+        self.digest()
+
+    def check_data(self, class_names: Sequence[str]) -> None:
+        """Compare the teacher's classes with those of the data.
+
+        Raises:
+            ValueError: If they or their order differ; names both.
+        """
+        for owner, names in (('the teacher checkpoint', self.saved_class_names), ('class_names', self.class_names)):
+            if names is not None and names != list(class_names):
+                raise ValueError(
+                    f'{owner} has the classes {names}, the data set {list(class_names)}; labels would mean different '
+                    'things. Use one class order for teacher, student and data'
+                )
+
+    def _read(self) -> dict[str, Any]:
+        if not self.path.is_file():
+            raise FileNotFoundError(f'there is no teacher checkpoint {self.path}.\n{TRAIN_A_TEACHER}')
+        try:
+            checkpoint: dict[str, Any] = torch.load(self.path, map_location='cpu', weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise ValueError(
+                f'teacher checkpoint {self.path} holds Python objects, and loading those could run code, so it was '
+                'refused. Convert it, if you trust it, with tools/model_converters/convert_official.py. '
+                f'torch says: {str(error).splitlines()[0]}'
+            ) from error
+        return checkpoint
+
+    def _identity_gaps(self, meta: dict[str, Any], detector: Any) -> list[str]:
+        saved = meta.get(META_KEY)
+        if saved is None:
+            if self.trusted:
+                return []
+            return [
+                'it does not say which classes, range and box convention it was trained with; convert it with '
+                'tools/model_converters/convert_official.py, or set trust_teacher=True if you know that they fit'
+            ]
+        gaps = []
+        own_range, count = detector.grid.point_cloud_range, detector.num_classes
+        if 'point_cloud_range' in saved:
+            theirs = [float(limit) for limit in saved['point_cloud_range']]
+            if any(abs(a - b) > 1e-4 for a, b in zip(theirs, own_range, strict=True)):
+                gaps.append(
+                    f'point_cloud_range: the checkpoint has {theirs}, the teacher in the config {list(own_range)}'
+                )
+        convention = saved.get('box_convention', BOX_CONVENTION)
+        if convention != BOX_CONVENTION:
+            gaps.append(f"box_convention: the checkpoint has '{convention}', this package '{BOX_CONVENTION}'")
+        if 'classes' in saved:
+            names = list(saved['classes'])
+            self.saved_class_names = names
+            if len(names) != count:
+                gaps.append(f'classes: the checkpoint has {len(names)} ({names}), the teacher in the config {count}')
+            elif self.class_names is not None and names != self.class_names:
+                gaps.append(f'classes: the checkpoint has {names}, class_names in the config {self.class_names}')
+        return gaps
+
+
+def _weight_gaps(weights: dict[str, Any], detector: nn.Module) -> list[str]:
+    own = detector.state_dict()
+    missing = [name for name in own if name not in weights]
+    unexpected = [name for name in weights if name not in own]
+    shapes = [
+        f'{name}: the checkpoint has {tuple(weights[name].shape)}, the teacher in the config {tuple(value.shape)}'
+        for name, value in own.items()
+        if name in weights and weights[name].shape != value.shape
+    ]
+    gaps = []
+    if missing:
+        gaps.append(f'{len(missing)} weights missing in the file: {_some(missing)}')
+    if unexpected:
+        gaps.append(f'{len(unexpected)} weights unknown to the teacher: {_some(unexpected)}')
+    if shapes:
+        gaps.append(f'{len(shapes)} weights of another shape: {_some(shapes)}')
+    return gaps
+
+
+def _some(names: Sequence[str], count: int = 6) -> str:
+    return ', '.join(names[:count]) + (', ...' if len(names) > count else '')

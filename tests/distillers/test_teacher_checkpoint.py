@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+import pytest
+import torch
+from mmdet3d.registry import MODELS
+
+from bevdistill.distillers import TeacherCheckpoint
+
+
+def detector(**arguments):
+    return MODELS.build(dict(type='FakeDetector', source='points', **arguments))
+
+
+def test_loads_and_identifies(save_teacher) -> None:
+    path = save_teacher()
+    checkpoint, model = TeacherCheckpoint(path), detector()
+    checkpoint.load_into(model)
+    for name, value in torch.load(path, weights_only=True)['state_dict'].items():
+        torch.testing.assert_close(model.state_dict()[name], value)
+    assert checkpoint.digest() == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_absent_file_says_how_to_train_one(tmp_path) -> None:
+    with pytest.raises(FileNotFoundError, match=r'(?s)there is no teacher checkpoint .*gone\.pth.*tools/train\.py'):
+        TeacherCheckpoint(tmp_path / 'gone.pth').load_into(detector())
+
+
+def test_all_differences_are_named_at_once(save_teacher) -> None:
+    path = save_teacher(meta=dict(point_cloud_range=[-9, -6, -5, 9, 6, 3], box_convention='mmdet3d<1.0'), channels=5)
+    with pytest.raises(ValueError, match='does not fit this run') as caught:
+        TeacherCheckpoint(path, class_names=['bus', 'truck', 'car']).load_into(detector(heatmap=False))
+    text = str(caught.value)
+    assert 'point_cloud_range: the checkpoint has [-9.0' in text
+    assert 'the teacher in the config [-8.0' in text
+    assert "box_convention: the checkpoint has 'mmdet3d<1.0', this package 'mmdet3d>=1.0'" in text
+    assert "['car', 'truck', 'bus'], class_names in the config ['bus', 'truck', 'car']" in text
+    assert 'weights unknown to the teacher: pts_bbox_head.shared_conv' in text
+    assert 'stem.0.weight: the checkpoint has (5, 2, 1, 1), the teacher in the config (4, 2, 1, 1)' in text
+
+
+def test_missing_weights(save_teacher) -> None:
+    with pytest.raises(ValueError, match=r'\d+ weights missing in the file: pts_bbox_head\.shared_conv'):
+        TeacherCheckpoint(save_teacher(heatmap=False)).load_into(detector())
+
+
+def test_number_of_classes(save_teacher) -> None:
+    path = save_teacher(classes=4, meta=dict(classes=['a', 'b', 'c', 'd']))
+    with pytest.raises(ValueError, match='classes: the checkpoint has 4'):
+        TeacherCheckpoint(path).load_into(detector())
+
+
+def test_anonymous_file_must_be_trusted(tmp_path) -> None:
+    path = tmp_path / 'plain.pth'
+    torch.save(detector().state_dict(), path)
+    with pytest.raises(ValueError, match=r'does not say which classes.*trust_teacher=True'):
+        TeacherCheckpoint(path).load_into(detector())
+    TeacherCheckpoint(path, trusted=True).load_into(detector())
+
+
+def test_python_objects_are_refused(tmp_path) -> None:
+    path = tmp_path / 'objects.pth'
+    torch.save(dict(meta=dict(time=datetime(2026, 1, 1)), state_dict=detector().state_dict()), path)
+    with pytest.raises(ValueError, match=r'holds Python objects.*convert_official'):
+        TeacherCheckpoint(path).load_into(detector())
+
+
+def test_classes_of_the_data(save_teacher) -> None:
+    checkpoint = TeacherCheckpoint(save_teacher())
+    checkpoint.load_into(detector())
+    checkpoint.check_data(['car', 'truck', 'bus'])
+    with pytest.raises(ValueError, match=r"the teacher checkpoint has the classes \['car'.*the data set \['bus'"):
+        checkpoint.check_data(['bus', 'car', 'truck'])
