@@ -10,6 +10,7 @@ from .map_view import PrincipalColours, channel_norm, draw_map
 from .palette import class_colours, score_alpha
 from .projection import project_points, project_segments
 from .report import ModelMaps, Page, report_page
+from .viewer import ModelViewer, View
 
 __all__ = [
     'CAMERAS',
@@ -17,9 +18,11 @@ __all__ = [
     'BoxSet',
     'Frame',
     'ModelMaps',
+    'ModelViewer',
     'OutputsRecorder',
     'Page',
     'PrincipalColours',
+    'View',
     'channel_norm',
     'class_colours',
     'draw_bev',

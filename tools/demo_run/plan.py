@@ -10,6 +10,8 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
 VERSION = 'v1.0-trainval'
+NO_VALIDATION = 'train_cfg.val_interval=1000000'
+"""The test that follows as a step of its own says the same."""
 LABEL = 'measured here, synthetic world, NDS within 25 m'
 
 
@@ -132,10 +134,22 @@ class Plan:
     runs: list[tuple[str, int, str]] = field(default_factory=list)
 
 
-def data_options(root: str) -> list[str]:
-    """``--cfg-options`` that point a config at a data root."""
-    loaders = [f'{split}_dataloader.dataset.data_root={root}' for split in ('train', 'val', 'test')]
-    return [*loaders, *(f'{split}_evaluator.data_root={root}' for split in ('val', 'test'))]
+def data_options(config: Path, root: str) -> list[str]:
+    """``--cfg-options`` that point every loader and metric of a config at a data root, wrapped data sets included."""
+    from mmengine.config import Config
+
+    cfg = Config.fromfile(config, import_custom_modules=False)
+    readers = [f'{split}_{kind}' for split in ('train', 'val', 'test') for kind in ('dataloader', 'evaluator')]
+    places = [place for name in readers for place in _data_roots(cfg.get(name), name)]
+    return [f'{place}={root}' for place in places]
+
+
+def _data_roots(node: object, path: str) -> list[str]:
+    """Dotted keys of all entries called ``data_root`` below a node of a config."""
+    if not isinstance(node, dict):
+        return []
+    found = [f'{path}.data_root'] if 'data_root' in node else []
+    return found + [place for key, child in node.items() for place in _data_roots(child, f'{path}.{key}')]
 
 
 def last_checkpoint(work_dir: Path) -> Path:
@@ -205,10 +219,10 @@ class PlanBuilder:
         return self._paths.configs / ROWS[row].config
 
     def _options(self, row: str, training: bool) -> list[str]:
-        options = [*data_options(self._paths.shown(self._paths.data) + '/'), *ROWS[row].options]
+        options = [*data_options(self._config(row), self._paths.shown(self._paths.data) + '/'), *ROWS[row].options]
         if ROWS[row].needs_teacher:
             options.append(f'model.teacher_checkpoint={self._checkpoint("teacher")}')
-        return [*options, *(self._size.options if training else ())]
+        return [*options, *((NO_VALIDATION, *self._size.options) if training else ())]
 
     def _checkpoint(self, run: str) -> str:
         return self._paths.shown(last_checkpoint(self._paths.work_dir(run)))

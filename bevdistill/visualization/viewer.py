@@ -1,0 +1,147 @@
+"""A trained model together with its test data, asked for the pictures of one sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmdet3d.registry import DATASETS, MODELS
+from mmdet3d.structures import Det3DDataSample
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset, pseudo_collate
+from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
+
+from ..engine.checkpoints import existing_checkpoint
+from ..engine.launch import load_config
+from .boxes import BoxSet
+from .frame import Frame, truth_of_info
+from .hook import predicting_model
+from .report import ModelMaps
+
+SENSORS = {'img': 'use_camera', 'points': 'use_lidar'}
+"""Inputs of a data set item, and the modality that asks for each."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What one model sees and answers for one sample: sensors, predictions, and BEV maps, teacher first."""
+
+    frame: Frame
+    predictions: BoxSet
+    maps: tuple[ModelMaps, ...]
+
+
+class ModelViewer:
+    """Loads a model of a config and answers for samples of its test data.
+
+    The data set is asked for cameras and LiDAR even if the model uses only one of them, so that a page can show both;
+    the model is given what its config asks for. A distiller answers as its student, and shows its teacher's maps if
+    the teacher's weights are where its checkpoint says.
+
+    Args:
+        config: Config file of a student, a teacher or a distiller.
+        checkpoint: Trained weights.
+        role: What the model is called on a page; ``student`` for a distiller.
+        data_root: Data root to use in place of the config's.
+        overrides: Further entries of the config to change, by dotted key.
+        device: Where the model runs.
+
+    Raises:
+        FileNotFoundError: If config or checkpoint do not exist.
+        ValueError: If an override does not fit, or the weights do not fit the model.
+    """
+
+    def __init__(
+        self,
+        config: str | Path,
+        checkpoint: str | Path,
+        role: str = 'model',
+        data_root: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        device: torch.device | str = 'cpu',
+    ) -> None:
+        weights = existing_checkpoint(str(checkpoint))
+        cfg = load_config(config, overrides)
+        init_default_scope(cfg.get('default_scope', 'mmdet3d'))
+        self.role = 'student' if 'teacher' in cfg.model else role
+        self.dataset, self._asked_for = _test_data(cfg, data_root)
+        self.shows_teacher = _settle_teacher(cfg, weights)
+        self.model: Any = MODELS.build(cfg.model)
+        load_checkpoint(self.model, weights, map_location='cpu', strict=True)
+        self.model.to(device)
+        # Not model.eval(): backbones of mmdet return nothing from it.
+        self.model.train(False)
+        self._positions: dict[str, int] | None = None
+
+    @property
+    def detector(self) -> Any:
+        """The detector that predicts."""
+        return predicting_model(self.model)
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names in label order."""
+        return list(self.dataset.metainfo['classes'])
+
+    def position(self, token: str) -> int:
+        """Index of a sample in the data set.
+
+        Raises:
+            ValueError: If the data set lacks it.
+        """
+        if self._positions is None:
+            self._positions = {
+                str(self.dataset.get_data_info(index)['token']): index for index in range(len(self.dataset))
+            }
+        if token not in self._positions:
+            raise ValueError(f'the test data of the {self.role} have no sample {token}; both models must use one split')
+        return self._positions[token]
+
+    @torch.no_grad()
+    def view(self, index: int) -> View:
+        """Look at sample `index` of the test data."""
+        item = self.dataset[index]
+        frame = Frame.from_item(item['inputs'], item['data_samples'])
+        if frame.truth is None:
+            frame = frame.filled_from(Frame(frame.token, truth=truth_of_info(self.dataset.get_data_info(index))))
+        item['inputs'] = {
+            name: value for name, value in item['inputs'].items() if SENSORS.get(name) in (None, *self._asked_for)
+        }
+        data = self.model.data_preprocessor(pseudo_collate([item]), False)
+        inputs, samples = data['inputs'], data['data_samples']
+        outputs = self.detector.forward_outputs(inputs, samples)
+        predicted: list[Det3DDataSample] = self.detector.predict_from_outputs(outputs, samples)
+        maps = [ModelMaps.from_outputs(self.role, outputs)]
+        if self.shows_teacher:
+            maps.insert(0, ModelMaps.from_outputs('teacher', self.model.teacher(inputs, samples)))
+        return View(frame, BoxSet.from_instances(predicted[0].pred_instances_3d), tuple(maps))
+
+
+def _test_data(cfg: Config, data_root: str | None) -> tuple[BaseDataset, tuple[str, ...]]:
+    """The test data with both sensors, and the modalities that the config itself asks for."""
+    dataset = cfg.test_dataloader.dataset
+    if data_root is not None:
+        dataset.data_root = data_root
+    modality = dict(dataset.get('modality') or dict.fromkeys(SENSORS.values(), True))
+    dataset.modality = modality | dict.fromkeys(SENSORS.values(), True)
+    return DATASETS.build(dataset), tuple(name for name, used in modality.items() if used)
+
+
+def _settle_teacher(cfg: Config, checkpoint: str) -> bool:
+    """Point a distiller at the teacher that it was trained with; whether that teacher's weights are there.
+
+    A distiller cannot be built without the name of its teacher's weights, but reads them only when the teacher is
+    asked, so a name is filled in even where they are gone.
+    """
+    if 'teacher' not in cfg.model:
+        return False
+    path = cfg.model.get('teacher_checkpoint')
+    if not path:
+        meta = torch.load(checkpoint, map_location='cpu', weights_only=True).get('meta') or {}
+        path = (meta.get('bevdistill') or {}).get('teacher', {}).get('path') or 'unknown teacher'
+    cfg.model.teacher_checkpoint = path
+    return Path(path).is_file()
