@@ -6,7 +6,6 @@ from typing import Any
 
 from mmcv.cnn import ConvModule
 from mmdet3d.models.dense_heads.centerpoint_head import SeparateHead
-from mmengine.model import ModuleList
 from torch import Tensor, nn
 
 
@@ -19,7 +18,7 @@ class AuxHeatmapMixin:
     """
 
     shared_conv: nn.Module | None
-    task_heads: ModuleList | None
+    task_heads: nn.ModuleList | None
     detach_heatmap_input: bool
 
     def build_aux_heatmap(self, in_channels: int, num_classes: int, cfg: dict[str, Any] | None) -> None:
@@ -59,7 +58,8 @@ class AuxHeatmapMixin:
 
         Note:
             The release configures a bias of +2.19 that it never applies; CenterPoint's -2.19 (a prior of 0.1) is
-            the default here, and it is set at construction so that it holds without ``init_weights`` too.
+            the default here. Start values are those of construction, as in the release, with and without
+            ``init_weights``.
         """
         if num_convs < 2:
             raise ValueError(f'aux_heatmap needs num_convs >= 2, got {num_convs}')
@@ -73,8 +73,9 @@ class AuxHeatmapMixin:
             init_bias=init_bias,
         )
         branch.heatmap[-1].bias.data.fill_(init_bias)
-        # mmengine's list hands init_weights on to its members, torch's does not.
-        self.task_heads = ModuleList([branch])
+        # Torch's list hides the branch from mmengine's init_weights, whose Kaiming start of the last convolution would
+        # overrule the prior: logits of +-2 in every cell, a first loss of hundreds.
+        self.task_heads = nn.ModuleList([branch])
         self.detach_heatmap_input = detach_input
 
     def run_aux_heatmap(self, bev_BCHW: Tensor) -> tuple[Tensor | None, Tensor | None]:

@@ -53,13 +53,15 @@ def test_gradient_reaches_the_map_unless_detached(detach: bool) -> None:
 
 
 @pytest.mark.parametrize('initialise', [True, False])
-def test_bias_holds_with_and_without_init_weights(initialise: bool) -> None:
-    owner = Owner(dict(init_bias=-3.0))
-    weight = owner.task_heads[0].heatmap[-1].weight.detach().clone()
+def test_every_cell_starts_near_the_prior_with_and_without_init_weights(initialise: bool) -> None:
+    owner = Owner(dict(share_channels=32), in_channels=32)
     if initialise:
         owner.init_weights()
-        assert not torch.equal(weight, owner.task_heads[0].heatmap[-1].weight)
-    torch.testing.assert_close(owner.task_heads[0].heatmap[-1].bias, torch.full((10,), -3.0))
+    torch.testing.assert_close(owner.task_heads[0].heatmap[-1].bias, torch.full((10,), -2.19))
+    heatmap, _ = owner.run_aux_heatmap(torch.randn(4, 32, 16, 16).relu())
+    assert heatmap is not None
+    torch.testing.assert_close(heatmap.sigmoid().mean(), torch.tensor(0.1), atol=0.03, rtol=0)
+    assert heatmap.std() < 1
 
 
 def test_too_few_convolutions_are_refused() -> None:

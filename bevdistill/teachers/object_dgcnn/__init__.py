@@ -3,6 +3,14 @@
 from .detector import ObjectDGCNN
 from .graph_attention import DGCNNAttention
 from .head import ObjectDGCNNHead
+from .pillar_encoder import FlatPillarFeatureNet
 from .transformer import DeformableEncoder, ObjectDGCNNTransformer
 
-__all__ = ['DGCNNAttention', 'DeformableEncoder', 'ObjectDGCNN', 'ObjectDGCNNHead', 'ObjectDGCNNTransformer']
+__all__ = [
+    'DGCNNAttention',
+    'DeformableEncoder',
+    'FlatPillarFeatureNet',
+    'ObjectDGCNN',
+    'ObjectDGCNNHead',
+    'ObjectDGCNNTransformer',
+]

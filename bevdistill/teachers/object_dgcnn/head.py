@@ -13,6 +13,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from ...layers import AuxHeatmapMixin, make_cls_branch, make_reg_branch, reset_cls_bias, to_codes
+from ...matching import HeatmapLoss, SetLoss
 from ...structures import BEVGrid, BEVOutputs, Targets
 from .transformer import ObjectDGCNNTransformer
 
@@ -34,9 +35,9 @@ class ObjectDGCNNHead(AuxHeatmapMixin, BaseModule):
         positional_encoding: See :class:`~.transformer.ObjectDGCNNTransformer`.
         aux_heatmap: Arguments of the auxiliary heatmap, see :class:`~bevdistill.layers.heatmap_head.AuxHeatmapMixin`;
             its input is detached here by default, as in BEVDistill's teacher. None for no heatmap.
-        loss: Config of the set loss.
-        loss_heatmap: Config of the heatmap's loss.
-        coder: Config of the coder.
+        loss: Config of the set loss, default :class:`~bevdistill.matching.set_loss.SetLoss`.
+        loss_heatmap: Config of the heatmap's loss, default :class:`~bevdistill.matching.heatmap_loss.HeatmapLoss`.
+        coder: Config of the coder, for example :class:`~bevdistill.matching.coder.NMSFreeCoder`.
     """
 
     def __init__(
@@ -68,8 +69,8 @@ class ObjectDGCNNHead(AuxHeatmapMixin, BaseModule):
         if aux_heatmap is not None:
             aux_heatmap = {'detach_input': True, **aux_heatmap}
         self.build_aux_heatmap(embed_dims, num_classes, aux_heatmap)
-        self.loss_set = MODELS.build(loss or dict(type='SetLoss'))
-        self.loss_heatmap = MODELS.build(loss_heatmap or dict(type='HeatmapLoss'))
+        self.loss_set = MODELS.build(loss or dict(type=SetLoss))
+        self.loss_heatmap = MODELS.build(loss_heatmap or dict(type=HeatmapLoss))
         self.coder = TASK_UTILS.build(coder)
 
     def init_weights(self) -> None:
