@@ -37,7 +37,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--work-dir', metavar='DIR', help='folder of logs and metrics')
     parser.add_argument('--show-dir', metavar='DIR', help='draw predictions into this folder')
-    parser.add_argument('--format-only', action='store_true', help='write predictions for the test server, do not score')
+    parser.add_argument('--format-only', action='store_true', help='write predictions, do not score them')
     parser.add_argument(
         '--cfg-options',
         nargs='+',

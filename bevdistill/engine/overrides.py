@@ -101,16 +101,16 @@ def _problem_of_key(tree: Mapping[str, Any], key: str, value: Any) -> str:
 
 
 def _advice(tree: Mapping[str, Any], node: Mapping[str, Any], parts: Sequence[str], depth: int) -> str:
-    """The nearest key that exists: in the same dict, or else the same ending anywhere in the config."""
-    above, below = list(parts[:depth]), list(parts[depth + 1 :])
+    """The nearest key that exists: the same ending elsewhere in the config, or a similar name in the same dict."""
+    known = {path for path, _ in _paths(tree)}
+    same_ending = [path for path in sorted(known) if path.endswith('.' + '.'.join(parts))]
+    if same_ending:
+        return f'did you mean {" or ".join(map(repr, same_ending[:4]))}?'
     near = difflib.get_close_matches(parts[depth], list(map(str, node)), n=1, cutoff=0.5)
     if near:
-        return f"did you mean '{'.'.join([*above, near[0], *below])}'?"
-    ending = '.' + '.'.join(parts)
-    same_ending = [path for path, _ in _paths(tree) if path.endswith(ending)]
-    if same_ending:
-        return f"did you mean {' or '.join(map(repr, same_ending[:4]))}?"
-    place = f"'{'.'.join(above)}'" if above else 'the config'
+        corrected = '.'.join([*parts[:depth], near[0], *parts[depth + 1 :]])
+        return f"did you mean '{corrected if corrected in known else '.'.join([*parts[:depth], near[0]])}'?"
+    place = f"'{'.'.join(parts[:depth])}'" if depth else 'the config'
     return f"{place} has the keys {sorted(map(str, node))}; write '{ADD}{'.'.join(parts)}=...' to add a new one"
 
 

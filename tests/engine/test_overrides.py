@@ -1,0 +1,93 @@
+"""Overrides that would change nothing are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from mmengine.config import Config
+
+from bevdistill.engine.overrides import apply_overrides, parse_overrides
+
+
+@pytest.fixture
+def cfg() -> Config:
+    return Config(
+        dict(
+            data_root='data/nuscenes/',
+            max_epochs=24,
+            teacher_cache=dict(folder='cache'),
+            model=dict(type='D', losses=dict(bev=dict(weight=1.0), instance=dict(weight=2.0)), grid=[1, 2], neck=None),
+            optim_wrapper=dict(optimizer=dict(type='AdamW', lr=2e-4)),
+            param_scheduler=[dict(type='LinearLR', end=500), dict(type='CosineAnnealingLR')],
+            train_cfg=dict(max_epochs=24),
+            train_dataloader=dict(batch_size=24, dataset=dict(data_root='data/nuscenes/', ann='data/nuscenes/t.pkl')),
+        )
+    )
+
+
+def test_known_keys_change(cfg: Config) -> None:
+    words = ['model.losses.bev.weight=2.5', 'param_scheduler.0.end=50', 'model.grid=[3,4]', 'model.neck=None']
+    apply_overrides(cfg, parse_overrides([*words, 'train_dataloader.dataset.data_root=/data/x']))
+    assert cfg.model.losses.bev.weight == 2.5
+    assert cfg.param_scheduler[0].end == 50
+    assert cfg.param_scheduler[1].type == 'CosineAnnealingLR'
+    assert cfg.model.grid == [3, 4]
+    assert cfg.train_dataloader.dataset.data_root == '/data/x'
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'message'),
+    [
+        ('model.losses.bve', 1, r"no key 'model\.losses\.bve'; did you mean 'model\.losses\.bev'\?"),
+        ('model.losses.bve.weight', 1, r"no key 'model\.losses\.bve\.weight'; .* 'model\.losses\.bev\.weight'"),
+        ('optimizer.lr', 1, r"no key 'optimizer\.lr'; did you mean 'optim_wrapper\.optimizer\.lr'"),
+        ('modle.type', 'E', r"did you mean 'model\.type'"),
+        ('model.zzzzz', 1, r"'model' has the keys \['grid', 'losses', 'neck', 'type'\]; write '\+model\.zzzzz=\.\.\.'"),
+        ('qqqqq', 1, r"the config has the keys .*write '\+qqqqq=\.\.\.'"),
+        ('param_scheduler.2.end', 1, r"'param_scheduler' is a list, write an index from 0 to 1"),
+        ('param_scheduler.end', 1, r"'param_scheduler' is a list, write an index from 0 to 1"),
+        ('model.type.name', 1, r"'model\.type' is 'D', it holds no keys"),
+        ('model.losses', 3, r"'model\.losses' is a dict with the keys \['bev', 'instance'\]"),
+        ('model.grid', 3, r"'model\.grid' is a list; write model\.grid=\[3\]"),
+        ('+model.losses.bev.weight', 1, r"'model\.losses\.bev\.weight' exists already; leave out the '\+'"),
+        ('+model.type.name', 1, r"it holds no keys|cannot add"),
+        ('data_root', '/x', r"'data_root' is a variable .* where it went: train_dataloader\.dataset\.data_root"),
+        ('max_epochs', 2, r"'max_epochs' is a variable .* train_cfg\.max_epochs$"),
+        ('model.lossse._delete_', True, r"did you mean 'model\.losses'"),
+    ],
+)
+def test_mistakes_are_refused(cfg: Config, key: str, value: Any, message: str) -> None:
+    before = cfg.to_dict()
+    with pytest.raises(ValueError, match=message):
+        apply_overrides(cfg, {key: value})
+    assert cfg.to_dict() == before
+
+
+def test_all_mistakes_are_reported_at_once(cfg: Config) -> None:
+    with pytest.raises(ValueError, match=r"(?s)losses\.bve.*max_epohcs"):
+        apply_overrides(cfg, {'model.losses.bve': 1, 'train_cfg.max_epohcs': 2})
+
+
+def test_plus_adds_new_keys(cfg: Config) -> None:
+    apply_overrides(cfg, parse_overrides(['+find_unused_parameters=True', '+model.losses.extra.weight=1']))
+    assert cfg.find_unused_parameters is True
+    assert cfg.model.losses.extra.weight == 1
+    assert cfg.model.losses.bev.weight == 1.0
+
+
+def test_delete_allows_new_keys_below(cfg: Config) -> None:
+    words = ['optim_wrapper.optimizer._delete_=True', 'optim_wrapper.optimizer.type=SGD']
+    apply_overrides(cfg, parse_overrides([*words, 'optim_wrapper.optimizer.momentum=0.9']))
+    assert cfg.optim_wrapper.optimizer == dict(type='SGD', momentum=0.9)
+
+
+def test_variable_that_a_tool_reads_may_change(cfg: Config) -> None:
+    apply_overrides(cfg, {'teacher_cache.folder': 'elsewhere'})
+    assert cfg.teacher_cache.folder == 'elsewhere'
+
+
+@pytest.mark.parametrize('word', ['model.type', '=3'])
+def test_words_without_key_or_value(word: str) -> None:
+    with pytest.raises(ValueError, match='write key=value'):
+        parse_overrides([word])
