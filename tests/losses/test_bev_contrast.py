@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from mmdet3d.registry import MODELS
+
+from bevdistill.structures import Targets
+
+
+def build(norm: str | None = None, student_channels: int = 4, teacher_channels: int = 4, **arguments: Any):
+    critic = dict(type='MLPCritic', channels=5, projections=1, depth=2, norm=norm)
+    return MODELS.build(
+        dict(
+            type='BEVContrastLoss',
+            student_critic=dict(critic, in_channels=student_channels),
+            teacher_critic=dict(critic, in_channels=teacher_channels),
+            **arguments,
+        )
+    )
+
+
+def empty(size: int) -> Targets:
+    return Targets((torch.zeros(0, 9),) * size, (torch.zeros(0, dtype=torch.long),) * size)
+
+
+def cell_value(map_CHW: torch.Tensor, x: float, y: float) -> torch.Tensor:
+    """Bilinear value at metres on the 6 x 8 grid of 2 m cells."""
+    value, col, row = torch.zeros(len(map_CHW)), (x + 8) / 2 - 0.5, (y + 6) / 2 - 0.5
+    for r in (math.floor(row), math.floor(row) + 1):
+        for c in (math.floor(col), math.floor(col) + 1):
+            if 0 <= r < 6 and 0 <= c < 8:
+                value += map_CHW[:, r, c] * (1 - abs(row - r)) * (1 - abs(col - c))
+    return value
+
+
+@pytest.mark.parametrize('anchor', ['student', 'teacher'])
+@pytest.mark.parametrize('negatives', ['sample', 'batch'])
+def test_matches_loops(make_outputs, anchor: str, negatives: str) -> None:
+    student, teacher = make_outputs(queries=4), make_outputs(seed=1)
+    loss = build(anchor=anchor, negatives=negatives, temperature=0.4)
+    rows: list[list[tuple[torch.Tensor, torch.Tensor]]] = [[], []]
+    for b in range(2):
+        for layer in range(2):
+            for x, y in student.codes[layer, b, :, :2].tolist():
+                s = loss.student_critic(cell_value(student.bev[b], x, y)[None])[0]
+                t = loss.teacher_critic(cell_value(teacher.bev[b], x, y)[None])[0]
+                rows[b].append((s / s.norm(), t / t.norm()))
+    sets = rows if negatives == 'sample' else [rows[0] + rows[1]]
+    per_set = []
+    for pairs in sets:
+        losses = []
+        for i, (s, t) in enumerate(pairs):
+            scores = [
+                math.exp(float(s @ other[1] if anchor == 'student' else t @ other[0]) / 0.4) for other in pairs
+            ]
+            losses.append(-math.log(scores[i] / sum(scores)))
+        per_set.append(sum(losses) / len(losses))
+    value = loss(student, teacher, empty(2))['loss']
+    assert float(value) == pytest.approx(sum(per_set) / len(per_set), rel=1e-4)
+
+
+@pytest.mark.parametrize('norm', ['BN', 'LN'])
+def test_batch_is_the_mean_of_its_samples(make_outputs, single, norm: str) -> None:
+    student, teacher, loss = make_outputs(), make_outputs(seed=1), build(norm)
+    apart = [loss(single(student, b), single(teacher, b), empty(1))['loss'] for b in range(2)]
+    torch.testing.assert_close(loss(student, teacher, empty(2))['loss'], (apart[0] + apart[1]) / 2)
+
+
+def test_gradients(make_outputs) -> None:
+    student, teacher, loss = make_outputs(grad=True), make_outputs(seed=1, grad=True), build()
+    loss(student, teacher, empty(2))['loss'].backward()
+    assert float(student.bev.grad.abs().sum()) > 0
+    assert student.codes.grad is None
+    assert teacher.bev.grad is None
+    assert all(parameter.grad is not None for parameter in loss.parameters())
+
+
+def test_sizes_and_channels_may_differ(make_outputs) -> None:
+    student, teacher = make_outputs(), make_outputs(seed=1, rows=12, cols=16, channels=7, queries=3, layers=3)
+    value = build(teacher_channels=7, layers='last')(student, teacher, empty(2))['loss']
+    assert bool(value.isfinite())
+
+
+def test_options(make_outputs) -> None:
+    assert build(tap='heatmap_features').wants == (
+        'student.heatmap_features',
+        'teacher.heatmap_features',
+        'student.codes',
+    )
+    for arguments, message in (
+        (dict(tap='states'), "tap must be 'bev' or 'heatmap_features', got 'states'"),
+        (dict(layers='first'), "layers must be 'all' or 'last', got 'first'"),
+        (dict(negatives='world'), "negatives must be 'sample' or 'batch', got 'world'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            build(**arguments)

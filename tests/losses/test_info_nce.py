@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from bevdistill.losses import info_nce
+
+
+def loops(student, teacher, valid, temperature: float, anchor: str) -> list[list[float]]:
+    """One softmax per row, written out."""
+    result = []
+    for s, t, ok in zip(student, teacher, valid, strict=True):
+        s, t = s / s.norm(dim=1, keepdim=True), t / t.norm(dim=1, keepdim=True)
+        row = []
+        for i in range(len(s)):
+            if not ok[i]:
+                row.append(0.0)
+                continue
+            asking, asked = (s, t) if anchor == 'student' else (t, s)
+            scores = {j: math.exp(float(asking[i] @ asked[j]) / temperature) for j in range(len(s)) if ok[j]}
+            row.append(-math.log(scores[i] / sum(scores.values())))
+        result.append(row)
+    return result
+
+
+@pytest.mark.parametrize('anchor', ['student', 'teacher', 'both'])
+def test_matches_loops(anchor: str) -> None:
+    student, teacher = torch.randn(2, 5, 4), torch.randn(2, 5, 4)
+    valid = torch.tensor([[True] * 5, [True, False, True, True, False]])
+    if anchor == 'both':
+        want = (
+            torch.tensor(loops(student, teacher, valid, 0.3, 'student'))
+            + torch.tensor(loops(student, teacher, valid, 0.3, 'teacher'))
+        ) / 2
+    else:
+        want = torch.tensor(loops(student, teacher, valid, 0.3, anchor))
+    torch.testing.assert_close(info_nce(student, teacher, valid, 0.3, anchor), want, rtol=1e-4, atol=1e-5)
+
+
+def test_all_rows_when_nothing_is_said() -> None:
+    student, teacher = torch.randn(1, 4, 3), torch.randn(1, 4, 3)
+    everyone = torch.ones(1, 4, dtype=torch.bool)
+    torch.testing.assert_close(info_nce(student, teacher), info_nce(student, teacher, everyone))
+
+
+def test_nobody_there_is_zero_with_a_graph() -> None:
+    student = torch.randn(1, 4, 3, requires_grad=True)
+    loss = info_nce(student, torch.randn(1, 4, 3), torch.zeros(1, 4, dtype=torch.bool))
+    assert loss.tolist() == [[0.0] * 4]
+    loss.sum().backward()
+    assert student.grad.tolist() == torch.zeros(1, 4, 3).tolist()
+
+
+def test_equal_vectors_far_apart_cost_little_and_swapped_ones_much() -> None:
+    vectors = torch.eye(4)[None]
+    assert float(info_nce(vectors, vectors, temperature=0.05).max()) < 1e-6
+    assert float(info_nce(vectors, vectors.flip(1), temperature=0.05).min()) > 10
+
+
+def test_messages() -> None:
+    with pytest.raises(ValueError, match="'student', 'teacher' or 'both', got 'image'"):
+        info_nce(torch.randn(1, 2, 3), torch.randn(1, 2, 3), anchor='image')
+    with pytest.raises(ValueError, match=r'\(1, 2, 3\) and teacher vectors \(1, 2, 4\)'):
+        info_nce(torch.randn(1, 2, 3), torch.randn(1, 2, 4))
