@@ -46,8 +46,9 @@ class BEVNuScenesMetric(NuScenesMetric):
         class_range: Metres from the ego car within which predictions and ground truth count: one number for all
             classes or one per class; None for the official ranges. With anything but None the scores must not be
             compared with published ones.
+        modality: Sensors that the model used, which a submission file declares.
         prefix: Of the reported names.
-        **kwargs: Of mmdet3d's metric: format_only, jsonfile_prefix, modality, eval_version, collect_device.
+        **kwargs: Of mmdet3d's metric: format_only, jsonfile_prefix, eval_version, collect_device.
 
     Raises:
         ValueError: If `class_range` names an unknown class or a range is not positive.
@@ -58,13 +59,14 @@ class BEVNuScenesMetric(NuScenesMetric):
         data_root: str,
         ann_file: str = 'nuscenes_infos_val.pkl',
         class_range: float | Mapping[str, float] | None = None,
+        modality: Mapping[str, bool] | None = None,
         prefix: str | None = 'nuscenes',
         **kwargs: Any,
     ) -> None:
         if not os.path.exists(ann_file) and not os.path.isabs(ann_file):
             ann_file = os.path.join(data_root, ann_file)
         super().__init__(data_root=data_root, ann_file=ann_file, prefix=prefix, **kwargs)
-        self.modality = {sensor: bool(self.modality.get(sensor, False)) for sensor in SENSORS}
+        self.modality = {sensor: bool((modality or {}).get(sensor, False)) for sensor in SENSORS}
         if class_range is not None:
             self.eval_detection_configs.class_range.update(
                 full_class_range(class_range, list(self.eval_detection_configs.class_names))

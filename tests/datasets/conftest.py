@@ -100,7 +100,7 @@ def write_infos(root: Path, records: list[dict[str, Any]]) -> None:
         pickle.dump({'metainfo': metainfo, 'data_list': records}, file)
 
 
-@pytest.fixture()
+@pytest.fixture
 def toy_records(tmp_path: Path) -> list[dict[str, Any]]:
     """Records of scene a (three frames) and scene b (two), with files in `tmp_path`, not yet written themselves."""
     rng = np.random.default_rng(0)
@@ -108,7 +108,7 @@ def toy_records(tmp_path: Path) -> list[dict[str, Any]]:
     return [toy_record(tmp_path, i, scene, frame, rng) for i, (scene, frame) in enumerate(scenes)]
 
 
-@pytest.fixture()
+@pytest.fixture
 def toy_root(tmp_path: Path, toy_records: list[dict[str, Any]]) -> Path:
     """Root with ``infos.pkl``."""
     write_infos(tmp_path, toy_records)

@@ -25,8 +25,12 @@ def oracle(height: int, width: int, period: int, starts: tuple[int, int], ratio:
 
 
 @pytest.mark.parametrize('ratio', [0.0, 0.3, 0.5, 1.0])
-@pytest.mark.parametrize(('height', 'width', 'period', 'starts'), [(20, 31, 7, (3, 6)), (9, 9, 2, (0, 1)), (16, 40, 15, (14, 0))])
-def test_matches_bands_drawn_one_by_one(height: int, width: int, period: int, starts: tuple[int, int], ratio: float) -> None:
+@pytest.mark.parametrize(
+    ('height', 'width', 'period', 'starts'), [(20, 31, 7, (3, 6)), (9, 9, 2, (0, 1)), (16, 40, 15, (14, 0))]
+)
+def test_matches_bands_drawn_one_by_one(
+    height: int, width: int, period: int, starts: tuple[int, int], ratio: float
+) -> None:
     draws = [torch.tensor(value) for value in (period, *starts)]
     with mock.patch('torch.randint', side_effect=draws):
         mask = GridMask(ratio=ratio, prob=1.0).draw(height, width)
@@ -41,5 +45,5 @@ def test_probability() -> None:
 
 
 def test_options_are_checked() -> None:
-    with pytest.raises(ValueError, match='prob=1.5'):
+    with pytest.raises(ValueError, match=r'prob=1\.5'):
         GridMask(prob=1.5)

@@ -19,7 +19,7 @@ def message(time: int) -> dict[str, object]:
     }
 
 
-@pytest.fixture()
+@pytest.fixture
 def root(tmp_path: Path) -> Path:
     (tmp_path / 'can_bus').mkdir()
     for scene in ('scene-0061', 'scene-0161'):

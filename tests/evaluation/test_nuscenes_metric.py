@@ -1,0 +1,195 @@
+"""The metric on the synthetic root: ground truth, nothing, and against mmdet3d's own formatting."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import mmengine
+import numpy as np
+import pytest
+import torch
+from mmdet3d.datasets import NuScenesDataset
+from mmdet3d.evaluation.metrics import NuScenesMetric
+from mmdet3d.registry import METRICS
+from mmdet3d.structures import LiDARInstance3DBoxes
+
+from bevdistill.evaluation import BEVNuScenesMetric
+from bevdistill.evaluation.nuscenes_metric import empty_summary, full_class_range
+
+CLASSES = NuScenesDataset.METAINFO['classes']
+
+
+@pytest.fixture(scope='session')
+def records(synthetic_infos: Path) -> list[dict[str, Any]]:
+    with open(synthetic_infos / 'nuscenes_infos_val.pkl', 'rb') as file:
+        return list(pickle.load(file)['data_list'])
+
+
+def metric(synthetic_root: Path, synthetic_infos: Path, **options: Any) -> BEVNuScenesMetric:
+    built = METRICS.build(
+        {
+            'type': 'BEVNuScenesMetric',
+            'data_root': str(synthetic_root),
+            'ann_file': str(synthetic_infos / 'nuscenes_infos_val.pkl'),
+            **options,
+        }
+    )
+    built.dataset_meta = {'classes': CLASSES, 'version': 'v1.0-mini'}
+    return built
+
+
+def prediction(record: dict[str, Any], position: int, boxes: np.ndarray, labels: list[int]) -> dict[str, Any]:
+    return {
+        'sample_idx': position,
+        'token': record['token'],
+        'pred_instances_3d': {
+            'bboxes_3d': LiDARInstance3DBoxes(boxes, box_dim=9, origin=(0.5, 0.5, 0.5)),
+            'scores_3d': torch.linspace(0.5, 0.9, len(labels)),
+            'labels_3d': torch.tensor(labels, dtype=torch.long),
+        },
+        'pred_instances': {},
+    }
+
+
+def ground_truth(record: dict[str, Any], position: int, shift: float = 0.0) -> dict[str, Any]:
+    kept = [i for i in record['instances'] if i['bbox_label'] >= 0 and i['num_lidar_pts'] > 0]
+    boxes = np.array([[*i['bbox_3d'], *np.nan_to_num(i['velocity'])] for i in kept]).reshape(-1, 9)
+    boxes[:, 0] += shift
+    return prediction(record, position, boxes, [i['bbox_label'] for i in kept])
+
+
+def score(built: BEVNuScenesMetric, samples: list[dict[str, Any]]) -> dict[str, float]:
+    built.process({}, samples)
+    scores: dict[str, float] = built.evaluate(len(samples))
+    return scores
+
+
+def test_ground_truth_scores_one(synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]]) -> None:
+    scores = score(metric(synthetic_root, synthetic_infos), [ground_truth(r, i) for i, r in enumerate(records)])
+    assert scores['nuscenes/mAP'] == pytest.approx(1.0, abs=1e-3)
+    assert scores['nuscenes/NDS'] == pytest.approx(1.0, abs=1e-2)
+    for name in ('mATE', 'mASE', 'mAOE', 'mAVE', 'mAAE'):
+        assert scores[f'nuscenes/{name}'] == pytest.approx(0.0, abs=1e-2), name
+    expected = {'NDS', 'mAP', 'mATE', 'mASE', 'mAOE', 'mAVE', 'mAAE', 'AP_0.5', 'AP_1.0', 'AP_2.0', 'AP_4.0'}
+    assert {name.removeprefix('nuscenes/') for name in scores} == expected | {f'{name}_AP' for name in CLASSES}
+
+
+def test_positions_do_not_matter_tokens_do(
+    synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]]
+) -> None:
+    shuffled = [ground_truth(record, 0) for record in reversed(records)]
+    assert score(metric(synthetic_root, synthetic_infos), shuffled)['nuscenes/mAP'] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_boxes_a_metre_off(synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]]) -> None:
+    samples = [ground_truth(r, i, shift=1.1) for i, r in enumerate(records)]
+    scores = score(metric(synthetic_root, synthetic_infos), samples)
+    assert scores['nuscenes/AP_1.0'] < 0.5 < scores['nuscenes/AP_2.0']
+
+
+def test_no_boxes_at_all(synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]]) -> None:
+    samples = [prediction(r, i, np.zeros((0, 9)), []) for i, r in enumerate(records)]
+    scores = score(metric(synthetic_root, synthetic_infos), samples)
+    assert scores['nuscenes/NDS'] == scores['nuscenes/mAP'] == scores['nuscenes/car_AP'] == 0
+    assert scores['nuscenes/mATE'] == 1
+
+
+def test_empty_summary_is_what_the_devkit_says_of_useless_boxes(
+    synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]]
+) -> None:
+    """One traffic cone in the sky, so that the devkit agrees to run."""
+    built = metric(synthetic_root, synthetic_infos)
+    samples = [
+        prediction(r, i, np.array([[1.0, 1, 60, 0.4, 0.4, 1, 0, 0, 0]]) + [[40 * (1 - 2 * (i % 2)), 0, 0, 0, 0, 0, 0, 0, 0]], [8])
+        for i, r in enumerate(records)
+    ]
+    built.eval_detection_configs.class_range['traffic_cone'] = 100.0
+    scores = score(built, samples)
+    nothing = empty_summary(built.eval_detection_configs)
+    assert scores['nuscenes/NDS'] == nothing['nd_score']
+    assert scores['nuscenes/mAOE'] == nothing['tp_errors']['orient_err']
+
+
+def test_class_range_counts_predictions_and_ground_truth_alike(
+    synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]]
+) -> None:
+    near = metric(synthetic_root, synthetic_infos, class_range=15.0)
+    samples = [ground_truth(r, i) for i, r in enumerate(records)]
+    scores = score(near, samples)
+    # Classes without an object within 15 m score 0; all others are still perfect.
+    assert {scores[f'nuscenes/{name}_AP'] for name in CLASSES} <= {0.0, 1.0}
+    assert scores['nuscenes/car_AP'] == 1.0
+
+
+def test_submission_file_equals_mmdet3ds(
+    synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    ours = metric(synthetic_root, synthetic_infos, format_only=True, jsonfile_prefix=str(tmp_path / 'ours'))
+    theirs = NuScenesMetric(
+        data_root=str(synthetic_root),
+        ann_file=str(synthetic_infos / 'nuscenes_infos_val.pkl'),
+        format_only=True,
+        jsonfile_prefix=str(tmp_path / 'theirs'),
+    )
+    theirs.dataset_meta = ours.dataset_meta
+    for built in (ours, theirs):
+        built.process({}, [ground_truth(r, i) for i, r in enumerate(records)])
+        assert built.evaluate(len(records)) == {}
+    a, b = (
+        mmengine.load(tmp_path / who / 'pred_instances_3d' / 'results_nusc.json')['results'] for who in ('ours', 'theirs')
+    )
+    assert a.keys() == b.keys()
+    for token in a:
+        # Best first here, as given there.
+        key = lambda box: -box['detection_score']  # noqa: E731
+        for mine, other in zip(a[token], sorted(b[token], key=key), strict=True):
+            for name in ('translation', 'size', 'velocity'):
+                np.testing.assert_allclose(mine[name], other[name], atol=2e-4)
+            turn = abs(np.dot(mine['rotation'], other['rotation']))
+            assert turn == pytest.approx(1.0, abs=1e-6)
+            assert mine['detection_name'] == other['detection_name']
+            assert mine['attribute_name'] == other['attribute_name']
+            assert mine['detection_score'] == pytest.approx(other['detection_score'])
+
+
+def test_the_file_may_be_named_relative_to_the_root(synthetic_root: Path) -> None:
+    built = BEVNuScenesMetric(data_root=str(synthetic_root))
+    assert built.ann_file == str(synthetic_root / 'nuscenes_infos_val.pkl')
+
+
+def test_a_submission_declares_all_sensors(synthetic_root: Path) -> None:
+    built = BEVNuScenesMetric(data_root=str(synthetic_root), modality={'use_camera': True})
+    assert built.modality == {
+        'use_camera': True,
+        'use_lidar': False,
+        'use_radar': False,
+        'use_map': False,
+        'use_external': False,
+    }
+
+
+def test_predictions_of_another_split(synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]]) -> None:
+    strange = ground_truth({**records[0], 'token': 'elsewhere'}, 0)
+    with pytest.raises(ValueError, match=r'1 predicted samples are not in .*nuscenes_infos_val.pkl, .*elsewhere'):
+        score(metric(synthetic_root, synthetic_infos), [strange])
+
+
+def test_the_test_split_is_formatted_only(
+    synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]]
+) -> None:
+    built = metric(synthetic_root, synthetic_infos)
+    built.dataset_meta['version'] = 'v1.0-test'
+    with pytest.raises(ValueError, match=r'v1.0-test has no public annotations to score; use format_only'):
+        score(built, [ground_truth(r, i) for i, r in enumerate(records)])
+
+
+def test_class_range_option() -> None:
+    classes = ['car', 'bus']
+    assert full_class_range(25, classes) == {'car': 25.0, 'bus': 25.0}
+    assert full_class_range({'bus': 10}, classes) == {'bus': 10.0}
+    with pytest.raises(ValueError, match=r"unknown classes \['tram'\]"):
+        full_class_range({'tram': 3}, classes)
+    with pytest.raises(ValueError, match=r"must be positive, got \{'car': 0, 'bus': 0\}"):
+        full_class_range(0, classes)
