@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Write a synthetic nuScenes: a procedural world in the real schema, for tests, demos and benchmarks without download."""
+"""Write a synthetic nuScenes: a procedural world in the real schema, for runs that need no download."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
+from .schema import quaternions
 from .trajectory import ego_stand
 from .world import World
 
@@ -34,13 +34,13 @@ def write_can_bus(file: Path, world: World, utime: int, duration: tuple[float, f
     height, rotation = ego_stand(world.terrain, xy, yaw)
     speed = np.interp(times, path.times, path.speed)
     turn = np.interp(times, path.times, path.turn_rate)
-    orientation = Rotation.from_matrix(rotation).as_quat()[:, [3, 0, 1, 2]]
+    orientation = quaternions(rotation)
     gravity = rotation[:, 2, :] * _GRAVITY
     accel = gravity + np.stack([np.gradient(speed, _PERIOD), speed * turn, np.zeros_like(speed)], axis=1)
     messages = [
         {
             'accel': accel[k].tolist(),
-            'orientation': orientation[k].tolist(),
+            'orientation': orientation[k],
             'pos': [*xy[k].tolist(), float(height[k])],
             'rotation_rate': [0.0, 0.0, float(turn[k])],
             'utime': utime + round(float(times[k]) * 1e6),

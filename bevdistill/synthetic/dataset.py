@@ -114,7 +114,8 @@ def plan_scenes(root: Path, preset: Preset, version: str, seed: int) -> list[Sce
 
 
 def _make_scenes(jobs: list[SceneJob], workers: int, progress: bool) -> list[tuple[Tables, Array]]:
-    bar = tqdm(total=sum(job.keyframes for job in jobs), unit='keyframe', desc='synthetic nuScenes', disable=not progress)
+    total = sum(job.keyframes for job in jobs)
+    bar = tqdm(total=total, unit=' keyframes', desc='synthetic nuScenes', disable=not progress)
     results = []
     with bar, _mapper(min(workers, len(jobs))) as mapper:
         for job, result in zip(jobs, mapper(make_scene, jobs), strict=True):

@@ -86,13 +86,12 @@ def _draw_object(rng: np.random.Generator, species: Species, settings: WorldSett
         size[2] *= 0.7 if sits or category.endswith('child') else 1.0
     colour = np.array(species.colour) + rng.normal(0, settings.colour_spread, 3)
     colour = np.clip(colour * rng.uniform(0.7, 1.15), 0.03, 1.0)
-    return Thing(
-        category, species.attribute_kind, shape, tuple(size.tolist()), tuple(colour.tolist()), speed, attribute, near=near
-    )
+    kind = species.attribute_kind
+    return Thing(category, kind, shape, tuple(size.tolist()), tuple(colour.tolist()), speed, attribute, near=near)
 
 
 def _draw_distractor(rng: np.random.Generator) -> Thing:
-    """A look-alike without a label: a grey or coloured crate, or the shape of a class in a colour of no class."""
+    """A look-alike without a label: a greyish crate of any size."""
     grey = rng.uniform(0.2, 0.7)
     colour = np.clip(grey + rng.normal(0, 0.05, 3), 0.05, 0.95)
     size = (rng.uniform(0.4, 2.4), rng.uniform(0.4, 5.0), rng.uniform(0.5, 2.8))

@@ -26,7 +26,9 @@ PRESETS: dict[str, Preset] = {
             test_scenes=75,
             train_keyframes=8,
             val_keyframes=2,
+            # One sweep, halfway to the previous keyframe, holds time and disk; it still shows motion.
             sweep_slots=(5,),
+            lidar=LidarSettings(azimuths=480),
         ),
         Preset(
             'benchmark',
@@ -45,7 +47,14 @@ PRESETS: dict[str, Preset] = {
                 wavelengths=(35.0, 90.0),
                 ego_speed=(0.0, 12.0),
                 ego_turn_rate=0.3,
-                weathers=(('clear', 0.35), ('overcast', 0.2), ('dusk', 0.15), ('rain', 0.15), ('fog', 0.05), ('night', 0.1)),
+                weathers=(
+                    ('clear', 0.35),
+                    ('overcast', 0.2),
+                    ('dusk', 0.15),
+                    ('rain', 0.15),
+                    ('fog', 0.05),
+                    ('night', 0.1),
+                ),
             ),
             camera=CameraSettings(height=96, width=256, pitch_jitter=2.5, focal_jitter=0.08),
         ),

@@ -19,7 +19,7 @@ from .schema import (
     attribute_token,
     category_token,
     link,
-    quaternion,
+    quaternions,
     sensor_token,
     token,
     visibility_token,
@@ -69,11 +69,11 @@ def make_scene(job: SceneJob) -> tuple[Tables, Array]:
     Returns:
         Its records by table, and the ego car's way (P, 2) for the map.
     """
-    return _Scene(job).run()
+    return SceneWriter(job).run()
 
 
-class _Scene:
-    """A scene while it is being written."""
+class SceneWriter:
+    """A scene while it is being written; the world and the rig are drawn when it is made."""
 
     def __init__(self, job: SceneJob) -> None:
         self.job = job
@@ -92,11 +92,15 @@ class _Scene:
                          'sample_data', 'scene')
         }  # fmt: skip
         self.tracks: dict[int, list[Record]] = {}
+        # Records whose rotation is still a matrix: converting them all at once is much faster.
+        self.turned: list[tuple[Record, Array]] = []
 
     def token(self, *parts: object) -> str:
+        """A token of this scene."""
         return token(self.job.seed, self.job.version, self.job.name, *parts)
 
     def run(self) -> tuple[Tables, Array]:
+        """Write everything; see ``make_scene``."""
         self._write_scene_records()
         for key in range(self.job.keyframes):
             self._write_keyframe(key)
@@ -104,6 +108,9 @@ class _Scene:
             of_channel = [r for r in self.tables['sample_data'] if f'/{channel}/' in r['filename']]
             link(sorted(of_channel, key=lambda record: record['timestamp']))
         self._write_instances()
+        wxyz = quaternions(np.stack([rotation for _, rotation in self.turned]))
+        for (record, _), rotation in zip(self.turned, wxyz, strict=True):
+            record['rotation'] = rotation
         can_file = self.job.root / 'can_bus' / f'{self.job.name}_pose.json'
         write_can_bus(can_file, self.world, self.utime, (-KEYFRAME_PERIOD, self.end))
         return self.tables, self.world.path.xy[::20]
@@ -146,7 +153,7 @@ class _Scene:
                     'token': self.token('calibrated_sensor', sensor.channel),
                     'sensor_token': sensor_token(sensor.channel),
                     'translation': sensor.to_ego[:3, 3].tolist(),
-                    'rotation': quaternion(sensor.to_ego[:3, :3]),
+                    'rotation': quaternions(sensor.to_ego[None, :3, :3])[0],
                     'camera_intrinsic': [] if sensor.intrinsic is None else sensor.intrinsic.tolist(),
                 }
             )
@@ -158,8 +165,7 @@ class _Scene:
     def _write_keyframe(self, key: int) -> None:
         time = key * KEYFRAME_PERIOD
         settings = self.job.preset.camera
-        covered = np.zeros(len(self.world.things), np.int64)
-        seen = np.zeros(len(self.world.things), np.int64)
+        covered, seen = np.zeros((2, len(self.world.things)), np.int64)
         for slot in sorted(self.job.preset.sweep_slots, reverse=True):
             self._write_sweep(key, time - slot * SWEEP_PERIOD, key_frame=False)
         points = self._write_sweep(key, time, key_frame=True)
@@ -206,14 +212,9 @@ class _Scene:
             'filename': f'{folder}/{sensor.channel}/{self.log}__{sensor.channel}__{stamp}.{ending}',
         }
         self.tables['sample_data'].append(record)
-        self.tables['ego_pose'].append(
-            {
-                'token': own,
-                'timestamp': stamp,
-                'rotation': quaternion(pose[:3, :3]),
-                'translation': pose[:3, 3].tolist(),
-            }
-        )
+        ego = {'token': own, 'timestamp': stamp, 'rotation': [], 'translation': pose[:3, 3].tolist()}
+        self.tables['ego_pose'].append(ego)
+        self.turned.append((ego, pose[:3, :3]))
         return record
 
     def _annotate(self, key: int, time: float, points: npt.NDArray[np.float32], visible: Array) -> None:
@@ -237,12 +238,13 @@ class _Scene:
                 'attribute_tokens': [attribute_token(thing.attribute)] if thing.attribute else [],
                 'translation': centres[i].tolist(),
                 'size': world.sizes[i].tolist(),
-                'rotation': quaternion(rotations[i]),
+                'rotation': [],
                 'num_lidar_pts': count,
                 'num_radar_pts': 0,
             }
             self.tables['sample_annotation'].append(record)
             self.tracks.setdefault(i, []).append(record)
+            self.turned.append((record, rotations[i]))
 
     def _write_instances(self) -> None:
         for i, track in self.tracks.items():

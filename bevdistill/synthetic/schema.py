@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,10 @@ def token(*parts: object) -> str:
     return hashlib.md5('/'.join(str(part) for part in parts).encode(), usedforsecurity=False).hexdigest()
 
 
-def quaternion(rotation: Array) -> list[float]:
-    """Rotation matrix (3, 3) as nuScenes writes it: w, x, y, z."""
-    x, y, z, w = Rotation.from_matrix(rotation).as_quat().tolist()
-    return [w, x, y, z]
+def quaternions(rotations: Array) -> list[list[float]]:
+    """Rotation matrices (K, 3, 3) as nuScenes writes them: w, x, y, z each."""
+    wxyz: list[list[float]] = Rotation.from_matrix(rotations).as_quat()[:, [3, 0, 1, 2]].tolist()
+    return wxyz
 
 
 def sensor_token(channel: str) -> str:
@@ -79,7 +80,7 @@ def link(records: list[Record]) -> None:
     """Fill prev and next of records that follow each other."""
     for record in records:
         record['prev'] = record['next'] = ''
-    for before, after in zip(records[:-1], records[1:], strict=True):
+    for before, after in pairwise(records):
         before['next'], after['prev'] = after['token'], before['token']
 
 

@@ -5,22 +5,28 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .kernels import HIT_GROUND, HIT_NOTHING, cast_camera, cast_lidar
+from .camera_kernel import cast_cuboids, cast_ground
+from .lidar_kernel import cast_lidar, count_inside
+from .rays import HIT_GROUND, HIT_NOTHING
 from .rig import Sensor
 from .settings import LidarSettings
-from .shading import shade_camera
+from .shading import shade
 from .world import World
 
 Array = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 _FAR = 150.0
 _GROUND_REFLECTANCE = 0.05
+# Weaker suns cast no shadow.
 _SHADOW_SUN = 0.15
+# Metres over which a LiDAR return weakens by a factor of e.
+_DECAY = 80.0
 
 
 def photograph(
-    world: World, sensor: Sensor, time: float, shape: tuple[int, int], rng: np.random.Generator, covered: Array
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    world: World, sensor: Sensor, time: float, shape: tuple[int, int], rng: np.random.Generator, covered: Ints
+) -> tuple[npt.NDArray[np.uint8], Ints]:
     """Take a picture.
 
     Args:
@@ -36,27 +42,20 @@ def photograph(
     """
     assert sensor.intrinsic is not None
     pose = world.ego_pose(time) @ sensor.to_ego
-    origin, rotation = pose[:3, 3].copy(), np.ascontiguousarray(pose[:3, :3])
-    intrinsic = sensor.intrinsic[[0, 1, 0, 1], [0, 1, 2, 2]].copy()
-    centres, rots = world.cuboids(time)
+    view = pose[:3, 3].copy(), pose[:3, :3].copy(), sensor.intrinsic[[0, 1, 0, 1], [0, 1, 2, 2]]
+    cuboids = *world.cuboids(time), world.parts.halves
     parts, terrain, weather = world.parts, world.terrain, world.weather
-    depth, image = np.empty(shape), np.empty((*shape, 3), np.float32)
-    hit, face = np.empty(shape, np.int64), np.zeros(shape, np.int64)
-    ground = np.array([*terrain.origin, terrain.cell, terrain.max_slope])
-    cast_camera(
-        origin, rotation, intrinsic, centres, rots, parts.halves, parts.owners, terrain.heights, ground, _FAR, depth,
-        hit, face, covered,
-    )  # fmt: skip
-    paint = np.array([*terrain.origin, terrain.paint_cell, float(weather.sun > _SHADOW_SUN)])
+    depth, image = np.full(shape, _FAR), np.empty((*shape, 3), np.float32)
+    hit, face = np.full(shape, HIT_NOTHING, np.int64), np.zeros(shape, np.int64)
+    cast_cuboids(*view, *cuboids, parts.owners, depth, hit, face, covered)
+    cast_ground(*view, terrain.heights, terrain.frame, depth, hit)
+    objects = np.where(hit >= 0, parts.owners[np.maximum(hit, 0)], -1)
+    paint = np.array([*terrain.frame[:2], terrain.paint_cell, weather.sun > _SHADOW_SUN])
     light = np.array(
         [*world.sun, weather.sun, weather.ambient, weather.fog, *weather.sky_zenith, *weather.sky_horizon]
     )
-    shade_camera(
-        origin, rotation, intrinsic, depth, hit, face, centres, rots, parts.halves, parts.colours, parts.kinds,
-        terrain.paint, paint, light, image,
-    )  # fmt: skip
+    shade(*view, depth, hit, face, *cuboids, parts.colours, parts.kinds, terrain.paint, paint, light, image)
     image += rng.standard_normal(image.shape, dtype=np.float32) * np.float32(weather.pixel_noise)
-    objects = np.where(hit >= 0, parts.owners[np.maximum(hit, 0)], -1)
     return (np.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8), objects
 
 
@@ -65,46 +64,53 @@ def scan(
 ) -> npt.NDArray[np.float32]:
     """Sweep the LiDAR once around.
 
-    A revolution is taken at one instant, as nuScenes' motion-compensated sweeps appear to be.
+    Note:
+        A revolution is taken at one instant. nuScenes' sweeps take 50 ms and are corrected for the ego motion, so
+        that there only moving objects are smeared.
+
+    Args:
+        world: What there is to meet.
+        sensor: The LiDAR.
+        time: Seconds.
+        settings: Beams and noise.
+        rng: Source of noise and dropouts.
 
     Returns:
         (P, 5) float32: x, y, z in the LiDAR frame, intensity in 0..255, ring; in the order of firing, which starts
         on the left and runs clockwise, ring 0 (the lowest) first.
     """
     pose = world.ego_pose(time) @ sensor.to_ego
-    origin, rotation = pose[:3, 3].copy(), np.ascontiguousarray(pose[:3, :3])
-    centres, rots = world.cuboids(time)
-    parts, terrain = world.parts, world.terrain
+    origin, rotation = pose[:3, 3].copy(), pose[:3, :3].copy()
     shape = (settings.azimuths, settings.beams)
-    azimuths = np.pi - (np.arange(shape[0]) + 0.5) * 2 * np.pi / shape[0]
     elevations = np.radians(np.linspace(*settings.elevations, shape[1]))
-    ranges, hit, face = np.empty(shape), np.empty(shape, np.int64), np.zeros(shape, np.int64)
-    ground = np.array([*terrain.origin, terrain.cell, terrain.max_slope])
+    local = _directions(shape[0], elevations)
+    ranges, hit = np.full(shape, settings.max_range), np.full(shape, HIT_NOTHING, np.int64)
+    parts, terrain = world.parts, world.terrain
+    cuboids = *world.cuboids(time), parts.halves
     cast_lidar(
-        origin, rotation, azimuths, elevations, centres, rots, parts.halves, terrain.heights, ground,
-        settings.max_range, ranges, hit, face,
+        origin, rotation, local @ rotation.T, elevations, *cuboids, terrain.heights, terrain.frame, ranges, hit
     )  # fmt: skip
     lost = settings.dropout + world.weather.lidar_dropout * (1.0 + ranges / settings.max_range)
     kept = (hit != HIT_NOTHING) & (rng.random(shape) >= lost)
-    ranges = ranges + rng.normal(0.0, settings.range_noise, shape)
+    ranges, hit = ranges[kept], hit[kept]
     reflectance = np.where(hit == HIT_GROUND, _GROUND_REFLECTANCE, parts.reflectance[np.maximum(hit, 0)])
-    intensity = 255.0 * reflectance * np.exp(-ranges / 80.0) * rng.uniform(0.6, 1.4, shape)
-    direction = np.stack(
-        [
-            np.cos(azimuths)[:, None] * np.cos(elevations),
-            np.sin(azimuths)[:, None] * np.cos(elevations),
-            np.broadcast_to(np.sin(elevations), shape),
-        ],
-        axis=-1,
-    )
-    rings = np.broadcast_to(np.arange(shape[1], dtype=float), shape)
-    points = np.concatenate(
-        [direction * ranges[..., None], np.floor(np.clip(intensity, 0, 255))[..., None], rings[..., None]], axis=-1
-    )
-    return points[kept].astype(np.float32)
+    intensity = 255.0 * reflectance * np.exp(-ranges / _DECAY) * rng.uniform(0.6, 1.4, len(ranges))
+    points = np.empty((len(ranges), 5), np.float32)
+    points[:, :3] = local[kept] * (ranges + rng.normal(0.0, settings.range_noise, len(ranges)))[:, None]
+    points[:, 3] = np.floor(np.clip(intensity, 0, 255))
+    points[:, 4] = np.nonzero(kept)[1]
+    return points
 
 
-def points_inside(points: npt.NDArray[np.float32], centres: Array, rotations: Array, sizes: Array) -> Array:
+def _directions(azimuths: int, elevations: Array) -> Array:
+    """Unit vectors (A, B, 3) in the LiDAR frame; the azimuth falls from pi, the left, through the front."""
+    around = np.pi - (np.arange(azimuths)[:, None] + 0.5) * 2 * np.pi / azimuths
+    flat = np.cos(elevations)
+    up = np.broadcast_to(np.sin(elevations), (azimuths, len(elevations)))
+    return np.stack([np.cos(around) * flat, np.sin(around) * flat, up], axis=-1)
+
+
+def points_inside(points: npt.NDArray[np.float32], centres: Array, rotations: Array, sizes: Array) -> Ints:
     """Count the points in boxes by the devkit's rule: borders belong to the box, and the box is not enlarged.
 
     Args:
@@ -116,11 +122,7 @@ def points_inside(points: npt.NDArray[np.float32], centres: Array, rotations: Ar
     Returns:
         (K,) counts.
     """
-    xyz = points[:, :3].astype(np.float64)
     counts = np.zeros(len(centres), np.int64)
-    for k, (centre, rotation, size) in enumerate(zip(centres, rotations, sizes, strict=True)):
-        half = size[[1, 0, 2]] / 2
-        near = np.abs(xyz - centre).max(axis=1) <= np.linalg.norm(half)
-        local = (xyz[near] - centre) @ rotation
-        counts[k] = np.count_nonzero((np.abs(local) <= half).all(axis=1))
+    halves = np.ascontiguousarray(sizes[:, [1, 0, 2]] / 2)
+    count_inside(points, np.ascontiguousarray(centres), np.ascontiguousarray(rotations), halves, counts)
     return counts

@@ -138,4 +138,4 @@ class Preset:
             raise ValueError(f'preset {self.name!r} needs at least 2 keyframes per scene: velocities come from pairs')
         wrong = [slot for slot in self.sweep_slots if not 1 <= slot <= 9]
         if wrong or len(set(self.sweep_slots)) != len(self.sweep_slots):
-            raise ValueError(f'sweep_slots of preset {self.name!r} must be distinct and in 1..9, got {self.sweep_slots}')
+            raise ValueError(f'sweep_slots of preset {self.name!r} must be distinct, in 1..9, got {self.sweep_slots}')

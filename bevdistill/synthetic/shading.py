@@ -1,4 +1,4 @@
-"""Compiled shading: the colour of what a camera ray met. Shapes as in ``kernels``."""
+"""Compiled shading: the colour of what a camera ray met. Shapes as in ``rays``."""
 
 from __future__ import annotations
 
@@ -8,19 +8,26 @@ from typing import Any
 import numpy as np
 
 from .jit import jit
-from .kernels import HIT_GROUND, HIT_NOTHING
+from .rays import HIT_GROUND, HIT_NOTHING, box_hit, pixel_ray
 
 # Materials of cuboids. The pattern of a material is drawn in the cuboid's own axes: x forward, z up.
 PLAIN, BODY, CABIN, FACADE, FOLIAGE, PERSON, CONE, BARRIER, CYCLE = range(9)
+_FRONT, _BACK, _TOP = 3, 0, 5
+_SHADOW_REACH = 45.0
 
 
 @jit
-def _noise(i: int, j: int, k: int) -> float:
-    """Hash of three integers in [0, 1)."""
-    n = i * 374761393 + j * 668265263 + k * 974634533
+def _noise(x: float, y: float, z: int) -> float:
+    """Hash in [0, 1) of the unit cell that holds x, y in layer z."""
+    n = math.floor(x) * 374761393 + math.floor(y) * 668265263 + z * 974634533
     n = (n ^ (n >> 13)) * 1274126177
     n = n ^ (n >> 16)
     return (n & 0xFFFFFF) / 16777216.0
+
+
+@jit
+def _set(rgb: Any, r: float, g: float, b: float) -> None:
+    rgb[0], rgb[1], rgb[2] = r, g, b
 
 
 @jit
@@ -28,80 +35,72 @@ def _pattern(kind: int, side: int, x: float, y: float, z: float, rgb: Any) -> No
     """Paint a material's pattern over ``rgb`` in place; x, y, z in [-1, 1] across the cuboid."""
     gain = 1.0
     if kind == BODY:
-        if side != 5 and z < -0.55:
+        if side != _TOP and z < -0.55:
             gain = 0.25
-        elif side == 3 and abs(y) > 0.55 and z < 0.2:
-            rgb[0], rgb[1], rgb[2] = 0.95, 0.95, 0.80
-        elif side == 0 and abs(y) > 0.55 and z < 0.3:
-            rgb[0], rgb[1], rgb[2] = 0.70, 0.03, 0.03
-    elif kind == CABIN:
-        if side != 5 and z > -0.3 and z < 0.75:
-            rgb[0], rgb[1], rgb[2] = 0.10, 0.13, 0.17
-    elif kind == FACADE:
-        if side != 5 and (x * 4.0 + y * 4.0) % 1.0 > 0.5 and (z * 4.0) % 1.0 > 0.45:
-            gain = 0.5
-    elif kind == PERSON:
-        if z < -0.15:
-            gain = 0.45
-    elif kind == CONE:
-        if z > 0.0 and z < 0.45:
-            rgb[0], rgb[1], rgb[2] = 0.95, 0.95, 0.95
-    elif kind == BARRIER:
-        if z > -0.1 and z < 0.55 and (x * 3.0) % 1.0 > 0.5:
-            rgb[0], rgb[1], rgb[2] = 0.85, 0.12, 0.12
-    elif kind == CYCLE:
-        if z < -0.2 and abs(x) > 0.25:
-            gain = 0.3
-    for c in range(3):
-        rgb[c] *= gain
+        elif side == _FRONT and abs(y) > 0.55 and z < 0.2:
+            _set(rgb, 0.95, 0.95, 0.80)
+        elif side == _BACK and abs(y) > 0.55 and z < 0.3:
+            _set(rgb, 0.70, 0.03, 0.03)
+    elif kind == CABIN and side != _TOP and z > -0.3 and z < 0.75:
+        _set(rgb, 0.10, 0.13, 0.17)
+    elif kind == FACADE and side != _TOP and (x * 4.0 + y * 4.0) % 1.0 > 0.5 and (z * 4.0) % 1.0 > 0.45:
+        gain = 0.5
+    elif kind == PERSON and z < -0.15:
+        gain = 0.45
+    elif kind == CONE and z > 0.0 and z < 0.45:
+        _set(rgb, 0.95, 0.95, 0.95)
+    elif kind == BARRIER and z > -0.1 and z < 0.55 and (x * 3.0) % 1.0 > 0.5:
+        _set(rgb, 0.85, 0.12, 0.12)
+    elif kind == CYCLE and z < -0.2 and abs(x) > 0.25:
+        gain = 0.3
+    for k in range(3):
+        rgb[k] *= gain
 
 
 @jit
-def _ground_colour(paint: Any, ox: float, oy: float, cell: float, x: float, y: float, depth: float, rgb: Any) -> None:
-    rows, cols = paint.shape[:2]
-    i = min(max(int((y - oy) / cell), 0), rows - 1)
-    j = min(max(int((x - ox) / cell), 0), cols - 1)
-    coarse = _noise(int(math.floor(x * 0.15)), int(math.floor(y * 0.15)), 1) - 0.5
-    middle = _noise(int(math.floor(x * 0.7)), int(math.floor(y * 0.7)), 2) - 0.5
-    fine = _noise(int(math.floor(x * 4.0)), int(math.floor(y * 4.0)), 3) - 0.5
-    gain = 1.0 + 0.16 * coarse + 0.16 * middle + 0.22 * fine * max(0.0, 1.0 - depth / 25.0)
-    for c in range(3):
-        rgb[c] = paint[i, j, c] * gain
+def _ground_colour(paint: Any, ground: Any, x: float, y: float, depth: float, rgb: Any) -> None:
+    """Painted colour of the ground with grain; the finest grain fades with depth, where pixels cannot show it."""
+    i = min(max(int((y - ground[1]) / ground[2]), 0), paint.shape[0] - 1)
+    j = min(max(int((x - ground[0]) / ground[2]), 0), paint.shape[1] - 1)
+    coarse, middle, fine = _noise(x * 0.15, y * 0.15, 1), _noise(x * 0.7, y * 0.7, 2), _noise(x * 4.0, y * 4.0, 3)
+    gain = 0.84 + 0.16 * coarse + 0.16 * middle + 0.22 * (fine - 0.5) * max(0.0, 1.0 - depth / 25.0)
+    for k in range(3):
+        rgb[k] = paint[i, j, k] * gain
 
 
 @jit
-def _in_shadow(x: float, y: float, z: float, sun: Any, centres: Any, rots: Any, halves: Any) -> bool:
-    """Whether a cuboid stands between a ground point and the sun."""
-    point = np.array((x, y, z + 0.05))
-    inverse = 1.0 / math.sqrt(sun[0] * sun[0] + sun[1] * sun[1] + 1e-9)
-    sx, sy = sun[0] * inverse, sun[1] * inverse
+def _in_shadow(point: Any, sun: Any, centres: Any, rots: Any, halves: Any) -> bool:
+    """Whether a cuboid stands between a point and the sun."""
+    flat = 1.0 / math.sqrt(sun[0] * sun[0] + sun[1] * sun[1] + 1e-9)
+    sx, sy = sun[0] * flat, sun[1] * flat
     for m in range(centres.shape[0]):
-        gx, gy = centres[m, 0] - x, centres[m, 1] - y
-        across = gx * sy - gy * sx
-        reach = halves[m, 0] + halves[m, 1] + halves[m, 2]
-        if abs(across) > reach or gx * sx + gy * sy < -reach or gx * gx + gy * gy > 1600.0:
+        gx, gy = centres[m, 0] - point[0], centres[m, 1] - point[1]
+        size = halves[m, 0] + halves[m, 1] + halves[m, 2]
+        ahead = gx * sx + gy * sy
+        if abs(gx * sy - gy * sx) > size or ahead < -size or ahead > _SHADOW_REACH:
             continue
-        p = 0
-        t_in, t_out = 0.0, math.inf
-        for axis in range(3):
-            o = (
-                (point[0] - centres[m, 0]) * rots[m, 0, axis]
-                + (point[1] - centres[m, 1]) * rots[m, 1, axis]
-                + (point[2] - centres[m, 2]) * rots[m, 2, axis]
-            )
-            d = sun[0] * rots[m, 0, axis] + sun[1] * rots[m, 1, axis] + sun[2] * rots[m, 2, axis]
-            if abs(d) < 1e-9:
-                p += abs(o) > halves[m, axis]
-                continue
-            a, b = (-halves[m, axis] - o) / d, (halves[m, axis] - o) / d
-            t_in, t_out = max(t_in, min(a, b)), min(t_out, max(a, b))
-        if p == 0 and t_in < t_out:
+        t, _ = box_hit(centres[m], rots[m], halves[m], point, (sun[0], sun[1], sun[2]))
+        if t < math.inf:
             return True
     return False
 
 
 @jit
-def shade_camera(
+def _cuboid_colour(point: Any, centre: Any, rot: Any, half: Any, kind: int, side: int, m: int, rgb: Any) -> None:
+    """Grain and pattern of a cuboid's material over ``rgb`` in place."""
+    x, y, z = 0.0, 0.0, 0.0
+    for k in range(3):
+        p = point[k] - centre[k]
+        x, y, z = x + p * rot[k, 0], y + p * rot[k, 1], z + p * rot[k, 2]
+    grain, spread = (9.0, 0.7) if kind == FOLIAGE else (5.0, 0.14)
+    noise = _noise(x * grain, y * grain, math.floor(z * grain) + 97 * m)
+    for k in range(3):
+        rgb[k] *= 1.0 + spread * (noise - 0.5)
+    _pattern(kind, side, x / half[0], y / half[1], z / half[2], rgb)
+
+
+@jit
+def shade(
     o: Any,
     cam: Any,
     intrinsic: Any,
@@ -118,14 +117,21 @@ def shade_camera(
     light: Any,
     image: Any,
 ) -> None:
-    """Colour every pixel that ``cast_camera`` has resolved.
+    """Colour every pixel of a filled depth buffer.
 
     A surface is lit by ``albedo * (ambient + sun * max(0, n . s))`` and mixed with the horizon's colour by
     ``1 - exp(-fog * distance)``. Ground points behind a cuboid, seen from the sun, get no direct light.
 
     Args:
-        o: (3,) camera centre; ``cam``, ``intrinsic``, ``depth``, ``hit``, ``face``, ``centres``, ``rots``,
-            ``halves`` as in ``cast_camera``.
+        o: (3,) camera centre.
+        cam: (3, 3) camera to global.
+        intrinsic: (4,) fx, fy, cx, cy.
+        depth: (H, W) as ``camera_kernel`` fills it.
+        hit: (H, W) likewise.
+        face: (H, W) likewise.
+        centres: (M, 3) cuboids.
+        rots: (M, 3, 3) cuboid to global.
+        halves: (M, 3) half sizes.
         colours: (M, 3) RGB in [0, 1].
         kinds: (M,) materials.
         paint: (rows, cols, 3) painted ground.
@@ -133,45 +139,33 @@ def shade_camera(
         light: (12,) sun direction, sun, ambient, fog, zenith RGB, horizon RGB.
         image: Out (H, W, 3): RGB in [0, 1], without noise.
     """
-    h, w = depth.shape
-    rgb = np.empty(3)
-    sun = light[:3]
-    for r in range(h):
-        b = (r + 0.5 - intrinsic[3]) / intrinsic[1]
-        for c in range(w):
-            a = (c + 0.5 - intrinsic[2]) / intrinsic[0]
-            dx = cam[0, 0] * a + cam[0, 1] * b + cam[0, 2]
-            dy = cam[1, 0] * a + cam[1, 1] * b + cam[1, 2]
-            dz = cam[2, 0] * a + cam[2, 1] * b + cam[2, 2]
-            norm = math.sqrt(dx * dx + dy * dy + dz * dz)
+    rgb, point, sun = np.empty(3), np.empty(3), light[:3]
+    for r in range(depth.shape[0]):
+        for c in range(depth.shape[1]):
+            d = pixel_ray(cam, intrinsic, r, c)
+            norm = math.sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2])
             t, m = depth[r, c], hit[r, c]
             if m == HIT_NOTHING:
-                high = min(1.0, max(0.0, dz / norm * 3.0))
+                high = min(1.0, max(0.0, d[2] / norm * 3.0))
                 for k in range(3):
                     image[r, c, k] = light[6 + k] * high + light[9 + k] * (1.0 - high)
                 continue
-            gx, gy, gz = o[0] + t * dx, o[1] + t * dy, o[2] + t * dz
+            for k in range(3):
+                point[k] = o[k] + t * d[k]
             if m == HIT_GROUND:
-                _ground_colour(paint, ground[0], ground[1], ground[2], gx, gy, t, rgb)
-                lit = sun[2]
-                if ground[3] > 0.0 and t < 45.0 and _in_shadow(gx, gy, gz, sun, centres, rots, halves):
-                    lit = 0.0
+                _ground_colour(paint, ground, point[0], point[1], t, rgb)
+                # A little above the ground, or objects that stand on it would shade their own feet only in part.
+                point[2] += 0.05
+                shaded = ground[3] > 0.0 and t < _SHADOW_REACH and _in_shadow(point, sun, centres, rots, halves)
+                lit = 0.0 if shaded else sun[2]
             else:
-                rot, half = rots[m], halves[m]
-                px, py, pz = gx - centres[m, 0], gy - centres[m, 1], gz - centres[m, 2]
-                x = px * rot[0, 0] + py * rot[1, 0] + pz * rot[2, 0]
-                y = px * rot[0, 1] + py * rot[1, 1] + pz * rot[2, 1]
-                z = px * rot[0, 2] + py * rot[1, 2] + pz * rot[2, 2]
-                grain = 9.0 if kinds[m] == FOLIAGE else 5.0
-                n = _noise(int(math.floor(x * grain)), int(math.floor(y * grain)), int(math.floor(z * grain)) + 97 * m)
-                spread = 0.7 if kinds[m] == FOLIAGE else 0.14
                 for k in range(3):
-                    rgb[k] = colours[m, k] * (1.0 + spread * (n - 0.5))
+                    rgb[k] = colours[m, k]
                 side = face[r, c]
-                _pattern(kinds[m], side, x / half[0], y / half[1], z / half[2], rgb)
+                _cuboid_colour(point, centres[m], rots[m], halves[m], kinds[m], side, m, rgb)
                 axis, sign = side % 3, 1.0 if side > 2 else -1.0
-                lit = max(0.0, sign * (rot[0, axis] * sun[0] + rot[1, axis] * sun[1] + rot[2, axis] * sun[2]))
+                dot = rots[m, 0, axis] * sun[0] + rots[m, 1, axis] * sun[1] + rots[m, 2, axis] * sun[2]
+                lit = max(0.0, sign * dot)
             haze = 1.0 - math.exp(-light[5] * t * norm)
             for k in range(3):
-                value = rgb[k] * (light[4] + light[3] * lit)
-                image[r, c, k] = value * (1.0 - haze) + light[9 + k] * haze
+                image[r, c, k] = rgb[k] * (light[4] + light[3] * lit) * (1.0 - haze) + light[9 + k] * haze

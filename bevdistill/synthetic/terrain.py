@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .kernels import paint_ground
+from .ground_kernel import paint_ground, stand_on
 
 Array = npt.NDArray[np.float64]
 
@@ -21,33 +21,16 @@ class Terrain:
     """Height and colour of the ground.
 
     Attributes:
-        heights: (rows, cols) float32, height at ``origin + cell * (col, row)``; bilinear in between.
-        origin: Global x, y of ``heights[0, 0]``.
-        cell: Distance of grid points in metres.
-        max_slope: Bound of the slope's tangent anywhere on the grid.
-        paint: (rows, cols, 3) float32 RGB in [0, 1], constant in each cell; its first cell starts at ``origin``.
+        heights: (rows, cols) float32 at ``origin + cell * (col, row)``; bilinear in between.
+        frame: (4,) origin x, origin y, cell in metres, bound of the slope's tangent.
+        paint: (rows, cols, 3) float32 RGB in [0, 1], constant in each cell; its first cell starts at the origin.
         paint_cell: Side of a painted cell in metres.
     """
 
     heights: npt.NDArray[np.float32]
-    origin: Array
-    cell: float
-    max_slope: float
+    frame: Array
     paint: npt.NDArray[np.float32]
     paint_cell: float
-
-    def height(self, xy: Array) -> Array:
-        """Height of the ground at global points (..., 2), the same bilinear rule as the ray caster's."""
-        rows, cols = self.heights.shape
-        grid = (xy - self.origin) / self.cell
-        col = np.clip(grid[..., 0], 0.0, cols - 1.001)
-        row = np.clip(grid[..., 1], 0.0, rows - 1.001)
-        i, j = row.astype(int), col.astype(int)
-        a, b = row - i, col - j
-        h = self.heights.astype(float)
-        low = h[i, j] * (1 - b) + h[i, j + 1] * b
-        high = h[i + 1, j] * (1 - b) + h[i + 1, j + 1] * b
-        return low * (1 - a) + high * a
 
     def stand(self, xy: Array, yaw: Array, length: Array, width: Array) -> tuple[Array, Array]:
         """Put footprints on the ground.
@@ -59,27 +42,12 @@ class Terrain:
             width: (N,) extent across it.
 
         Returns:
-            Height (N,) of the footprint's centre and rotation (N, 3, 3) with columns forward, left, up. The plane
-            goes through the heights below the four ends of the footprint's axes.
+            Mean height (N,) below the four ends of the footprint's axes, and rotation (N, 3, 3) with columns
+            forward, left, up of the plane through those ends.
         """
-        forward = np.stack([np.cos(yaw), np.sin(yaw)], axis=-1)
-        left = np.stack([-forward[:, 1], forward[:, 0]], axis=-1)
-        ends = np.stack(
-            [
-                xy + forward * length[:, None] / 2,
-                xy - forward * length[:, None] / 2,
-                xy + left * width[:, None] / 2,
-                xy - left * width[:, None] / 2,
-            ]
-        )
-        h = self.height(ends)
-        x_axis = np.concatenate([forward, ((h[0] - h[1]) / length)[:, None]], axis=1)
-        y_axis = np.concatenate([left, ((h[2] - h[3]) / width)[:, None]], axis=1)
-        x_axis /= np.linalg.norm(x_axis, axis=1, keepdims=True)
-        z_axis = np.cross(x_axis, y_axis)
-        z_axis /= np.linalg.norm(z_axis, axis=1, keepdims=True)
-        y_axis = np.cross(z_axis, x_axis)
-        return h.mean(axis=0), np.stack([x_axis, y_axis, z_axis], axis=-1)
+        height, rotation = np.empty(len(xy)), np.empty((len(xy), 3, 3))
+        stand_on(self.heights, self.frame, xy, yaw, length, width, height, rotation)
+        return height, rotation
 
 
 def make_terrain(
@@ -116,13 +84,9 @@ def make_terrain(
     paint_shape = (int(rows * _CELL / _PAINT_CELL), int(cols * _CELL / _PAINT_CELL))
     verge = np.array([(0.33, 0.42, 0.22), (0.46, 0.40, 0.30), (0.50, 0.50, 0.48)][rng.integers(3)])
     paint = np.empty((*paint_shape, 3), np.float32)
-    paint_ground(
-        paint,
-        origin,
-        _PAINT_CELL,
-        np.ascontiguousarray(road),
-        rng.uniform(5.5, 9.0),
-        verge * rng.uniform(0.85, 1.15),
-        rng.uniform(0.24, 0.38),
-    )
-    return Terrain(heights.astype(np.float32), origin, _CELL, tangent * 1.02 + 1e-3, paint, _PAINT_CELL)
+    paint_frame = np.array([*origin, _PAINT_CELL])
+    verge, asphalt = verge * rng.uniform(0.85, 1.15), rng.uniform(0.24, 0.38)
+    paint_ground(paint, paint_frame, road, rng.uniform(5.5, 9.0), verge, asphalt)
+    # Rounding to float32 and the step between grid points may exceed the bound by a hair.
+    frame = np.array([*origin, _CELL, tangent * 1.02 + 1e-3])
+    return Terrain(heights.astype(np.float32), frame, paint, _PAINT_CELL)

@@ -57,7 +57,8 @@ class World:
     def poses(self, time: float) -> tuple[Array, Array]:
         """Box centres (N, 3) and rotations (N, 3, 3) at a time; centres move at exactly ``velocity`` in the plane."""
         xy = self.xy + self.velocity * time
-        height, rotation = self.terrain.stand(xy, self.yaw, self.sizes[:, 1], self.sizes[:, 0])
+        length, width = self.sizes[:, 1].copy(), self.sizes[:, 0].copy()
+        height, rotation = self.terrain.stand(xy, self.yaw, length, width)
         z = height + self.sizes[:, 2] / 2 + _CLEARANCE
         return np.concatenate([xy, z[:, None]], axis=1), rotation
 
@@ -65,7 +66,7 @@ class World:
         """Centres (M, 3) and rotations (M, 3, 3) of all parts at a time."""
         centres, rotations = self.poses(time)
         own = rotations[self.parts.owners]
-        return centres[self.parts.owners] + np.einsum('mij,mj->mi', own, self.parts.offsets), own
+        return centres[self.parts.owners] + (own @ self.parts.offsets[:, :, None])[:, :, 0], own
 
 
 def make_world(
