@@ -53,7 +53,7 @@ def refine_references(raw: Tensor, references: Tensor) -> Tensor:
     dims = references.shape[-1]
     if dims not in (2, 3):
         raise ValueError(f'references hold x, y or x, y, z, got shape {tuple(references.shape)}')
-    step = raw.float()[..., list(CENTRE[:dims])]
+    step = torch.stack([raw[..., slot] for slot in CENTRE[:dims]], dim=-1).float()
     return (step + inverse_sigmoid(references.float(), eps=1e-5)).sigmoid()
 
 

@@ -15,7 +15,7 @@ from ...structures import BEVGrid
 from .frame import Frames
 from .projection import CameraHits, pillar_points, project
 from .spatial_attention import SpatialCrossAttention
-from .temporal_attention import History, TemporalSelfAttention
+from .temporal_attention import ENTRIES, History, TemporalSelfAttention
 
 
 class BEVFormerLayer(BaseModule):
@@ -171,12 +171,13 @@ class BEVFormerEncoder(BaseModule):
         """
         points_QD3 = pillar_points(self.grid, self.num_pillar_points, query_BQC.device)
         hits = CameraHits.gather(*project(points_QD3, frames))
-        bev_levels = FeatureLevels.of([(self.grid.rows, self.grid.cols)], query_BQC.device)
         history = None
         if prev_bev_BQC is not None:
             if history_exists_B is None:
                 history_exists_B = torch.ones(len(query_BQC), dtype=torch.bool, device=query_BQC.device)
             history = History(prev_bev_BQC, history_exists_B, query_BQC)
+        entries = 1 if history is None else ENTRIES
+        bev_levels = FeatureLevels.of([(self.grid.rows, self.grid.cols)] * entries, query_BQC.device)
         references_BQ22 = self.references(shift_B2, history_exists_B if history is not None else None)
         query_pos_BQC = query_pos_BQC.expand_as(query_BQC)
         for layer in self.layers:

@@ -84,7 +84,7 @@ class TemporalSelfAttention(BaseModule):
             query_BQC: Running BEV queries.
             query_pos_BQC: Their position, used where offsets and weights are predicted.
             references_BQ22: Reference (x, y) in [0, 1] for each entry, (B or 1, Q, 2, 2).
-            levels: Size of the BEV grid, one level.
+            levels: Size of the BEV grid, once without history, once per entry with it.
             history: None if no sample has one.
 
         Returns:
@@ -102,8 +102,6 @@ class TemporalSelfAttention(BaseModule):
             if history is None:
                 # Both entries look at the same map, so they are points of one level.
                 locations, weights = locations.flatten(3, 4)[:, :, :, None], weights.flatten(3)[:, :, :, None]
-            else:
-                levels = FeatureLevels.of(levels.sizes * ENTRIES, levels.shapes.device)
             value = self.value_proj(tokens).unflatten(-1, (self.num_heads, -1))
             attended = sample_deformable(value, levels, locations, weights)
             return query_BQC + self.dropout(self.output_proj(attended))
