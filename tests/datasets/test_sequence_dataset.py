@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from mmdet3d.registry import DATASETS
-from mmdet3d.structures import LiDARInstance3DBoxes
+from mmdet3d.structures.ops.box_np_ops import points_in_rbbox
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
@@ -199,10 +199,10 @@ def test_the_real_keyframe(keyframe_root: Path) -> None:
     points = item['inputs']['points']
     points = points[points[:, 4] == 0]
     lidar2img = item['data_samples'].lidar2img[-1]
-    owner = LiDARInstance3DBoxes(boxes.tensor[:, :7]).points_in_boxes_part(points[:, :3])
+    inside_BP = points_in_rbbox(points[:, :3].numpy(), boxes.tensor[:, :7].numpy()).T
     seen = 0
     for i in range(len(boxes)):
-        inside = points[owner == i][:, :3].numpy()
+        inside = points[inside_BP[i]][:, :3].numpy()
         if len(inside) < 30:
             continue
         for n in range(6):

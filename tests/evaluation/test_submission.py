@@ -35,7 +35,7 @@ def test_boxes_one_by_one() -> None:
     boxes = global_boxes(detections, info, CLASSES, RANGES)
     expected = []
     for row, score, label in zip(tensor, detections['scores_3d'], detections['labels_3d'], strict=True):
-        centre = row[:3] + [0, 0, row[5] / 2]
+        centre = row[:3] + np.array([0, 0, row[5] / 2])
         in_ego = lidar2ego @ [*centre, 1]
         if np.hypot(in_ego[0], in_ego[1]) > RANGES[CLASSES[label]]:
             continue
