@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -93,11 +92,11 @@ class TeacherCheckpoint:
             raise FileNotFoundError(f'there is no teacher checkpoint {self.path}.\n{TRAIN_A_TEACHER}')
         try:
             checkpoint: dict[str, Any] = torch.load(self.path, map_location='cpu', weights_only=True)
-        except pickle.UnpicklingError as error:
+        except Exception as error:  # The reader of a file that is no checkpoint can fail in any way.
             raise ValueError(
-                f'teacher checkpoint {self.path} holds Python objects, and loading those could run code, so it was '
-                'refused. Convert it, if you trust it, with tools/model_converters/convert_official.py. '
-                f'torch says: {str(error).splitlines()[0]}'
+                f'teacher checkpoint {self.path} cannot be read as plain data. Either it is damaged, or it holds '
+                'Python objects, and loading those could run code; then convert it, if you trust it, with '
+                f'tools/model_converters/convert_official.py. torch says: {type(error).__name__}: {error}'
             ) from error
         return checkpoint
 

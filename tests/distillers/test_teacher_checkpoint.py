@@ -67,6 +67,13 @@ def test_python_objects_are_refused(tmp_path) -> None:
         TeacherCheckpoint(path).load_into(detector())
 
 
+def test_damaged_file(save_teacher) -> None:
+    path = save_teacher()
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r'cannot be read as plain data\. Either it is damaged'):
+        TeacherCheckpoint(path).load_into(detector())
+
+
 def test_classes_of_the_data(save_teacher) -> None:
     checkpoint = TeacherCheckpoint(save_teacher())
     checkpoint.load_into(detector())
