@@ -27,7 +27,7 @@ class ObjectDGCNNHead(AuxHeatmapMixin, BaseModule):
         num_classes: K.
         num_queries: Q.
         embed_dims: C of all levels.
-        num_levels: BEV levels that the neck gives.
+        num_levels: BEV levels that the queries look at, the finest ones of the neck.
         reference_dims: 2 as published (z is regressed in metres), or 3 as BEVFormer's decoder has it.
         encoder: See :class:`~.transformer.ObjectDGCNNTransformer`.
         decoder: See :class:`~.transformer.ObjectDGCNNTransformer`; ``self_attention=dict(type='DGCNNAttention')`` for

@@ -163,7 +163,7 @@ class ObjectDGCNNTransformer(BaseModule):
         """Encode the maps and decode the queries.
 
         Args:
-            maps: L BEV maps, (B, C, h, w), the finest first.
+            maps: BEV maps, (B, C, h, w), the finest first; further ones than L are not looked at.
             query_embedding: (Q, 2C), position in the first half, content in the second.
             reg_branches: Regression branch of each decoder layer.
             grid: Grid of the range.
@@ -172,10 +172,11 @@ class ObjectDGCNNTransformer(BaseModule):
             States, references and raw box codes of each decoder layer.
 
         Raises:
-            ValueError: If the number of maps is not `num_levels`.
+            ValueError: If there are fewer maps than `num_levels`.
         """
-        if len(maps) != self.num_levels:
+        if len(maps) < self.num_levels:
             raise ValueError(f'the head has num_levels={self.num_levels} but the neck gives {len(maps)} maps')
+        maps = maps[: self.num_levels]
         levels = FeatureLevels.of([(m.shape[-2], m.shape[-1]) for m in maps], device=maps[0].device)
         tokens_BSC = torch.cat([m.flatten(2).transpose(1, 2) for m in maps], dim=1)
         if self.encoder is not None:

@@ -115,7 +115,13 @@ def test_predictions_are_decoded_per_sample() -> None:
         assert len(result.scores_3d) <= 15 and len(result.labels_3d) == len(result.scores_3d)
 
 
-def test_wrong_number_of_levels_is_refused() -> None:
+def test_further_levels_of_the_neck_are_not_looked_at() -> None:
+    head = make_head().eval()
+    maps = make_maps()
+    torch.testing.assert_close(head([*maps, torch.randn(2, 32, 2, 3)]).codes, head(maps).codes)
+
+
+def test_too_few_levels_are_refused() -> None:
     with pytest.raises(ValueError, match='num_levels=2 but the neck gives 1 maps'):
         make_head()(make_maps()[:1])
 
