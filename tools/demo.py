@@ -16,6 +16,7 @@ from demo_run.plan import EXTRA_ROWS, REPO, ROWS, SIZES, STANDARD_ROWS, Paths, P
 from demo_run.progress import readable
 from demo_run.results import save_results
 from demo_run.stamps import Stamps
+from demo_run.starters import WarmStarter, prepare_environment, start_program
 
 MARKER = '.bevdistill-demo'
 
@@ -80,15 +81,16 @@ def run_demo(args: argparse.Namespace, paths: Paths) -> str:
     chosen = [name for name in ROWS if name in STANDARD_ROWS or name in args.rows]
     plan = PlanBuilder(paths, SIZES['quick' if args.quick else 'full'], chosen, seeds).build()
     stamps = Stamps(paths.out / 'stamps')
-    start = time.monotonic()
-    display = make_display()
+    began = time.monotonic()
+    prepare_environment()
+    display, start = make_display(), WarmStarter() if args.quick else start_program
     expected = readable(sum(step.seconds for step in plan.steps))
     display.say(f'{len(plan.steps)} steps, about {expected} on two idle cores')
     try:
-        Executor(plan, stamps, paths.out / 'logs', display).run()
+        Executor(plan, stamps, paths.out / 'logs', display, start).run()
     finally:
         display.close()
-    seconds = time.monotonic() - start
+    seconds = time.monotonic() - began
     table = save_results(plan, paths, stamps, seeds, args.quick, seconds)
     saved = f'Saved in {paths.shown(paths.out)}/: results.md, results.csv, results.json, pictures/'
     return f'\n{table}\n\n{readable(seconds)} in all. {saved}'

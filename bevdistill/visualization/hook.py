@@ -75,7 +75,7 @@ class BEVVisualizationHook(Hook):
         interval: Save each such sample, counted on this process.
         max_samples: Save at most so many on this process; None for no limit.
         score_threshold: Predictions that score less are not drawn.
-        role: What the model is called on the page.
+        role: What the model is called on the page; by default its class.
 
     Raises:
         ValueError: If `interval` is not positive.
@@ -89,7 +89,7 @@ class BEVVisualizationHook(Hook):
         interval: int = 50,
         max_samples: int | None = 10,
         score_threshold: float = 0.2,
-        role: str = 'model',
+        role: str | None = None,
     ) -> None:
         if interval < 1:
             raise ValueError(f'interval must be at least 1, got {interval}')
@@ -145,15 +145,16 @@ class BEVVisualizationHook(Hook):
         recorded: BEVOutputs | None,
         place: int,
     ) -> Page:
-        dataset = runner.test_dataloader.dataset
+        dataset, detector = runner.test_dataloader.dataset, predicting_model(runner.model)
+        role = self.role or type(detector).__name__
         frame = Frame.from_item(inputs, sample)
         if frame.truth is None and 'sample_idx' in sample.metainfo:
             frame = frame.filled_from(Frame(frame.token, truth=truth_of_info(dataset.get_data_info(sample.sample_idx))))
-        maps = () if recorded is None else (ModelMaps.from_outputs(self.role, recorded, place),)
+        maps = () if recorded is None else (ModelMaps.from_outputs(role, recorded, place),)
         return Page(
-            title=f'{self.role} · sample {frame.token[:8]}',
+            title=f'{role} · sample {frame.token[:8]}',
             frame=frame,
-            grid=recorded.grid if recorded is not None else _grid_of(predicting_model(runner.model)),
+            grid=recorded.grid if recorded is not None else _grid_of(detector),
             classes=dataset.metainfo['classes'],
             predictions=BoxSet.from_instances(sample.pred_instances_3d),
             maps=maps,

@@ -45,7 +45,7 @@ class ModelViewer:
     Args:
         config: Config file of a student, a teacher or a distiller.
         checkpoint: Trained weights.
-        role: What the model is called on a page; ``student`` for a distiller.
+        role: What the model is called on a page; by default its class.
         data_root: Data root to use in place of the config's.
         overrides: Further entries of the config to change, by dotted key.
         device: Where the model runs.
@@ -59,7 +59,7 @@ class ModelViewer:
         self,
         config: str | Path,
         checkpoint: str | Path,
-        role: str = 'model',
+        role: str | None = None,
         data_root: str | None = None,
         overrides: Mapping[str, Any] | None = None,
         device: torch.device | str = 'cpu',
@@ -67,11 +67,11 @@ class ModelViewer:
         weights = existing_checkpoint(str(checkpoint))
         cfg = load_config(config, overrides)
         init_default_scope(cfg.get('default_scope', 'mmdet3d'))
-        self.role = 'student' if 'teacher' in cfg.model else role
         self.dataset, self._asked_for = _test_data(cfg, data_root)
         self.shows_teacher = _settle_teacher(cfg, weights)
         self.model: Any = MODELS.build(cfg.model)
-        load_checkpoint(self.model, weights, map_location='cpu', strict=True)
+        _load_weights(self.model, weights, config)
+        self.role = role or type(self.detector).__name__
         self.model.to(device)
         # Not model.eval(): backbones of mmdet return nothing from it.
         self.model.train(False)
@@ -129,6 +129,17 @@ def _test_data(cfg: Config, data_root: str | None) -> tuple[BaseDataset, tuple[s
     modality = dict(dataset.get('modality') or dict.fromkeys(SENSORS.values(), True))
     dataset.modality = modality | dict.fromkeys(SENSORS.values(), True)
     return DATASETS.build(dataset), tuple(name for name, used in modality.items() if used)
+
+
+def _load_weights(model: Any, checkpoint: str, config: str | Path) -> None:
+    try:
+        load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        shown = '\n  '.join(line[:200] for line in lines[:4]) + ('\n  ...' if len(lines) > 4 else '')
+        raise ValueError(
+            f'checkpoint {checkpoint} does not fit {config}; was the config changed since?\n  {shown}'
+        ) from error
 
 
 def _settle_teacher(cfg: Config, checkpoint: str) -> bool:

@@ -70,7 +70,7 @@ def draw(args: argparse.Namespace) -> list[Path]:
     from bevdistill.visualization import ModelViewer, Page, report_page, save_figure
 
     common = dict(data_root=args.data_root, device=get_device())
-    role = 'teacher' if args.student else 'student' if args.teacher else 'model'
+    role = 'teacher' if args.student else 'student' if args.teacher else None
     options = parse_overrides(args.cfg_options)
     model = ModelViewer(args.config, args.checkpoint, role, overrides=options, **common)
     other = None

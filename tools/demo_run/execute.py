@@ -8,16 +8,16 @@ import re
 import select
 import shlex
 import shutil
-import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from .display import Display
-from .plan import REPO, Plan, Step
+from .plan import Plan, Step
 from .progress import Outlook, Progress, parse_line, readable
 from .stamps import Stamps
+from .starters import Starter, start_program
 
 TAIL_LINES = 25
 POLL_SECONDS = 0.5
@@ -27,25 +27,18 @@ class StepFailedError(RuntimeError):
     """A command ended with an error; the message holds the end of its log and where the log is."""
 
 
-def _environment() -> dict[str, str]:
-    """The children's environment: unbuffered, and with this checkout importable when it is not installed."""
-    path = os.pathsep.join(filter(None, [str(REPO), os.environ.get('PYTHONPATH', '')]))
-    return {**os.environ, 'PYTHONUNBUFFERED': '1', 'PYTHONPATH': path, 'MPLBACKEND': 'Agg'}
-
-
-def _lines(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, bool]]:
-    """Lines of a process's output as they come, with whether each stays on the screen (bars end in a return).
+def _lines(output: int) -> Iterator[tuple[str, bool]]:
+    """Lines of an output as they come, with whether each stays on the screen (bars end in a return).
 
     Yields ``('', False)`` at least each :data:`POLL_SECONDS`, so that the caller can move the clock.
     """
-    assert process.stdout is not None
     decoder, rest = codecs.getincrementaldecoder('utf-8')('replace'), ''
     while True:
-        ready, _, _ = select.select([process.stdout], [], [], POLL_SECONDS)
+        ready, _, _ = select.select([output], [], [], POLL_SECONDS)
         if not ready:
             yield '', False
             continue
-        chunk = os.read(process.stdout.fileno(), 1 << 16)
+        chunk = os.read(output, 1 << 16)
         rest += decoder.decode(chunk, final=not chunk)
         *pieces, rest = re.split(r'(\r\n|\n|\r)', rest)
         for text, ending in zip(pieces[::2], pieces[1::2], strict=True):
@@ -56,13 +49,16 @@ def _lines(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, bool]]:
             return
 
 
-def run_command(command: Sequence[str], log: Path, on_progress: Callable[[Progress], None]) -> None:
+def run_command(
+    command: Sequence[str], log: Path, on_progress: Callable[[Progress], None], start: Starter = start_program
+) -> None:
     """Run a command, copy its output to a log and report its progress.
 
     Args:
         command: The command line; it runs in the repository's root.
         log: Log file, replaced.
         on_progress: Called about twice a second.
+        start: How the command is started.
 
     Raises:
         StepFailedError: If the command ends with an error.
@@ -72,22 +68,20 @@ def run_command(command: Sequence[str], log: Path, on_progress: Callable[[Progre
     progress = Progress()
     with log.open('w') as file:
         file.write(f'$ {shlex.join(command)}\n')
-        process = subprocess.Popen(
-            list(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=REPO, env=_environment()
-        )
+        file.flush()
+        running, ended = start(command), False
         try:
-            for text, stays in _lines(process):
+            for text, stays in _lines(running.output):
                 if stays:
                     file.write(text + '\n')
                     file.flush()
                     tail.append(text)
                 progress = parse_line(text) or progress
                 on_progress(progress)
-            code = process.wait()
+            code, ended = running.wait(), True
         finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
+            if not ended:
+                running.stop()
     if code != 0:
         raise StepFailedError('\n'.join([*tail, '', f'exit status {code}; the whole log: {log}']))
 
@@ -100,10 +94,13 @@ class Executor:
         stamps: Which of them are done.
         logs: Folder of the logs.
         display: The screen.
+        start: How commands are started.
     """
 
-    def __init__(self, plan: Plan, stamps: Stamps, logs: Path, display: Display) -> None:
-        self._plan, self._stamps, self._logs, self._display = plan, stamps, logs, display
+    def __init__(
+        self, plan: Plan, stamps: Stamps, logs: Path, display: Display, start: Starter = start_program
+    ) -> None:
+        self._plan, self._stamps, self._logs, self._display, self._start = plan, stamps, logs, display, start
         self._expected = [step.seconds for step in plan.steps]
         self._outlook = Outlook(self._expected)
 
@@ -149,7 +146,7 @@ class Executor:
 
         self._display.begin(step.title)
         try:
-            run_command(command, self._logs / f'{index + 1:02d}-{step.name}.log', show)
+            run_command(command, self._logs / f'{index + 1:02d}-{step.name}.log', show, self._start)
         except StepFailedError as error:
             raise StepFailedError(f'{step.title} failed:\n{error}') from None
         missing = [str(path) for path in step.makes if not path.exists()]

@@ -94,7 +94,8 @@ class Outlook:
             return progress.seconds_left
         if progress.fraction:
             return spent / progress.fraction * (1 - progress.fraction)
-        return max(self._expected[index] * self.pace - spent, 1.0)
+        # A step that outlasts its expectation is never promised to end at once.
+        return max(self._expected[index] * self.pace - spent, 0.2 * spent, 1.0)
 
     def all_left(self, index: int, step_left: float) -> float:
         """Seconds left in everything, while step `index` runs."""
