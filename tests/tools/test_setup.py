@@ -279,6 +279,13 @@ def test_failure_stops_the_job_beside_it(tmp_path: Path) -> None:
     assert time.monotonic() - begin < 20
 
 
+def test_long_commands_give_signs_of_life(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(process, 'HEARTBEAT', 0.2)
+    process.run([process.Job('building', ['sh', '-c', 'echo "[12/77] c++"; sleep 1'], tmp_path / 'log')])
+    assert 'still building, 12 of 77 files' in capsys.readouterr().err
+
+
 def test_lock_outlives_a_killed_set_up_as_long_as_its_command(tmp_path: Path) -> None:
     import fcntl
 

@@ -6,12 +6,14 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .messages import SetupError
+from .messages import SetupError, say
 
 TAIL_LINES = 15
+HEARTBEAT = 30.0  # seconds between signs of life
 REMEDIES = (
     (r'No space left on device|Errno 28', 'no disk space is left',
      'Free about 4 GB (temporary folder and pip cache included), then run the same command again'),
@@ -50,14 +52,24 @@ class Job:
                 list(command), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                 env={**os.environ, 'PIP_USER': '0', **(env or {})}, start_new_session=True, pass_fds=tuple(hold))
 
-    def wait(self) -> None:
-        """Wait for the end.
+    def ended(self, seconds: float) -> bool:
+        """Wait at most so long for the end; True if it came.
 
         Raises:
             SetupError: when the command failed; says why as far as the log tells.
         """
-        if self.process.wait() != 0:
+        try:
+            status = self.process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        if status != 0:
             raise explain(self.what, self.log)
+        return True
+
+    def progress(self) -> str:
+        """How far a compilation is, from the last ``[30/77]`` in the log; empty if there is none."""
+        counts = re.findall(r'\[(\d+)/(\d+)\]', self.log.read_text(errors='replace'))
+        return f', {counts[-1][0]} of {counts[-1][1]} files' if counts else ''
 
     def stop(self) -> None:
         """End the command and all that it started, if it still runs."""
@@ -74,11 +86,16 @@ def run(jobs: Sequence[Job]) -> None:
     """Wait for jobs that run side by side; when one fails or set-up is interrupted, the others are stopped.
 
     Raises:
-        SetupError: of the first job in the list that failed.
+        SetupError: of the first job that failed.
     """
+    waiting, begin, spoken = list(jobs), time.monotonic(), time.monotonic()
     try:
-        for job in jobs:
-            job.wait()
+        while waiting:
+            waiting = [job for job in waiting if not job.ended(0.1)]
+            if waiting and time.monotonic() - spoken > HEARTBEAT:
+                spoken = time.monotonic()
+                states = ' and '.join(job.what + job.progress() for job in waiting)
+                say(f'  still {states} ({spoken - begin:.0f} s)')
     finally:
         for job in jobs:
             job.stop()

@@ -123,8 +123,9 @@ class Venv:
                 shutil.rmtree(folder)
 
     def pip(self, what: str, log: str, *arguments: str, hold: int) -> Job:
-        """Start ``pip install`` in this environment."""
-        command = [str(self.python), '-m', 'pip', 'install', '--no-input', '--disable-pip-version-check', *arguments]
+        """Start ``pip install`` in this environment; bytecode is left to the first import, which needs a part of it."""
+        command = [str(self.python), '-m', 'pip', 'install', '--no-input', '--disable-pip-version-check',
+                   '--no-compile', *arguments]
         return Job(what, command, self.logs / log, hold=(hold,))
 
     def fill(self, hold: int) -> None:
