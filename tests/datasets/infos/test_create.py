@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import pickle
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,7 @@ import mmdet3d
 import numpy as np
 import pytest
 from nuscenes.nuscenes import NuScenes
+from nuscenes.utils import splits
 
 from bevdistill.datasets.infos import TEMPORAL_FIELDS, create, create_nuscenes_infos
 
@@ -183,3 +185,23 @@ def test_no_scene_on_disk(synthetic_root: Path, tmp_path: Path) -> None:
         (tmp_path / folder).symlink_to(synthetic_root / folder)
     with pytest.raises(ValueError, match=r'none of the 10 scenes in the tables is usable: 0 have LiDAR files'):
         create_nuscenes_infos(tmp_path, 'v1.0-mini')
+
+
+def test_the_test_split_has_no_annotations(synthetic_root: Path, tmp_path: Path) -> None:
+    """The mini tables under test scenes' names and without boxes, as the real test set comes."""
+    for folder in ('samples', 'sweeps', 'maps'):
+        (tmp_path / folder).symlink_to(synthetic_root / folder)
+    (tmp_path / 'v1.0-test').mkdir()
+    for table in (synthetic_root / 'v1.0-mini').glob('*.json'):
+        rows = json.loads(table.read_text())
+        if table.stem in ('sample_annotation', 'instance'):
+            rows = []
+        if table.stem == 'scene':
+            for row, name in zip(rows, splits.test, strict=False):
+                row['name'] = name
+        (tmp_path / 'v1.0-test' / table.name).write_text(json.dumps(rows))
+    files = create_nuscenes_infos(tmp_path, 'v1.0-test')
+    assert set(files) == {'test'}
+    records = load(files['test'])['data_list']
+    assert len(records) == 30
+    assert all(record['instances'] == [] and 'cam_instances' not in record for record in records)
