@@ -26,7 +26,7 @@ model = dict(
             type='InstanceDistillLoss',
             pairing=dict(type='TeacherBoxPairing', max_boxes=50),
             quality=dict(type='ScoreQuality', released_squared=True),
-            terms=dict(box=dict(type='BoxCodeTerm', weight=0.25)),
+            terms=dict(box=dict(type='BoxCodeTerm', weight=0.25, layers='all')),
         ),
         contrast=dict(
             type='BEVContrastLoss',
