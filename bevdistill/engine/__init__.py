@@ -2,7 +2,7 @@
 
 from .atomic_backend import AtomicBackend
 from .checkpoints import existing_checkpoint, latest_checkpoint
-from .distributed import distributed
+from .distributed import distributed_run
 from .draws import Draw, SeededDataset, SeededSampler
 from .hooks import CheckpointIdentityHook, FiniteLossHook, PlainCheckpointHook, RepeatableRunHook, check_weights
 from .identity import BOX_CONVENTION, META_KEY, check_identity, identity_of
@@ -24,7 +24,7 @@ __all__ = [
     'build_runner',
     'check_identity',
     'check_weights',
-    'distributed',
+    'distributed_run',
     'existing_checkpoint',
     'identity_of',
     'latest_checkpoint',

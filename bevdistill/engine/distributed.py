@@ -14,7 +14,7 @@ _TORCHRUN = ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
 
 
 @contextmanager
-def distributed(cfg: Config) -> Iterator[None]:
+def distributed_run(cfg: Config) -> Iterator[None]:
     """Prepare a config for its launcher, and close the processes' group at the end.
 
     With an accelerator mmengine does all of it. Without one, its start-up would set a CUDA device and its wrapper

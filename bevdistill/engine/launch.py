@@ -13,7 +13,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from .checkpoints import existing_checkpoint, latest_checkpoint, unreadable_checkpoints_explained
-from .distributed import distributed
+from .distributed import distributed_run
 from .overrides import apply_overrides
 
 
@@ -121,7 +121,7 @@ def run_training(cfg: Config) -> Runner:
     """
     if not cfg.get('resume') and cfg.get('load_from'):
         cfg.load_from = existing_checkpoint(cfg.load_from)
-    with distributed(cfg), unreadable_checkpoints_explained():
+    with distributed_run(cfg), unreadable_checkpoints_explained():
         runner = build_runner(cfg)
         runner.train()
     return runner
@@ -138,7 +138,7 @@ def run_testing(cfg: Config, checkpoint: str) -> dict[str, float]:
         ValueError: If it does not fit the config.
     """
     cfg.load_from, cfg.resume = existing_checkpoint(checkpoint), False
-    with distributed(cfg), unreadable_checkpoints_explained():
+    with distributed_run(cfg), unreadable_checkpoints_explained():
         metrics: dict[str, float] = build_runner(cfg).test()
     return metrics
 

@@ -11,8 +11,8 @@ import torch
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS
-from toy_run import REPO
 from torch import nn
+from toy_run import REPO
 
 
 def step_through(cfg: Config, epochs: int, length: int) -> list[list[dict[str, float]]]:
@@ -28,7 +28,6 @@ def step_through(cfg: Config, epochs: int, length: int) -> list[list[dict[str, f
     for _ in range(epochs):
         for _ in range(length):
             seen.append([dict(lr=g['lr'], beta=g['betas'][0]) for g in optim.param_groups])
-            optim.optimizer.step()
             for scheduler in schedulers:
                 if not scheduler.by_epoch:
                     scheduler.step()
@@ -46,15 +45,15 @@ def load(name: str, folder: Path, changes: str = '') -> Config:
 
 def test_cosine(tmp_path: Path) -> None:
     cfg = load('cosine-24e', tmp_path)
-    groups = step_through(cfg, epochs=cfg.train_cfg.max_epochs, length=1000)
-    rates = [groups[i][-1]['lr'] for i in range(24_000)]
+    groups = step_through(cfg, epochs=cfg.train_cfg.max_epochs, length=520)
+    rates = [groups[i][-1]['lr'] for i in range(24 * 520)]
     assert rates[0] == pytest.approx(2e-4 / 3)
     assert rates[250] == pytest.approx(2e-4 * (1 + 2 * 250 / 499) / 3, rel=1e-2)
-    assert rates[500] == rates[999] == pytest.approx(2e-4)
+    assert rates[500] == rates[519] == pytest.approx(2e-4)
     for epoch in (1, 12, 23):
         expected = 2e-7 + (2e-4 - 2e-7) * (1 + math.cos(math.pi * epoch / 24)) / 2
-        assert rates[1000 * epoch] == rates[1000 * epoch + 999] == pytest.approx(expected, rel=1e-6)
-    backbone = [groups[i][0]['lr'] for i in range(24_000)]
+        assert rates[520 * epoch] == rates[520 * epoch + 519] == pytest.approx(expected, rel=1e-6)
+    backbone = [groups[i][0]['lr'] for i in range(24 * 520)]
     assert backbone == pytest.approx([rate * 0.1 for rate in rates])
 
 

@@ -116,7 +116,9 @@ def write_config(folder: Path, by_iter: bool = False, workers: int = 0, extra: s
     """A config file that inherits the shipped runtime and schedule."""
     text = CONFIG.format(base=REPO / 'configs/_base_', limits=RANGE, workers=workers, by_iter=by_iter)
     file = folder / ('toy_iter.py' if by_iter else 'toy_epoch.py')
-    file.write_text(text + (BY_ITER if by_iter else BY_EPOCH) + extra)
+    # Runs in one process need names of their own: mmengine keeps a logger and a message hub per name.
+    name = f"experiment_name = 'toy{next(_COUNT)}'\n"
+    file.write_text(text + (BY_ITER if by_iter else BY_EPOCH) + name + extra)
     return file
 
 
@@ -136,6 +138,5 @@ def train(cfg: Config, *hooks: Hook) -> Runner:
 
 
 def build(cfg: Config) -> Runner:
-    # Runs in one process need names of their own: mmengine keeps a logger and a message hub per name.
     cfg.experiment_name = f'toy{next(_COUNT)}'
     return Runner.from_cfg(cfg)
