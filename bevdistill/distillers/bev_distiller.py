@@ -38,8 +38,8 @@ class BEVDistiller(Base3DDetector):
     Args:
         student: Config of the student, a detector with ``forward_outputs`` and ``loss_from_outputs``.
         teacher: Config of the teacher, a detector with ``forward_outputs``.
-        teacher_checkpoint: Trained weights of the teacher. Needed, and read, before the first training step; a
-            distiller that is only tested can do without.
+        teacher_checkpoint: File with the trained weights of the teacher. It must be named; it is read before the first
+            training step, and for testing it need not exist.
         losses: Config of each loss by name. Beside the loss's own arguments an entry may have ``weight`` (a number,
             default 1; entries of weight 0 are not built) and ``schedule``, see :class:`~.schedule.WeightSchedule`.
         init_from_teacher: Parts of the teacher's head that the student starts from, see
@@ -53,9 +53,9 @@ class BEVDistiller(Base3DDetector):
         init_cfg: Initialisation, see mmengine.
 
     Raises:
-        ValueError: If a loss is named badly or wants what the pair does not offer, ranges or numbers of classes differ,
-            or a detector brings a preprocessor of its own. Before the first step: if the checkpoint is not named or
-            does not fit.
+        ValueError: If the checkpoint is not named, a loss is named badly or wants what the pair does not offer, ranges
+            or numbers of classes differ, or a detector brings a preprocessor of its own. Before the first step: if
+            the checkpoint does not fit.
     """
 
     teacher: FrozenTeacher

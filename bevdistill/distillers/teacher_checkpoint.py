@@ -27,15 +27,22 @@ class TeacherCheckpoint:
     and box convention it was trained with.
 
     Args:
-        path: The file; None will do as long as nobody needs the teacher, as in testing.
+        path: The file.
         class_names: Class names of the run in label order, or None to learn them from the data set later.
         trusted: Accept a file that does not say what it was trained with.
+
+    Raises:
+        ValueError: If no file is named. Whether it exists is asked when it is needed, which is never in testing.
     """
 
     def __init__(
         self, path: str | Path | None, class_names: Sequence[str] | None = None, trusted: bool = False
     ) -> None:
-        self.path = Path(path).expanduser() if path else None
+        if not path:
+            raise ValueError(
+                f'a distiller needs teacher_checkpoint, the weights of a trained teacher.\n{TRAIN_A_TEACHER}'
+            )
+        self.path = Path(path).expanduser()
         self.class_names = None if class_names is None else list(class_names)
         self.trusted = trusted
         self.saved_class_names: list[str] | None = None
@@ -44,7 +51,7 @@ class TeacherCheckpoint:
     def digest(self) -> str:
         """SHA-256 of the file, hexadecimal."""
         if self._digest is None:
-            with self._file().open('rb') as file:
+            with self.path.open('rb') as file:
                 self._digest = hashlib.file_digest(file, 'sha256').hexdigest()
         return self._digest
 
@@ -56,8 +63,8 @@ class TeacherCheckpoint:
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If no file is named, it cannot be read as plain data, it was trained with other classes, range
-                or box convention, or its weights are not exactly those of the detector. All differences are named.
+            ValueError: If it cannot be read as plain data, it was trained with other classes, range or box convention,
+                or its weights are not exactly those of the detector. All differences are named.
         """
         checkpoint = self._read()
         weights = checkpoint.get('state_dict', checkpoint)
@@ -80,19 +87,11 @@ class TeacherCheckpoint:
                     'things. Use one class order for teacher, student and data'
                 )
 
-    def _file(self) -> Path:
-        if self.path is None:
-            raise ValueError(
-                f'a distiller needs teacher_checkpoint, the weights of a trained teacher.\n{TRAIN_A_TEACHER}'
-            )
+    def _read(self) -> dict[str, Any]:
         if not self.path.is_file():
             raise FileNotFoundError(f'there is no teacher checkpoint {self.path}.\n{TRAIN_A_TEACHER}')
-        return self.path
-
-    def _read(self) -> dict[str, Any]:
-        file = self._file()
         try:
-            checkpoint: dict[str, Any] = torch.load(file, map_location='cpu', weights_only=True)
+            checkpoint: dict[str, Any] = torch.load(self.path, map_location='cpu', weights_only=True)
         except Exception as error:  # The reader of a file that is no checkpoint can fail in any way.
             raise ValueError(
                 f'teacher checkpoint {self.path} cannot be read as plain data. Either it is damaged, or it holds '
