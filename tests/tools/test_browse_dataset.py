@@ -1,0 +1,58 @@
+"""tools/analysis_tools/browse_dataset.py on the synthetic root."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import cv2
+import pytest
+
+REPO = Path(__file__).resolve().parents[2]
+TOOL = REPO / 'tools' / 'analysis_tools' / 'browse_dataset.py'
+CONFIG = '''
+_base_ = ['{base}']
+default_scope = 'mmdet3d'
+'''
+
+
+@pytest.fixture(scope='module')
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location('browse_dataset', TOOL)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope='module')
+def config(tmp_path_factory: pytest.TempPathFactory, synthetic_infos: Path) -> Path:
+    base = REPO / 'configs' / '_base_' / 'datasets' / 'nus-3d.py'
+    path = tmp_path_factory.mktemp('config') / 'data_only.py'
+    infos = ''.join(
+        f"{split}_dataloader = dict(dataset=dict(ann_file='{synthetic_infos}/nuscenes_infos_{name}.pkl'))\n"
+        for split, name in (('train', 'train'), ('val', 'val'), ('test', 'val'))
+    )
+    path.write_text(CONFIG.format(base=base) + infos)
+    return path
+
+
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_draws_pages(tool: ModuleType, config: Path, synthetic_root: Path, tmp_path: Path, split: str) -> None:
+    argv = [str(config), '--out', str(tmp_path), '--split', split, '--index', '1', '--data-root', str(synthetic_root)]
+    tool.main(argv)
+    (page,) = tmp_path.glob(f'{split}_00001_*.png')
+    assert cv2.imread(str(page)).std() > 10
+
+
+def test_a_sample_that_is_not_there(tool: ModuleType, config: Path, synthetic_root: Path, tmp_path: Path) -> None:
+    argv = [str(config), '--out', str(tmp_path), '--index', '999', '--data-root', str(synthetic_root)]
+    with pytest.raises(SystemExit, match=r'error: there is no sample 999: the train data has 24'):
+        tool.main(argv)
+
+
+def test_ranges(tool: ModuleType) -> None:
+    assert tool.range_of({'a': None, 'b': {'point_cloud_range': (1, 2)}}) == [1, 2]
+    with pytest.raises(ValueError, match='no stage of the pipeline has a point_cloud_range'):
+        tool.range_of({'a': {'type': 'x'}})
