@@ -30,7 +30,7 @@ demo: ## data, teacher, two students, table and pictures, all on a CPU
 
 test: ## lint, then all tests
 	@$(call in_env,test lint) $(lint) && \
-	OMP_NUM_THREADS=1 "$$py" -m pytest -n logical --maxprocesses 4 $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 "$$py" -m pytest -n logical --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
 
 lint: ## ruff and mypy
 	@$(call in_env,lint) $(lint)
