@@ -118,7 +118,7 @@ def draw_bev(
     if points is not None and len(points):
         inside = grid.contains(torch.as_tensor(points[:, :2], dtype=torch.float64)).numpy()
         shown = points[inside]
-        brightness = np.clip((shown[:, 2] + 3.0) / 5.0, 0.25, 1.0)
+        brightness = np.clip((shown[:, 2] + 3.5) / 4.5, 0.35, 1.0)
         rgba = np.hstack((np.asarray(POINT_COLOUR) * brightness[:, None], np.full((len(shown), 1), 0.9)))
         axes.scatter(shown[:, 0], shown[:, 1], s=1.6, c=rgba, linewidths=0, zorder=2, rasterized=True)
     if truth is not None and len(truth):

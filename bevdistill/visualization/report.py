@@ -59,6 +59,7 @@ class Page:
         predictions: Decoded predictions of the model that the page is about, or None.
         maps: Maps of the models to show side by side, teacher first.
         note: Small print at the right of the title.
+        foreground_of: The model in `maps` whose predicted foreground is shown; by default the last that has one.
         threshold: Predictions that score less are not drawn.
         limit: At most so many predictions are drawn.
     """
@@ -70,6 +71,7 @@ class Page:
     predictions: BoxSet | None = None
     maps: Sequence[ModelMaps] = ()
     note: str = ''
+    foreground_of: str | None = None
     threshold: float = 0.2
     limit: int = 60
 
@@ -83,12 +85,12 @@ def _camera_height(frame: Frame) -> float:
 
 
 def _foreground_panels(page: Page, upper: Axes, lower: Axes) -> None:
-    """Ground-truth foreground mask above, the foreground that the last model predicts below."""
+    """Ground-truth foreground mask above, the foreground that a model predicts below."""
     truth = page.frame.truth
     grid = page.maps[0].grid if page.maps else page.grid
     mask = gaussian_foreground(page.frame.targets(), grid)[0].double().numpy()
     draw_map(upper, grid, mask, 'foreground mask, ground truth', truth, 'magma', (0.0, 1.0))
-    predicted = [maps for maps in page.maps if maps.heatmap is not None]
+    predicted = [maps for maps in page.maps if maps.heatmap is not None and page.foreground_of in (None, maps.name)]
     if not predicted:
         lower.set_axis_off()
         return

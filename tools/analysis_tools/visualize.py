@@ -99,6 +99,7 @@ def draw(args: argparse.Namespace) -> list[Path]:
             maps=ordered,
             note=f'{Path(args.checkpoint).name}, test sample {index} of {total}',
             threshold=args.threshold,
+            foreground_of=model.role,
         )
         paths.append(save_figure(report_page(page), args.out / f'{index:05d}_{view.frame.token[:8]}.png'))
         print(f'saved {paths[-1]}', flush=True)

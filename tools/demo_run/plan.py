@@ -287,8 +287,8 @@ class PlanBuilder:
             other = [self._paths.shown(self._config(beside)), self._checkpoint(beside_run)]
             arguments = [self._paths.shown(self._config(row)), self._checkpoint(run), f'--{role}', *other]
             arguments += ['--out', self._paths.shown(out), '--num', str(self._size.pictures)]
-            root = self._paths.shown(self._paths.data) + '/'
-            return self._tool('analysis_tools/visualize.py', *arguments, '--data-root', root)
+            arguments += ['--title', ROWS[row].title, '--data-root', self._paths.shown(self._paths.data) + '/']
+            return self._tool('analysis_tools/visualize.py', *arguments)
 
         inputs = (self._paths.package / 'visualization', self._paths.tools / 'analysis_tools' / 'visualize.py')
         after = (f'train-{run}', f'train-{beside_run}')

@@ -1,0 +1,76 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bevdistill.visualization.viewer import ModelViewer
+
+from .toy_models import ToyDetector
+
+CAMERA = dict(use_camera=True, use_lidar=False)
+LIDAR = dict(use_camera=False, use_lidar=True)
+BOTH = dict(use_camera=True, use_lidar=True)
+
+
+def _config(folder: Path, name: str, model: dict[str, Any], modality: dict[str, bool], **dataset: Any) -> Path:
+    data = dict(type='ToyData', data_root='here', modality=modality, **dataset)
+    text = f"default_scope = 'mmdet3d'\nmodel = {model!r}\ntest_dataloader = dict(dataset={data!r})\n"
+    path = folder / f'{name}.py'
+    path.write_text(text)
+    return path
+
+
+def _checkpoint(folder: Path, name: str, prefix: str = '', meta: dict[str, Any] | None = None) -> Path:
+    weights = {f'{prefix}{key}': value for key, value in ToyDetector('both').state_dict().items()}
+    path = folder / f'{name}.pth'
+    torch.save(dict(state_dict=weights, meta=meta or {}), path)
+    return path
+
+
+@pytest.mark.parametrize(('sensor', 'modality'), [('img', CAMERA), ('points', LIDAR)])
+def test_page_has_both_sensors_while_the_model_gets_its_own(
+    tmp_path: Path, sensor: str, modality: dict[str, bool]
+) -> None:
+    config = _config(tmp_path, 'one', dict(type='ToyDetector', sensor=sensor), modality)
+    viewer = ModelViewer(config, _checkpoint(tmp_path, 'one'), data_root='elsewhere')
+    view = viewer.view(2)
+    assert viewer.dataset.data_root == 'elsewhere'
+    assert view.frame.token == 't2'
+    assert len(view.frame.images) == 6
+    assert view.frame.points is not None
+    assert view.frame.truth is not None
+    assert len(view.frame.truth) == 1
+    assert len(view.predictions) == 1
+    assert [maps.name for maps in view.maps] == ['ToyDetector']
+    assert viewer.classes == ['car', 'pedestrian']
+    assert not viewer.model.training
+
+
+def test_positions_by_token(tmp_path: Path) -> None:
+    config = _config(tmp_path, 'one', dict(type='ToyDetector', sensor='img'), CAMERA, missing=('t1',))
+    viewer = ModelViewer(config, _checkpoint(tmp_path, 'one'), role='student')
+    assert viewer.position('t2') == 1
+    with pytest.raises(ValueError, match='test data of the student have no sample t1'):
+        viewer.position('t1')
+
+
+@pytest.mark.parametrize('there', [True, False])
+def test_distiller_shows_its_teacher_if_the_weights_are_there(tmp_path: Path, there: bool) -> None:
+    teacher = tmp_path / 'teacher.pth'
+    if there:
+        teacher.touch()
+    detector = dict(type='ToyDetector', sensor='both')
+    config = _config(tmp_path, 'distiller', dict(type='ToyDistiller', student=detector, teacher=detector), BOTH)
+    meta = dict(bevdistill=dict(teacher=dict(path=str(teacher))))
+    viewer = ModelViewer(config, _checkpoint(tmp_path, 'distiller', 'student.', meta), role='student')
+    assert [maps.name for maps in viewer.view(0).maps] == (['teacher', 'student'] if there else ['student'])
+
+
+def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    config = _config(tmp_path, 'one', dict(type='ToyDetector', sensor='img', channels=5), CAMERA)
+    with pytest.raises(ValueError, match=r'one\.pth does not fit .*one\.py; was the config changed since') as error:
+        ModelViewer(config, _checkpoint(tmp_path, 'one'))
+    assert 'size mismatch for bev' in str(error.value)
+    with pytest.raises(FileNotFoundError, match='no checkpoint'):
+        ModelViewer(config, tmp_path / 'absent.pth')
