@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import platform
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -73,7 +74,7 @@ def make_dataset(
         preset = PRESETS[preset]
     if version not in VERSIONS:
         raise ValueError(f'unknown version {version!r}; choose from {", ".join(VERSIONS)}')
-    workers = workers if workers is not None else len(os.sched_getaffinity(0))
+    workers = workers if workers is not None else _processors()
     if workers < 1:
         raise ValueError(f'the number of workers must be at least 1, got {workers}')
     if seed < 0:
@@ -92,6 +93,11 @@ def make_dataset(
         marker = {'version': version, 'seed': seed, 'preset': asdict(preset)}
         (root / MARKER).write_text(json.dumps(marker, indent=1) + '\n')
     return out
+
+
+def _processors() -> int:
+    """Processors that this process may use; not every system can tell them from those of the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 def plan_scenes(root: Path, preset: Preset, version: str, seed: int) -> list[SceneJob]:
@@ -163,21 +169,40 @@ def _check_space(out: Path, jobs: list[SceneJob]) -> None:
 def _put_in_place(out: Path) -> Iterator[Path]:
     """A folder beside ``out`` that takes its name when the block succeeds and vanishes when it fails."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.parent / f'.{out.name}.partial-{os.getpid()}'
-    shutil.rmtree(partial, ignore_errors=True)
+    _sweep_up(out)
+    owner = f'{platform.node()}-{os.getpid()}'
+    partial, old = (out.parent / f'.{out.name}.{state}-{owner}' for state in ('partial', 'old'))
     partial.mkdir()
     try:
         yield partial
         if out.exists():
-            old = out.parent / f'.{out.name}.old-{os.getpid()}'
             out.rename(old)
-            partial.rename(out)
-            shutil.rmtree(old)
-        else:
-            partial.rename(out)
+        partial.rename(out)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
+        if old.exists() and not out.exists():
+            old.rename(out)
         raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sweep_up(out: Path) -> None:
+    """Remove what killed runs for the same folder, on this machine, left behind."""
+    for left in out.parent.glob(f'.{out.name}.*-{platform.node()}-*'):
+        owner = left.name.rpartition('-')[2]
+        if owner.isdigit() and (int(owner) == os.getpid() or not _alive(int(owner))):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        # It lives and belongs to someone else.
+        return True
+    return True
 
 
 def _make_folders(root: Path, version: str) -> None:

@@ -34,7 +34,7 @@ PRESETS: dict[str, Preset] = {
             'benchmark',
             train_scenes=440,
             val_scenes=150,
-            test_scenes=150,
+            test_scenes=140,
             train_keyframes=8,
             val_keyframes=2,
             sweep_slots=(1, 2, 3, 4, 5, 6, 7, 8, 9),

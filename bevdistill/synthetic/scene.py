@@ -34,6 +34,8 @@ KEYFRAME_PERIOD = 0.5
 SWEEP_PERIOD = 0.05
 MAP_SIDE = 600.0
 _MAP_MARGIN = 150.0
+# Metres of road that the map shows beyond the drive, at both ends.
+_MAP_ROAD = 60.0
 _FIRST_UTIME = 1_600_000_000_000_000
 _SCENE_UTIME = 120_000_000
 
@@ -67,7 +69,7 @@ def make_scene(job: SceneJob) -> tuple[Tables, Array]:
     """Simulate a scene, write its files below ``job.root``.
 
     Returns:
-        Its records by table, and the ego car's way (P, 2) for the map.
+        Its records by table, and the middle of its road (P, 2) for the map.
     """
     return SceneWriter(job).run()
 
@@ -113,7 +115,7 @@ class SceneWriter:
             record['rotation'] = rotation
         can_file = self.job.root / 'can_bus' / f'{self.job.name}_pose.json'
         write_can_bus(can_file, self.world, self.utime, (-KEYFRAME_PERIOD, self.end))
-        return self.tables, self.world.path.xy[::20]
+        return self.tables, self.world.path.extended(_MAP_ROAD, 5.0)
 
     def _write_scene_records(self) -> None:
         job = self.job

@@ -42,13 +42,13 @@ class Path:
     def extended(self, reach: float, spacing: float) -> Array:
         """The path as evenly spaced points, straightened out by ``reach`` metres at both ends."""
         count = int(reach / spacing)
-        ends = []
-        for index, sign in ((0, -1.0), (-1, 1.0)):
-            forward = np.array([np.cos(self.yaw[index]), np.sin(self.yaw[index])])
-            ends.append(self.xy[index] + sign * spacing * np.arange(1, count + 1)[:, None] * forward)
         gone = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(self.xy, axis=0), axis=1))])
         at = np.arange(0.0, gone[-1] + 1e-9, spacing)
         middle = np.stack([np.interp(at, gone, self.xy[:, k]) for k in range(2)], axis=1)
+        ends = []
+        for index, sign in ((0, -1.0), (-1, 1.0)):
+            forward = np.array([np.cos(self.yaw[index]), np.sin(self.yaw[index])])
+            ends.append(middle[index] + sign * spacing * np.arange(1, count + 1)[:, None] * forward)
         return np.concatenate([ends[0][::-1], middle, ends[1]])
 
 

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bevdistill.synthetic.rays import box_hit, ground_height, ground_hit, pixel_ray
+
+EYE = np.eye(3)
+ORIGIN = np.zeros(3)
+
+
+def test_box_hit_faces_and_distance() -> None:
+    half = np.array([1.0, 2.0, 3.0])
+    assert box_hit(np.array([5.0, 0, 0]), EYE, half, ORIGIN, (1.0, 0.0, 0.0)) == (4.0, 0)
+    assert box_hit(np.array([-5.0, 0, 0]), EYE, half, ORIGIN, (-1.0, 0.0, 0.0)) == (4.0, 3)
+    assert box_hit(np.array([0, 5.0, 0]), EYE, half, ORIGIN, (0.0, 2.0, 0.0)) == (1.5, 1)
+    assert box_hit(np.array([0, 0, -5.0]), EYE, half, ORIGIN, (0.0, 0.0, -1.0)) == (2.0, 5)
+    assert box_hit(np.array([5.0, 2.5, 0]), EYE, half, ORIGIN, (1.0, 0.0, 0.0))[0] == np.inf
+    assert box_hit(np.array([-5.0, 0, 0]), EYE, half, ORIGIN, (1.0, 0.0, 0.0))[0] == np.inf
+    assert box_hit(np.array([0.5, 0, 0]), EYE, half, ORIGIN, (1.0, 0.0, 0.0))[0] == np.inf, 'inside'
+
+
+def test_box_hit_agrees_with_marching() -> None:
+    rng = np.random.default_rng(0)
+    met = 0
+    for _ in range(60):
+        rot = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+        centre, half = rng.uniform((3, -3, -3), (9, 3, 3)), rng.uniform(0.5, 2.5, 3)
+        d = np.array([1.0, *rng.uniform(-0.4, 0.4, 2)])
+        t, face = box_hit(centre, rot, half, ORIGIN, tuple(d))
+        steps = np.arange(0, 15, 0.002)
+        local = (steps[:, None] * d - centre) @ rot
+        inside = (np.abs(local) <= half).all(axis=1)
+        if not inside.any():
+            grazed = np.isfinite(t) and (np.abs(((t + 0.001) * d - centre) @ rot) <= half).all()
+            assert np.isinf(t) or t > 14.9 or not grazed
+            continue
+        met += 1
+        assert t == pytest.approx(steps[inside.argmax()], abs=0.003)
+        sign = 1 if face > 2 else -1
+        assert ((t * d - centre) @ rot)[face % 3] == pytest.approx(sign * half[face % 3], abs=1e-9)
+    assert met > 15
+
+
+def test_ground_hit_agrees_with_marching() -> None:
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[0:60, 0:60] * 2.0
+    heights = (1.5 * np.sin(x / 12) * np.cos(y / 15)).astype(np.float32)
+    slope = float(max(np.abs(np.gradient(heights, 2.0)[0]).max(), np.abs(np.gradient(heights, 2.0)[1]).max())) * 1.5
+    ground = np.array([0.0, 0.0, 2.0, slope])
+    o = np.array([60.0, 60.0, 3.5])
+    met = 0
+    for _ in range(80):
+        angle = rng.uniform(0, 6.28)
+        d = (np.cos(angle), np.sin(angle), rng.uniform(-0.4, 0.05))
+        t = ground_hit(heights, ground, o, d, 50.0)
+        steps = np.arange(0, 50, 0.01)
+        gap = [o[2] + s * d[2] - ground_height(heights, 0.0, 0.0, 2.0, o[0] + s * d[0], o[1] + s * d[1]) for s in steps]
+        below = np.array(gap) < 0
+        if below.any() and np.isfinite(t):
+            met += 1
+            here = o + t * np.array(d)
+            assert abs(here[2] - ground_height(heights, 0.0, 0.0, 2.0, here[0], here[1])) < 0.11
+            assert t <= steps[below.argmax()] + 0.02
+        elif not below.any():
+            assert np.isinf(t) or min(gap) < 0.11
+    assert met > 30
+
+
+def test_upward_rays_never_march() -> None:
+    ground = np.array([0.0, 0.0, 1.0, 0.1])
+    assert ground_hit(np.zeros((4, 4), np.float32), ground, np.array([1.0, 1.0, 1.0]), (1.0, 0.0, 0.2), 1e3) == np.inf
+
+
+def test_pixel_ray_looks_through_pixel_centres() -> None:
+    cam = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])
+    intrinsic = np.array([10.0, 20.0, 4.5, 3.5])
+    assert pixel_ray(cam, intrinsic, 3, 4) == (1.0, 0.0, 0.0)
+    assert pixel_ray(cam, intrinsic, 13, 4) == pytest.approx((1.0, 0.0, -0.5))
+    assert pixel_ray(cam, intrinsic, 3, 9) == pytest.approx((1.0, -0.5, 0.0))
