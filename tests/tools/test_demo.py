@@ -96,7 +96,7 @@ def test_whole_path_then_nothing_to_do(stage: Paths, capsys: pytest.CaptureFixtu
     for title in ('LiDAR teacher', 'camera student, not distilled', 'distilled student'):
         assert re.search(rf'^{title}.*0\.250', shown, re.MULTILINE)
     assert 'measured here, synthetic world, NDS within 25 m' in shown
-    assert 'docs/results.md' in shown
+    assert 'docs/results/demo.md' in shown
     markdown = (stage.out / 'results.md').read_text()
     assert 'measured here' in markdown and '| LiDAR teacher | 0.250 |' in markdown
     results = json.loads((stage.out / 'results.json').read_text())

@@ -34,7 +34,7 @@ def meaning(seeds: Sequence[int], quick: bool) -> str:
     if len(seeds) == 1:
         return (
             f'One seed ({seeds[0]}): the spread over seeds is unknown, so a difference between two rows here may be '
-            'chance. docs/results.md has several seeds; --seeds 0 1 2 makes them here.'
+            'chance. docs/results/demo.md has several seeds; --seeds 0 1 2 makes them here.'
         )
     listed = ' '.join(str(seed) for seed in seeds)
     return (
