@@ -64,11 +64,11 @@ cpu_teacher = dict(
 # Hue and channel swaps would hide what tells the classes apart here.
 cpu_train_pipeline = dict(
     images=dict(transforms=dict(photometric=None)),
-    points_sweeps=dict(sweeps_num=2),
+    points_sweeps=dict(sweeps_num=1),
     points_range=dict(point_cloud_range=cpu_range),
     boxes_range=dict(point_cloud_range=cpu_range),
 )
-cpu_test_pipeline = dict(points_sweeps=dict(sweeps_num=2), points_range=dict(point_cloud_range=cpu_range))
+cpu_test_pipeline = dict(points_sweeps=dict(sweeps_num=1), points_range=dict(point_cloud_range=cpu_range))
 cpu_root = 'data/synthetic/'
 cpu_train_dataloader = dict(
     batch_size=4, num_workers=2, dataset=dict(data_root=cpu_root, pipeline=cpu_train_pipeline)
