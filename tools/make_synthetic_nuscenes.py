@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
-from bevdistill.synthetic import PRESETS, VERSIONS, make_dataset
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bevdistill.synthetic import PRESETS, VERSIONS, make_dataset  # noqa: E402 - from this checkout, installed or not
 
 EXAMPLES = """examples:
   # ten scenes for tests, about 10 s
