@@ -17,5 +17,5 @@ model = dict(
 )
 train_dataloader = dict(
     batch_size=3,
-    dataset=dict(_delete_=True, type='CBGSDataset', dataset=_base_.train_dataloader.dataset),
+    dataset=dict(dataset=dict(_delete_=True, type='CBGSDataset', dataset=_base_.train_dataloader.dataset.dataset)),
 )

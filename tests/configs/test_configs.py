@@ -50,7 +50,9 @@ def test_builds(file: Path):
     model = MODELS.build(cfg.model)
     assert model.num_classes == len(cfg.class_names)
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
-        dataset = loader.dataset.dataset if loader.dataset.type == 'CBGSDataset' else loader.dataset
+        dataset = loader.dataset
+        while 'dataset' in dataset:
+            dataset = dataset.dataset
         assert len(build_stages(dataset.pipeline)) > 1
 
 

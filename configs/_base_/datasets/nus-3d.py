@@ -1,7 +1,7 @@
 # nuScenes with six cameras and LiDAR (distillation needs both; nus-3d_camera.py and nus-3d_lidar.py load one of them).
 #
 # Pipelines are mappings of named stages, so that a config changes a number without repeating a list:
-#   train_dataloader = dict(dataset=dict(pipeline=dict(points_sweeps=dict(sweeps_num=2))))
+#   train_dataloader = dict(dataset=dict(dataset=dict(pipeline=dict(points_sweeps=dict(sweeps_num=2)))))
 # Stages that begin with `images` need modality.use_camera, those with `points` modality.use_lidar. None removes one.
 dataset_type = 'SequenceNuScenesDataset'
 data_root = 'data/nuscenes/'
@@ -51,17 +51,20 @@ train_dataloader = dict(
     batch_size=1,
     num_workers=4,
     persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
+    # Seeded by draw: the same batches with any number of workers, and after a resume.
+    sampler=dict(type='SeededSampler', shuffle=True, infinite=False),
     dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='nuscenes_infos_train.pkl',
-        pipeline=train_pipeline,
-        metainfo=metainfo,
-        modality=input_modality,
-        queue_length=1,
-        use_valid_flag=True,
-        test_mode=False))
+        type='SeededDataset',
+        dataset=dict(
+            type=dataset_type,
+            data_root=data_root,
+            ann_file='nuscenes_infos_train.pkl',
+            pipeline=train_pipeline,
+            metainfo=metainfo,
+            modality=input_modality,
+            queue_length=1,
+            use_valid_flag=True,
+            test_mode=False)))
 val_dataloader = dict(
     batch_size=1,
     num_workers=4,

@@ -2,7 +2,7 @@
 _base_ = ['nus-3d.py']
 
 input_modality = dict(use_camera=True, use_lidar=False)
-train_dataloader = dict(dataset=dict(modality=input_modality))
+train_dataloader = dict(dataset=dict(dataset=dict(modality=input_modality)))
 val_dataloader = dict(dataset=dict(modality=input_modality))
 test_dataloader = val_dataloader
 val_evaluator = dict(modality=input_modality)

@@ -70,8 +70,9 @@ cpu_train_pipeline = dict(
 )
 cpu_test_pipeline = dict(points_sweeps=dict(sweeps_num=1), points_range=dict(point_cloud_range=cpu_range))
 cpu_root = 'data/synthetic/'
+cpu_train_data = dict(data_root=cpu_root, pipeline=cpu_train_pipeline)
 cpu_train_dataloader = dict(
-    batch_size=4, num_workers=2, dataset=dict(data_root=cpu_root, pipeline=cpu_train_pipeline)
+    batch_size=4, num_workers=2, sampler=dict(infinite=True), dataset=dict(dataset=cpu_train_data)
 )
 cpu_test_dataloader = dict(
     batch_size=8, num_workers=2, dataset=dict(data_root=cpu_root, pipeline=cpu_test_pipeline)
@@ -89,4 +90,4 @@ cpu_param_scheduler = [
     dict(type='LinearLR', start_factor=1 / 3, by_epoch=False, begin=0, end=50),
     dict(type='CosineAnnealingLR', by_epoch=False, begin=0, eta_min_ratio=1e-3),
 ]
-cpu_default_hooks = dict(checkpoint=dict(interval=100, by_epoch=False, max_keep_ckpts=1))
+cpu_default_hooks = dict(checkpoint=dict(interval=200, by_epoch=False, max_keep_ckpts=2))

@@ -8,7 +8,10 @@ _base_ = ['../../object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py', '../_base_/c
 
 model = dict(**_base_.cpu_teacher, data_preprocessor=_base_.cpu_voxels)
 train_dataloader = dict(
-    batch_size=8, num_workers=2, dataset=dict(dataset=_base_.cpu_train_dataloader['dataset'])
+    batch_size=8,
+    num_workers=2,
+    sampler=dict(infinite=True),
+    dataset=dict(dataset=dict(dataset=_base_.cpu_train_data)),
 )
 val_dataloader = _base_.cpu_test_dataloader
 test_dataloader = _base_.cpu_test_dataloader
