@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import DefaultScope
 
-import bevdistill  # noqa: F401
+import bevdistill
 from bevdistill.engine.launch import load_config, run_testing, run_training
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'synthetic'

@@ -5,11 +5,9 @@ from .frozen_teacher import FrozenTeacher, as_float32
 from .inheritance import Inheritance
 from .schedule import WeightSchedule
 from .taps import check_wiring, offered_taps
-from .teacher_checkpoint import BOX_CONVENTION, META_KEY, TeacherCheckpoint
+from .teacher_checkpoint import TeacherCheckpoint
 
 __all__ = [
-    'BOX_CONVENTION',
-    'META_KEY',
     'BEVDistiller',
     'FrozenTeacher',
     'Inheritance',

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-META_KEY = 'bevdistill'
-BOX_CONVENTION = 'mmdet3d>=1.0'
+from ..structures import BOX_CONVENTION, META_KEY
+
 TRAIN_A_TEACHER = (
     'Train a teacher with\n'
     '  python tools/train.py configs/object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py\n'

@@ -5,13 +5,11 @@ from .checkpoints import existing_checkpoint, latest_checkpoint
 from .distributed import distributed_run
 from .draws import Draw, SeededDataset, SeededSampler
 from .hooks import CheckpointIdentityHook, FiniteLossHook, PlainCheckpointHook, RepeatableRunHook, check_weights
-from .identity import BOX_CONVENTION, META_KEY, check_identity, identity_of
+from .identity import check_identity, identity_of
 from .launch import build_runner, load_config, run_testing, run_training
 from .overrides import apply_overrides, parse_overrides
 
 __all__ = [
-    'BOX_CONVENTION',
-    'META_KEY',
     'AtomicBackend',
     'CheckpointIdentityHook',
     'Draw',

@@ -9,8 +9,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
-META_KEY = 'bevdistill'
-BOX_CONVENTION = 'mmdet3d>=1.0'
+from ..structures import BOX_CONVENTION
 
 
 def bare_model(runner: Runner) -> nn.Module:

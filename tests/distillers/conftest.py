@@ -15,8 +15,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 import bevdistill.losses  # noqa: F401
-from bevdistill.distillers import BOX_CONVENTION, META_KEY
-from bevdistill.structures import BEVGrid, BEVOutputs
+from bevdistill.structures import BOX_CONVENTION, META_KEY, BEVGrid, BEVOutputs
 
 RANGE = [-8.0, -6.0, -5.0, 8.0, 6.0, 3.0]
 CLASSES = ['car', 'truck', 'bus']

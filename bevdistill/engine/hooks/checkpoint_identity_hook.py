@@ -12,7 +12,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
 
-from ..identity import META_KEY, bare_model, check_identity, check_num_classes, identity_of
+from ...structures import META_KEY
+from ..identity import bare_model, check_identity, check_num_classes, identity_of
 
 _EXPORT = 'tools/model_converters/export_student.py'
 

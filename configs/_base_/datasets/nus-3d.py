@@ -1,7 +1,7 @@
 # nuScenes with six cameras and LiDAR (distillation needs both; nus-3d_camera.py and nus-3d_lidar.py load one of them).
 #
-# Pipelines are mappings of named stages, so that a config changes a number without repeating a list:
-#   train_dataloader = dict(dataset=dict(dataset=dict(pipeline=dict(points_sweeps=dict(sweeps_num=2)))))
+# Pipelines are mappings of named stages, so that a config, or --cfg-options, changes a number without repeating a list,
+# as in train_dataloader.dataset.dataset.pipeline.points_sweeps.sweeps_num=2.
 # Stages that begin with `images` need modality.use_camera, those with `points` modality.use_lidar. None removes one.
 dataset_type = 'SequenceNuScenesDataset'
 data_root = 'data/nuscenes/'
