@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bevdistill.synthetic import PRESETS, VERSIONS, make_dataset  # noqa: E402 - from this checkout, installed or not
+from bevdistill.synthetic import PRESETS, VERSIONS, make_dataset
 
 EXAMPLES = """examples:
   # ten scenes for tests, about 10 s
