@@ -148,10 +148,11 @@ def data_options(config: Path, root: str, split: str) -> list[str]:
 
 def _data_roots(node: object, path: str) -> list[str]:
     """Dotted keys of all entries called ``data_root`` below a node of a config."""
-    if not isinstance(node, dict):
+    if not isinstance(node, dict | list | tuple):
         return []
     found = [f'{path}.data_root'] if 'data_root' in node else []
-    return found + [place for key, child in node.items() for place in _data_roots(child, f'{path}.{key}')]
+    children = node.items() if isinstance(node, dict) else enumerate(node)
+    return found + [place for key, child in children for place in _data_roots(child, f'{path}.{key}')]
 
 
 def last_checkpoint(work_dir: Path) -> Path:
