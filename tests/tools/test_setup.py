@@ -263,7 +263,7 @@ def test_failed_command_says_why_and_shows_the_end_of_its_log(tmp_path: Path, ou
     log = tmp_path / 'torch.log'
     job = process.Job('installing torch', [sys.executable, '-c', f'print({output!r}); raise SystemExit(1)'], log)
     with pytest.raises(SetupError, match=message) as caught:
-        process.run([job])
+        process.run(job)
     assert output.splitlines()[-1] in caught.value.excerpt
     assert str(log) in str(caught.value)
     assert '\n' not in str(caught.value)
@@ -273,8 +273,8 @@ def test_failure_stops_the_job_beside_it(tmp_path: Path) -> None:
     begin = time.monotonic()
     slow = process.Job('slow', ['sh', '-c', 'sleep 60 & wait'], tmp_path / 'slow.log')
     bad = process.Job('bad', ['false'], tmp_path / 'bad.log')
-    with pytest.raises(SetupError, match='bad failed'):
-        process.run([bad, slow])
+    with pytest.raises(SetupError, match='bad failed'), process.together() as jobs:
+        jobs += [slow, bad]
     assert slow.process.poll() is not None
     assert time.monotonic() - begin < 20
 
@@ -282,8 +282,20 @@ def test_failure_stops_the_job_beside_it(tmp_path: Path) -> None:
 def test_long_commands_give_signs_of_life(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(process, 'HEARTBEAT', 0.2)
-    process.run([process.Job('building', ['sh', '-c', 'echo "[12/77] c++"; sleep 1'], tmp_path / 'log')])
+    process.run(process.Job('building', ['sh', '-c', 'echo "[12/77] c++"; sleep 1'], tmp_path / 'log'))
     assert 'still building, 12 of 77 files' in capsys.readouterr().err
+
+
+def test_interruption_stops_what_was_started(tmp_path: Path) -> None:
+    job = process.Job('slow', ['sleep', '60'], tmp_path / 'log')
+
+    def interrupted() -> None:
+        with process.together() as jobs:
+            jobs.append(job)
+            raise KeyboardInterrupt
+
+    pytest.raises(KeyboardInterrupt, interrupted)
+    assert job.process.poll() is not None
 
 
 def test_lock_outlives_a_killed_set_up_as_long_as_its_command(tmp_path: Path) -> None:

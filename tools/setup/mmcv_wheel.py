@@ -65,7 +65,7 @@ class MmcvWheel:
         # pip's cache of built wheels knows nothing of torch's version: it must not answer here.
         command = [str(self.python), '-m', 'pip', 'wheel', '--no-input', '--no-cache-dir', '--no-build-isolation',
                    '--no-deps', '--verbose', '--wheel-dir', str(work / 'wheel'), f'mmcv=={self.version}']
-        return Job(f'building mmcv {self.version} with its operators', command, log, env, hold)
+        return Job(f'building mmcv {self.version}', command, log, env, hold)
 
     def keep(self, work: Path) -> Path:
         """Move a built wheel into the cache: written beside its place, then renamed, so none is ever half there."""
@@ -92,6 +92,6 @@ def precompile(compiler: str, python: Path, work: Path, log: Path, hold: Sequenc
     command = [*compiler.split(), *FLAGS, *DEFINES, *(f'-I{folder}' for folder in folders),
                '-x', 'c++-header', str(header), '-o', f'{header}.gch']
     try:
-        run([Job('precompiling torch\'s header', command, log.with_name('pch.log'), hold=hold)])
+        run(Job('precompiling torch\'s header', command, log.with_name('pch.log'), hold=hold))
     except SetupError as error:
         say(f'{error} (the build goes on without it and takes several times as long)')

@@ -7,7 +7,8 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from .messages import SetupError, say
@@ -82,14 +83,18 @@ class Job:
                 self.process.wait()
 
 
-def run(jobs: Sequence[Job]) -> None:
-    """Wait for jobs that run side by side; when one fails or set-up is interrupted, the others are stopped.
+@contextmanager
+def together() -> Iterator[list[Job]]:
+    """Collect jobs that run side by side, then wait for them; when one fails or set-up is interrupted, all are stopped.
 
     Raises:
         SetupError: of the first job that failed.
     """
-    waiting, begin, spoken = list(jobs), time.monotonic(), time.monotonic()
+    jobs: list[Job] = []
+    begin = spoken = time.monotonic()
     try:
+        yield jobs
+        waiting = list(jobs)
         while waiting:
             waiting = [job for job in waiting if not job.ended(0.1)]
             if waiting and time.monotonic() - spoken > HEARTBEAT:
@@ -99,6 +104,12 @@ def run(jobs: Sequence[Job]) -> None:
     finally:
         for job in jobs:
             job.stop()
+
+
+def run(job: Job) -> None:
+    """Wait for one job, stopping it if set-up is interrupted."""
+    with together() as jobs:
+        jobs.append(job)
 
 
 def explain(what: str, log: Path) -> SetupError:

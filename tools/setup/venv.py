@@ -20,7 +20,7 @@ from .machine import check_compiler, check_disk, find_compiler, include_folder
 from .messages import BrokenEnvironmentError, SetupError, say
 from .mmcv_wheel import MmcvWheel
 from .pins import fingerprint, misfits, normalise, read_lock
-from .process import Job, run
+from .process import Job, run, together
 
 # mmcv is compiled with these, so they come first.
 FIRST = ('torch', 'setuptools', 'wheel', 'ninja', 'packaging')
@@ -109,7 +109,7 @@ class Venv:
         say(f'making .venv from {base} (5 to 8 minutes on two cores; later calls take no time)')
         # The log has to live outside until the folder exists.
         log = self.cache.parent / 'logs' / 'venv.log'
-        run([Job('making .venv', [str(base), '-m', 'venv', str(self.folder)], log, hold=(hold,))])
+        run(Job('making .venv', [str(base), '-m', 'venv', str(self.folder)], log, hold=(hold,)))
         return True
 
     def has_pip(self) -> bool:
@@ -135,23 +135,22 @@ class Venv:
         if first:
             say(f'1/4 installing {", ".join(first)}')
             # torch brings dependencies of its own: none on a CPU, CUDA's libraries from the plain index.
-            run([self.pip('installing torch', 'torch.log', '--constraint', str(self.lock_file), *first, hold=hold)])
+            run(self.pip('installing torch', 'torch.log', '--constraint', str(self.lock_file), *first, hold=hold))
         rest = {name: pin for name, pin in misfits(self.installed(), self.pins).items() if name != 'mmcv'}
         wheel = self.wheel()
         work = self.folder / 'build'
         shutil.rmtree(work, ignore_errors=True)
-        jobs = []
-        if 'mmcv' in wanted and not wheel.cached:
-            say(f'2/4 compiling mmcv {wheel.version} with its operators (two to four minutes on two cores)')
-            jobs.append(wheel.build_job(find_compiler(), work, self.logs / 'mmcv.log', (hold,)))
-        if rest:
-            say(f'3/4 installing {len(rest)} pinned packages')
-            work.mkdir(exist_ok=True)
-            listing = work / 'rest.txt'
-            listing.write_text('\n'.join(f'{name}=={pin}' for name, pin in rest.items()))
-            jobs.append(self.pip('installing the pinned packages', 'packages.log', '--no-deps', '--no-build-isolation',
-                                 '--requirement', str(listing), hold=hold))
-        run(jobs)
+        work.mkdir()
+        with together() as jobs:
+            if rest:
+                say(f'2/4 installing {len(rest)} pinned packages')
+                listing = work / 'rest.txt'
+                listing.write_text('\n'.join(f'{name}=={pin}' for name, pin in rest.items()))
+                arguments = ('--no-deps', '--no-build-isolation', '--requirement', str(listing))
+                jobs.append(self.pip('installing packages', 'packages.log', *arguments, hold=hold))
+            if 'mmcv' in wanted and not wheel.cached:
+                say(f'3/4 compiling mmcv {wheel.version} with its operators (two to four minutes on two cores)')
+                jobs.append(wheel.build_job(find_compiler(), work, self.logs / 'mmcv.log', (hold,)))
         if 'mmcv' in wanted:
             self.install_mmcv(wheel, work, hold)
         self.finish(hold)
@@ -170,7 +169,7 @@ class Venv:
         from_cache = wheel.cached
         path = from_cache or wheel.keep(work)
         arguments = ('--no-deps', '--force-reinstall', str(path))
-        run([self.pip('installing mmcv', 'mmcv-install.log', *arguments, hold=hold)])
+        run(self.pip('installing mmcv', 'mmcv-install.log', *arguments, hold=hold))
         ops = inspect(self.python, ops=True).ops
         if ops['state'] == 'ok':
             return
@@ -179,17 +178,17 @@ class Venv:
             raise SetupError(f'{ADVICE_OPS[ops["state"]][0]} although it was just built: {ops["detail"]}',
                              f'The log of the build is {self.logs / "mmcv.log"}')
         say(f'the cached wheel {path.name} does not work here ({ops["detail"]}): building it again')
-        run([wheel.build_job(find_compiler(), work, self.logs / 'mmcv.log', (hold,))])
+        run(wheel.build_job(find_compiler(), work, self.logs / 'mmcv.log', (hold,)))
         self.install_mmcv(wheel, work, hold)
 
     def finish(self, hold: int) -> None:
         """Install the package itself in place, import everything, write the stamp."""
         say('4/4 installing bevdistill in place and trying all imports')
-        run([self.pip('installing bevdistill', 'bevdistill.log', '--no-deps', '--no-build-isolation', '--editable',
-                      str(self.repo), hold=hold)])
+        run(self.pip('installing bevdistill', 'bevdistill.log', '--no-deps', '--no-build-isolation', '--editable',
+                      str(self.repo), hold=hold))
         command = [str(self.python), '-W', 'ignore', '-c', 'import ' + ', '.join(IMPORTS)]
         try:
-            run([Job('importing the packages', command, self.logs / 'imports.log', {'OMP_NUM_THREADS': '1'}, (hold,))])
+            run(Job('importing the packages', command, self.logs / 'imports.log', {'OMP_NUM_THREADS': '1'}, (hold,)))
         except SetupError as error:
             raise BrokenEnvironmentError('the packages in .venv do not import together',
                                          f'The log is {self.logs / "imports.log"}', error.excerpt) from error
