@@ -79,21 +79,21 @@ def test_devkit_renders_a_sample(nusc: NuScenes, tmp_path: Path) -> None:
 
 
 def test_boxes_hold_the_points_that_they_claim(nusc: NuScenes) -> None:
-    claimed = 0
-    for sample in nusc.sample:
+    claimed, samples = 0, nusc.sample[::2]
+    for sample in samples:
         path, boxes, _ = nusc.get_sample_data(sample['data'][LIDAR])
         points = LidarPointCloud.from_file(path).points[:3].astype(float)
         for box in boxes:
             count = nusc.get('sample_annotation', box.token)['num_lidar_pts']
             assert int(points_in_box(box, points).sum()) == count
             claimed += count
-    assert claimed / len(nusc.sample) > 150
+    assert claimed / len(samples) > 150
 
 
 def test_yaw_alone_is_nearly_enough(nusc: NuScenes) -> None:
     """Detectors know no pitch and roll; upright boxes keep the points where the ground slopes."""
     full, upright = 0, 0
-    for sample in nusc.sample:
+    for sample in nusc.sample[::3]:
         path, boxes, _ = nusc.get_sample_data(sample['data'][LIDAR])
         points = LidarPointCloud.from_file(path).points[:3].astype(float)
         for box in boxes:

@@ -50,21 +50,21 @@ def test_ground_hit_agrees_with_marching() -> None:
     ground = np.array([0.0, 0.0, 2.0, slope])
     o = np.array([60.0, 60.0, 3.5])
     met = 0
-    for _ in range(80):
+    for _ in range(40):
         angle = rng.uniform(0, 6.28)
         d = (np.cos(angle), np.sin(angle), rng.uniform(-0.4, 0.05))
         t = ground_hit(heights, ground, o, d, 50.0)
-        steps = np.arange(0, 50, 0.01)
+        steps = np.arange(0, 50, 0.05)
         gap = [o[2] + s * d[2] - ground_height(heights, 0.0, 0.0, 2.0, o[0] + s * d[0], o[1] + s * d[1]) for s in steps]
         below = np.array(gap) < 0
         if below.any() and np.isfinite(t):
             met += 1
             here = o + t * np.array(d)
             assert abs(here[2] - ground_height(heights, 0.0, 0.0, 2.0, here[0], here[1])) < 0.11
-            assert t <= steps[below.argmax()] + 0.02
+            assert t <= steps[below.argmax()] + 0.06
         elif not below.any():
             assert np.isinf(t) or min(gap) < 0.11
-    assert met > 30
+    assert met > 15
 
 
 def test_upward_rays_never_march() -> None:
