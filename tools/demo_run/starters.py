@@ -69,6 +69,8 @@ class WarmStarter:
     """
 
     def __init__(self, preload: Sequence[str] = PRELOAD) -> None:
+        # These steps are too small to share among threads; on a busy machine waiting threads cost more than they save.
+        os.environ.setdefault('OMP_NUM_THREADS', '1')
         self._context = get_context('forkserver')
         self._context.set_forkserver_preload(list(preload))
         self._reader: Connection | None = None
