@@ -294,7 +294,8 @@ def test_interruption_stops_what_was_started(tmp_path: Path) -> None:
             jobs.append(job)
             raise KeyboardInterrupt
 
-    pytest.raises(KeyboardInterrupt, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert job.process.poll() is not None
 
 
