@@ -14,14 +14,16 @@ model = dict(
     losses=dict(
         # Features of two small networks have no common scale: compare in units of the teacher's spread.
         dense=dict(
+            mask=dict(sigma=1.0),
             teacher_scale=dict(type='TeacherScale', mode='global'),
             channels='mean',
             normaliser='mask',
-            weight=2.0,
+            weight=5.0,
             schedule=dict(decay_to=0.0),
         ),
         sparse=dict(
-            schedule=dict(start=0.4),
+            schedule=dict(start=0.2),
+            pairing=dict(max_boxes=20),
             terms=dict(
                 contrast=dict(
                     student_critic=dict(in_channels=64, channels=64),
@@ -40,4 +42,4 @@ optim_wrapper = _base_.cpu_optim_wrapper
 param_scheduler = _base_.cpu_param_scheduler
 default_hooks = _base_.cpu_default_hooks
 log_processor = dict(by_epoch=False)
-train_cfg = dict(_delete_=True, by_epoch=False, max_iters=400, val_interval=400)
+train_cfg = dict(_delete_=True, by_epoch=False, max_iters=400, val_begin=1, val_interval=400)
