@@ -66,8 +66,8 @@ def draw_outlines(
 
     Args:
         axes: Panel with x right and y forward.
-        boxes: Ground truth (white) or predictions (class colour, opacity by score).
-        colours: One RGB colour per class; needed for predictions only.
+        boxes: Ground truth (white, filled with the class colour) or predictions (class colour, opacity by score).
+        colours: One RGB colour per class; None draws everything in white.
         threshold: Score at which the opacity starts.
         linewidth: Of the outline, in points.
 
@@ -75,14 +75,15 @@ def draw_outlines(
         The outlines, one polygon (4, 2) per box.
     """
     corners = boxes.corners()
-    if boxes.scores is None or colours is None:
-        edge = np.tile((*TRUTH_COLOUR, 0.95), (len(boxes), 1))
-        face = np.tile((*TRUTH_COLOUR, 0.10), (len(boxes), 1))
+    count = len(boxes)
+    rgb = np.tile(TRUTH_COLOUR, (count, 1)) if colours is None else np.asarray(colours, dtype=float)[boxes.labels]
+    if boxes.scores is None:
+        edge = np.tile((*TRUTH_COLOUR, 0.95), (count, 1))
+        face = np.hstack((rgb.reshape(-1, 3), np.full((count, 1), 0.10 if colours is None else 0.30)))
     else:
-        rgb = np.asarray(colours, dtype=float)[boxes.labels].reshape(-1, 3)
         alpha = np.asarray([score_alpha(float(score), threshold) for score in boxes.scores]).reshape(-1, 1)
-        edge = np.hstack((rgb, alpha))
-        face = np.hstack((rgb, 0.22 * alpha))
+        edge = np.hstack((rgb.reshape(-1, 3), alpha))
+        face = np.hstack((rgb.reshape(-1, 3), 0.12 * alpha))
     polygons = list(footprints(corners))
     outlines = PolyCollection(polygons, edgecolors=edge, facecolors=face, linewidths=linewidth, zorder=4)
     axes.add_collection(outlines, autolim=False)
@@ -107,7 +108,7 @@ def draw_bev(
         axes: Empty axes.
         grid: Its range limits the picture; LiDAR y points up, LiDAR x to the right.
         points: LiDAR points (P, >= 3), metres, or None.
-        truth: Ground truth, white, or None.
+        truth: Ground truth, white with the class colour inside, or None.
         predictions: Predictions in class colours, or None.
         colours: One RGB colour per class.
         threshold: Score at which the opacity of predictions starts.
@@ -122,7 +123,7 @@ def draw_bev(
         rgba = np.hstack((np.asarray(POINT_COLOUR) * brightness[:, None], np.full((len(shown), 1), 0.9)))
         axes.scatter(shown[:, 0], shown[:, 1], s=1.6, c=rgba, linewidths=0, zorder=2, rasterized=True)
     if truth is not None and len(truth):
-        draw_outlines(axes, truth, linewidth=1.0)
+        draw_outlines(axes, truth, colours, linewidth=1.0)
     if predictions is not None and len(predictions):
         draw_outlines(axes, predictions, colours, threshold, linewidth=1.6)
 
@@ -133,7 +134,8 @@ def legend_handles(
     """Entries that explain the marks of all panels."""
     handles: list[Line2D | Patch] = []
     if has_truth:
-        handles.append(Patch(facecolor=(1, 1, 1, 0.1), edgecolor=TRUTH_COLOUR, label='ground truth'))
+        label = 'ground truth\n(fill: its class)'
+        handles.append(Patch(facecolor=(1, 1, 1, 0.1), edgecolor=TRUTH_COLOUR, label=label))
     if has_predictions:
         label = f'prediction, score ≥ {threshold:g}\n(faint: less sure)'
         handles.append(Patch(facecolor=(0.8, 0.8, 0.8, 0.25), edgecolor='0.8', linewidth=1.8, label=label))
