@@ -22,8 +22,9 @@ from .mmcv_wheel import MmcvWheel
 from .pins import fingerprint, misfits, normalise, read_lock
 from .process import Job, run, together
 
-# mmcv is compiled with these, so they come first.
-FIRST = ('torch', 'setuptools', 'wheel', 'ninja', 'packaging')
+# mmcv is compiled with these, so they come first. numpy too: torch imports it when it is there, and one that is being
+# installed at that moment ends the build with a bus error.
+FIRST = ('torch', 'numpy', 'setuptools', 'wheel', 'ninja', 'packaging')
 IMPORTS = ('mmengine.runner', 'mmcv.ops', 'mmdet.models', 'mmdet3d.models', 'mmdet3d.datasets', 'mmdet3d.evaluation',
            'nuscenes.nuscenes', 'nuscenes.eval.detection.evaluate', 'numba', 'bevdistill')
 
