@@ -1,5 +1,6 @@
 """Blocks that students and teachers share."""
 
+from .bev_detector import BEVDetector
 from .branches import make_cls_branch, make_reg_branch, refine_references, reset_cls_bias, to_codes
 from .deformable_attention import (
     DeformableAttention,
@@ -13,6 +14,7 @@ from .query_decoder import DecoderOutputs, QueryDecoder
 
 __all__ = [
     'AuxHeatmapMixin',
+    'BEVDetector',
     'DecoderOutputs',
     'DeformableAttention',
     'FeatureLevels',

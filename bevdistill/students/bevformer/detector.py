@@ -5,20 +5,19 @@ Legend: B samples, T queue entries, N cameras, C channels, H x W image.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from mmdet3d.models import Base3DDetector
 from mmdet3d.registry import MODELS
 from mmdet3d.structures import Det3DDataSample
 from torch import Tensor
 
-from ...structures import BEVGrid, BEVOutputs, Targets
+from ...layers import BEVDetector
+from ...structures import BEVOutputs
 from .frame import Frames
 
 
 @MODELS.register_module()
-class BEVFormer(Base3DDetector):
+class BEVFormer(BEVDetector):
     """Multi-camera detector with BEV queries (BEVFormer, arXiv 2203.17270).
 
     Args:
@@ -57,16 +56,6 @@ class BEVFormer(Base3DDetector):
         self.img_neck = MODELS.build(img_neck)
         self.pts_bbox_head = MODELS.build(pts_bbox_head)
 
-    @property
-    def grid(self) -> BEVGrid:
-        """The BEV grid."""
-        return self.pts_bbox_head.grid
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes."""
-        return int(self.pts_bbox_head.num_classes)
-
     def extract_feat(self, imgs: Tensor) -> list[Tensor]:
         """Image features.
 
@@ -81,7 +70,7 @@ class BEVFormer(Base3DDetector):
         return [level.unflatten(0, batch_cams) for level in features]
 
     def forward_outputs(
-        self, inputs: dict[str, Any], samples: Sequence[Det3DDataSample], with_heatmap: bool = True
+        self, inputs: dict[str, Any], samples: list[Det3DDataSample], with_heatmap: bool = True
     ) -> BEVOutputs:
         """Detect in the last frame of each queue.
 
@@ -104,25 +93,6 @@ class BEVFormer(Base3DDetector):
         bev_BQC = self.pts_bbox_head.encode(self.extract_feat(imgs[:, -1]), frames)
         return self.pts_bbox_head(bev_BQC, with_heatmap)
 
-    def loss_from_outputs(self, outputs: BEVOutputs, samples: Sequence[Det3DDataSample]) -> dict[str, Tensor]:
-        """Losses against the samples' ground truth."""
-        return self.pts_bbox_head.loss(outputs, Targets.from_samples(samples, outputs.logits.device))
-
-    def loss(self, batch_inputs: dict[str, Any], batch_data_samples: list[Det3DDataSample]) -> dict[str, Tensor]:
-        """Losses of a batch."""
-        return self.loss_from_outputs(self.forward_outputs(batch_inputs, batch_data_samples), batch_data_samples)
-
-    def predict_from_outputs(self, outputs: BEVOutputs, samples: list[Det3DDataSample]) -> list[Det3DDataSample]:
-        """Samples with ``pred_instances_3d``."""
-        return self.add_pred_to_datasample(samples, self.pts_bbox_head.predict(outputs, samples))
-
-    def predict(
-        self, batch_inputs: dict[str, Any], batch_data_samples: list[Det3DDataSample]
-    ) -> list[Det3DDataSample]:
+    def predict(self, inputs: dict[str, Any], samples: list[Det3DDataSample], **kwargs: Any) -> list[Det3DDataSample]:
         """Detect; the auxiliary heatmap is not needed and not run."""
-        outputs = self.forward_outputs(batch_inputs, batch_data_samples, with_heatmap=False)
-        return self.predict_from_outputs(outputs, batch_data_samples)
-
-    def _forward(self, batch_inputs: dict[str, Any], batch_data_samples: list[Det3DDataSample]) -> BEVOutputs:
-        """Outputs without losses or decoding."""
-        return self.forward_outputs(batch_inputs, batch_data_samples)
+        return self.predict_from_outputs(self.forward_outputs(inputs, samples, with_heatmap=False), samples)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from mmdet3d.models.detectors.base import Base3DDetector
 from mmdet3d.registry import MODELS
 from mmdet3d.structures import Det3DDataSample
 from torch import Tensor
 
-from ...structures import BEVGrid, BEVOutputs, Targets
+from ...layers import BEVDetector
+from ...structures import BEVOutputs
 
 
 @MODELS.register_module()
-class ObjectDGCNN(Base3DDetector):
+class ObjectDGCNN(BEVDetector):
     """LiDAR detector: voxels, BEV backbone and neck, object queries (Object-DGCNN, arXiv 2110.06923).
 
     Args:
@@ -43,16 +43,6 @@ class ObjectDGCNN(Base3DDetector):
         self.pts_backbone = MODELS.build(pts_backbone)
         self.pts_neck = MODELS.build(pts_neck)
         self.pts_bbox_head = MODELS.build(pts_bbox_head)
-
-    @property
-    def grid(self) -> BEVGrid:
-        """Grid of the BEV map."""
-        return self.pts_bbox_head.grid
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes."""
-        return int(self.pts_bbox_head.num_classes)
 
     def encode_points(self, inputs: dict[str, Any]) -> Tensor:
         """From voxels to the first BEV map, (B, C, H, W).
@@ -102,30 +92,3 @@ class ObjectDGCNN(Base3DDetector):
         """
         outputs: BEVOutputs = self.pts_bbox_head(self.extract_feat(inputs))
         return outputs
-
-    def loss_from_outputs(self, outputs: BEVOutputs, samples: list[Det3DDataSample]) -> dict[str, Tensor]:
-        """Losses of outputs against the samples' ground truth."""
-        losses: dict[str, Tensor] = self.pts_bbox_head.loss(outputs, Targets.from_samples(samples, outputs.bev.device))
-        return losses
-
-    def predict_from_outputs(self, outputs: BEVOutputs, samples: list[Det3DDataSample]) -> list[Det3DDataSample]:
-        """Write decoded boxes into the samples."""
-        predicted: list[Det3DDataSample] = self.add_pred_to_datasample(
-            samples, self.pts_bbox_head.predict(outputs, samples)
-        )
-        return predicted
-
-    def loss(self, inputs: dict[str, Any], samples: list[Det3DDataSample], **kwargs: Any) -> dict[str, Tensor]:
-        """Losses of a batch."""
-        return self.loss_from_outputs(self.forward_outputs(inputs, samples), samples)
-
-    def predict(
-        self, inputs: dict[str, Any], samples: list[Det3DDataSample], **kwargs: Any
-    ) -> list[Det3DDataSample]:
-        """Detections of a batch, in ``pred_instances_3d``."""
-        return self.predict_from_outputs(self.forward_outputs(inputs, samples), samples)
-
-    def _forward(
-        self, inputs: dict[str, Any], samples: list[Det3DDataSample] | None = None, **kwargs: Any
-    ) -> BEVOutputs:
-        return self.forward_outputs(inputs, samples)

@@ -42,10 +42,8 @@ cpu_voxels = dict(
 cpu_teacher = dict(
     pts_voxel_encoder=dict(feat_channels=[32], voxel_size=cpu_voxel_size, point_cloud_range=cpu_range),
     pts_middle_encoder=dict(in_channels=32, output_shape=[128, 128]),
-    pts_backbone=dict(
-        in_channels=32, out_channels=[32, 64, 64], layer_nums=[1, 3, 2], layer_strides=[2, 2, 2]
-    ),
-    pts_neck=dict(in_channels=[32, 64, 64], out_channels=64, start_level=1, num_outs=2),
+    pts_backbone=dict(in_channels=32, out_channels=[32, 64], layer_nums=[1, 5], layer_strides=[2, 2]),
+    pts_neck=dict(in_channels=[32, 64], out_channels=64, start_level=1, num_outs=1),
     pts_bbox_head=dict(
         grid=cpu_grid,
         num_queries=64,
