@@ -26,7 +26,7 @@ cpu_student = dict(
         grid=cpu_grid,
         num_queries=64,
         embed_dims=64,
-        encoder=dict(num_layers=2, num_heads=4, num_levels=1, feedforward_channels=128, dropout=0.0),
+        encoder=dict(num_layers=2, num_heads=4, num_levels=1, num_sampling_points=4, feedforward_channels=128, dropout=0.0),
         decoder=cpu_decoder,
         num_output_convs=2,
         aux_heatmap=cpu_aux_heatmap,
@@ -42,7 +42,7 @@ cpu_voxels = dict(
 cpu_teacher = dict(
     pts_voxel_encoder=dict(feat_channels=[32], voxel_size=cpu_voxel_size, point_cloud_range=cpu_range),
     pts_middle_encoder=dict(in_channels=32, output_shape=[128, 128]),
-    pts_backbone=dict(in_channels=32, out_channels=[32, 64], layer_nums=[1, 5], layer_strides=[2, 2]),
+    pts_backbone=dict(in_channels=32, out_channels=[32, 64], layer_nums=[1, 3], layer_strides=[2, 2]),
     pts_neck=dict(in_channels=[32, 64], out_channels=64, start_level=1, num_outs=1),
     pts_bbox_head=dict(
         grid=cpu_grid,

@@ -42,4 +42,4 @@ optim_wrapper = _base_.cpu_optim_wrapper
 param_scheduler = _base_.cpu_param_scheduler
 default_hooks = _base_.cpu_default_hooks
 log_processor = dict(by_epoch=False)
-train_cfg = dict(_delete_=True, by_epoch=False, max_iters=400, val_begin=1, val_interval=400)
+train_cfg = dict(_delete_=True, by_epoch=False, max_iters=350, val_begin=1, val_interval=350)

@@ -8,7 +8,7 @@ _base_ = ['../../object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py', '../_base_/c
 
 model = dict(**_base_.cpu_teacher, data_preprocessor=_base_.cpu_voxels)
 train_dataloader = dict(
-    batch_size=8,
+    batch_size=4,
     num_workers=2,
     sampler=dict(infinite=True),
     dataset=dict(dataset=dict(dataset=_base_.cpu_train_data)),
@@ -21,4 +21,4 @@ optim_wrapper = dict(optimizer=dict(lr=2e-3), clip_grad=dict(max_norm=5))
 param_scheduler = _base_.cpu_param_scheduler
 default_hooks = _base_.cpu_default_hooks
 log_processor = dict(by_epoch=False)
-train_cfg = dict(_delete_=True, by_epoch=False, max_iters=700, val_interval=700)
+train_cfg = dict(_delete_=True, by_epoch=False, max_iters=600, val_interval=600)
