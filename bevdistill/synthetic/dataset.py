@@ -136,9 +136,12 @@ def _mapper(workers: int) -> Iterator[Callable[..., Iterator[tuple[Tables, Array
     if workers == 1:
         yield map
         return
-    # Forked workers inherit the compiled kernels and whatever the parent has imported.
-    method = 'fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn'
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context(method), cv2.setNumThreads, (1,))
+    # A clean server imports once and forks the workers. Forking this process would copy the locks of threads that the
+    # child does not have (a test runner's, OpenMP's): such a worker can wait for ever.
+    method = 'forkserver' if 'forkserver' in multiprocessing.get_all_start_methods() else 'spawn'
+    context = multiprocessing.get_context(method)
+    context.set_forkserver_preload([__package__])
+    pool = ProcessPoolExecutor(workers, context, cv2.setNumThreads, (1,))
     try:
         yield pool.map
     finally:

@@ -39,14 +39,14 @@ class RowSpec:
 
 
 ROWS: dict[str, RowSpec] = {
-    'teacher': RowSpec('LiDAR teacher', 'object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py', 210, once=True),
-    'student': RowSpec('camera student, not distilled', 'bevformer/bevformer_r50_1x_nus-3d.py', 110),
+    'teacher': RowSpec('LiDAR teacher', 'object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py', 200, once=True),
+    'student': RowSpec('camera student, not distilled', 'bevformer/bevformer_r50_1x_nus-3d.py', 155),
     'init-only': RowSpec(
-        'student, teacher-head initialisation only', 'ablations/init-only.py', 120, needs_teacher=True
+        'student, teacher-head initialisation only', 'ablations/init-only.py', 160, needs_teacher=True
     ),
-    'losses-only': RowSpec('student, distillation losses only', 'ablations/losses-only.py', 130, needs_teacher=True),
+    'losses-only': RowSpec('student, distillation losses only', 'ablations/losses-only.py', 220, needs_teacher=True),
     'distilled': RowSpec(
-        'distilled student (losses + teacher-head initialisation)', 'bevdistill/bevdistill_r50_1x_nus-3d.py', 130,
+        'distilled student (losses + teacher-head initialisation)', 'bevdistill/bevdistill_r50_1x_nus-3d.py', 220,
         needs_teacher=True,
     ),
 }  # fmt: skip
@@ -249,8 +249,8 @@ class PlanBuilder:
             0, (self._paths.package / 'datasets' / 'infos', self._paths.tools / 'create_data.py'), ('data',),
             makes=tuple(data / f'nuscenes_infos_{split}.pkl' for split in ('train', 'val')),
         )  # fmt: skip
-        self._add(make, 60)
-        self._add(infos, 30)
+        self._add(make, 65)
+        self._add(infos, 12)
 
     def _add_training(self, row: str, seed: int, run: str) -> None:
         work_dir = self._paths.work_dir(run)
@@ -275,7 +275,7 @@ class PlanBuilder:
             return self._tool('test.py', *arguments, '--cfg-options', *self._options(row, training=False))
 
         title = f'test: {run.replace("_seed", ", seed ")}'
-        self._add(Step(f'test-{run}', title, command, 0, (), (f'train-{run}',)), 30)
+        self._add(Step(f'test-{run}', title, command, 0, (), (f'train-{run}',)), 18)
 
     def _add_picture(self, row: str, run: str) -> None:
         """Pages of one model; the other side of the pair stands beside it, so that the maps can be compared."""
@@ -293,4 +293,4 @@ class PlanBuilder:
 
         inputs = (self._paths.package / 'visualization', self._paths.tools / 'analysis_tools' / 'visualize.py')
         after = (f'train-{run}', f'train-{beside_run}')
-        self._add(Step(f'picture-{row}', f'pictures: {ROWS[row].title}', command, 0, inputs, after, out, (out,)), 25)
+        self._add(Step(f'picture-{row}', f'pictures: {ROWS[row].title}', command, 0, inputs, after, out, (out,)), 6)
