@@ -25,6 +25,7 @@ def build(root: Path, split: str = 'train', kind: str = 'nus-3d', **overrides: A
     """The data set of a base config, on another root."""
     config = Config.fromfile(CONFIGS / f'{kind}.py')
     dataset = config[f'{split}_dataloader']['dataset']
+    dataset = dataset.get('dataset', dataset)
     dataset.update(data_root=str(root), ann_file='infos.pkl', **overrides)
     built = DATASETS.build(dataset)
     assert isinstance(built, SequenceNuScenesDataset)
@@ -179,9 +180,9 @@ def test_a_missing_image_of_an_item(toy_root: Path) -> None:
 
 def test_overrides_by_stage_name(toy_root: Path) -> None:
     config = Config.fromfile(CONFIGS / 'nus-3d.py')
-    config.merge_from_dict({'train_dataloader.dataset.pipeline.points_sweeps.sweeps_num': 0})
-    config.merge_from_dict({'train_dataloader.dataset.pipeline.images.transforms.photometric': None})
-    pipeline = config.train_dataloader.dataset.pipeline
+    config.merge_from_dict({'train_dataloader.dataset.dataset.pipeline.points_sweeps.sweeps_num': 0})
+    config.merge_from_dict({'train_dataloader.dataset.dataset.pipeline.images.transforms.photometric': None})
+    pipeline = config.train_dataloader.dataset.dataset.pipeline
     points = build(toy_root, pipeline=pipeline)[0]
     assert points['inputs']['points'][:, 4].abs().max() == 0
     assert points['inputs']['img'].dtype == torch.uint8

@@ -31,8 +31,12 @@ def config(tmp_path_factory: pytest.TempPathFactory, synthetic_infos: Path) -> P
     base = REPO / 'configs' / '_base_' / 'datasets' / 'nus-3d.py'
     path = tmp_path_factory.mktemp('config') / 'data_only.py'
     infos = ''.join(
-        f"{split}_dataloader = dict(dataset=dict(ann_file='{synthetic_infos}/nuscenes_infos_{name}.pkl'))\n"
-        for split, name in (('train', 'train'), ('val', 'val'), ('test', 'val'))
+        f"{split}_dataloader = dict(dataset={before}ann_file='{synthetic_infos}/nuscenes_infos_{name}.pkl'{after})\n"
+        for split, name, before, after in (
+            ('train', 'train', 'dict(dataset=dict(', '))'),
+            ('val', 'val', 'dict(', ')'),
+            ('test', 'val', 'dict(', ')'),
+        )
     )
     path.write_text(CONFIG.format(base=base) + infos)
     return path

@@ -23,7 +23,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f'{name}.py').write_text(
             "custom_imports = dict(imports=['toy_models'])\n"
             "default_scope = 'mmdet3d'\n"
-            f"model = dict(type='ToyDetector', sensor='{sensor}')\n"
+            f"model = dict(type='PictureDetector', sensor='{sensor}')\n"
             f"test_dataloader = dict(dataset=dict(type='ToyData', data_root='here', modality={modality!r}))\n"
         )
     return folder

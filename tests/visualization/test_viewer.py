@@ -6,7 +6,7 @@ import torch
 
 from bevdistill.visualization.viewer import ModelViewer
 
-from .toy_models import ToyDetector
+from .toy_models import PictureDetector
 
 CAMERA = dict(use_camera=True, use_lidar=False)
 LIDAR = dict(use_camera=False, use_lidar=True)
@@ -22,7 +22,7 @@ def _config(folder: Path, name: str, model: dict[str, Any], modality: dict[str, 
 
 
 def _checkpoint(folder: Path, name: str, prefix: str = '', meta: dict[str, Any] | None = None) -> Path:
-    weights = {f'{prefix}{key}': value for key, value in ToyDetector('both').state_dict().items()}
+    weights = {f'{prefix}{key}': value for key, value in PictureDetector('both').state_dict().items()}
     path = folder / f'{name}.pth'
     torch.save(dict(state_dict=weights, meta=meta or {}), path)
     return path
@@ -32,7 +32,7 @@ def _checkpoint(folder: Path, name: str, prefix: str = '', meta: dict[str, Any] 
 def test_page_has_both_sensors_while_the_model_gets_its_own(
     tmp_path: Path, sensor: str, modality: dict[str, bool]
 ) -> None:
-    config = _config(tmp_path, 'one', dict(type='ToyDetector', sensor=sensor), modality)
+    config = _config(tmp_path, 'one', dict(type='PictureDetector', sensor=sensor), modality)
     viewer = ModelViewer(config, _checkpoint(tmp_path, 'one'), data_root='elsewhere')
     view = viewer.view(2)
     assert viewer.dataset.data_root == 'elsewhere'
@@ -42,13 +42,13 @@ def test_page_has_both_sensors_while_the_model_gets_its_own(
     assert view.frame.truth is not None
     assert len(view.frame.truth) == 1
     assert len(view.predictions) == 1
-    assert [maps.name for maps in view.maps] == ['ToyDetector']
+    assert [maps.name for maps in view.maps] == ['PictureDetector']
     assert viewer.classes == ['car', 'pedestrian']
     assert not viewer.model.training
 
 
 def test_positions_by_token(tmp_path: Path) -> None:
-    config = _config(tmp_path, 'one', dict(type='ToyDetector', sensor='img'), CAMERA, missing=('t1',))
+    config = _config(tmp_path, 'one', dict(type='PictureDetector', sensor='img'), CAMERA, missing=('t1',))
     viewer = ModelViewer(config, _checkpoint(tmp_path, 'one'), role='student')
     assert viewer.position('t2') == 1
     with pytest.raises(ValueError, match='test data of the student have no sample t1'):
@@ -60,7 +60,7 @@ def test_distiller_shows_its_teacher_if_the_weights_are_there(tmp_path: Path, th
     teacher = tmp_path / 'teacher.pth'
     if there:
         teacher.touch()
-    detector = dict(type='ToyDetector', sensor='both')
+    detector = dict(type='PictureDetector', sensor='both')
     config = _config(tmp_path, 'distiller', dict(type='ToyDistiller', student=detector, teacher=detector), BOTH)
     meta = dict(bevdistill=dict(teacher=dict(path=str(teacher))))
     viewer = ModelViewer(config, _checkpoint(tmp_path, 'distiller', 'student.', meta), role='student')
@@ -68,7 +68,7 @@ def test_distiller_shows_its_teacher_if_the_weights_are_there(tmp_path: Path, th
 
 
 def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
-    config = _config(tmp_path, 'one', dict(type='ToyDetector', sensor='img', channels=5), CAMERA)
+    config = _config(tmp_path, 'one', dict(type='PictureDetector', sensor='img', channels=5), CAMERA)
     with pytest.raises(ValueError, match=r'one\.pth does not fit .*one\.py; was the config changed since') as error:
         ModelViewer(config, _checkpoint(tmp_path, 'one'))
     assert 'size mismatch for bev' in str(error.value)

@@ -48,7 +48,7 @@ class ToyData:
 
 
 @MODELS.register_module()
-class ToyDetector(BaseModel):
+class PictureDetector(BaseModel):
     """Predicts one box wherever it looks; fails when given a sensor that it did not ask for."""
 
     grid = GRID
