@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .settings import CameraSettings, LidarSettings, Preset, Weather, WorldSettings
 
 WEATHERS: dict[str, Weather] = {
@@ -16,20 +18,25 @@ WEATHERS: dict[str, Weather] = {
     )
 }
 
+DEMO = Preset(
+    'demo',
+    train_scenes=200,
+    val_scenes=75,
+    test_scenes=75,
+    train_keyframes=8,
+    val_keyframes=2,
+    # One sweep, halfway to the previous keyframe, holds time and disk; it still shows motion.
+    sweep_slots=(5,),
+    lidar=LidarSettings(azimuths=480),
+)
+
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
-        Preset(
-            'demo',
-            train_scenes=200,
-            val_scenes=75,
-            test_scenes=75,
-            train_keyframes=8,
-            val_keyframes=2,
-            # One sweep, halfway to the previous keyframe, holds time and disk; it still shows motion.
-            sweep_slots=(5,),
-            lidar=LidarSettings(azimuths=480),
-        ),
+        DEMO,
+        # The demo's world and training scenes; fewer but longer drives to validate on, so that history can be worth
+        # something: 25 of 6 keyframes where the demo has 75 of 2.
+        replace(DEMO, name='temporal', val_scenes=25, test_scenes=25, val_keyframes=6),
         Preset(
             'benchmark',
             train_scenes=440,

@@ -79,6 +79,13 @@ def test_presets_fit_the_splits() -> None:
         assert len(plan_scenes(Path('x'), preset, 'v1.0-test', 0)) == preset.test_scenes
 
 
+def test_temporal_preset_trains_on_the_scenes_of_the_demo() -> None:
+    demo, temporal = (plan_scenes(Path('x'), PRESETS[name], 'v1.0-trainval', 0) for name in ('demo', 'temporal'))
+    trained = PRESETS['demo'].train_scenes
+    assert [replace(job, preset=PRESETS['demo']) for job in temporal[:trained]] == demo[:trained]
+    assert [job.keyframes for job in temporal[trained:]] == [6] * 25
+
+
 def test_existing_folders_are_kept(smallest: Preset, tmp_path: Path) -> None:
     mine = tmp_path / 'mine'
     mine.mkdir()
