@@ -130,7 +130,7 @@ def test_leftovers_of_killed_runs_are_removed(smallest: Preset, tmp_path: Path) 
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'preset': 'huge'}, r"unknown preset 'huge'; choose from demo, benchmark, tiny"),
+        ({'preset': 'huge'}, r"unknown preset 'huge'; choose from demo, temporal, benchmark, tiny"),
         ({'version': 'v2.0'}, r"unknown version 'v2.0'; choose from v1.0-mini"),
         ({'workers': 0}, 'at least 1, got 0'),
         ({'seed': -1}, 'must not be negative, got -1'),
