@@ -98,7 +98,7 @@ def synthetic_root(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytes
 
 @pytest.fixture(scope='session')
 def synthetic_infos(synthetic_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with ``nuscenes_infos_{train,val}.pkl`` of the synthetic root; give data sets absolute ann_files."""
+    """Folder of the synthetic root's ``nuscenes_infos_{train,val,trainval}.pkl``; give data sets absolute ann_files."""
     from bevdistill.datasets.infos import create_nuscenes_infos
 
     folder = tmp_path_factory.mktemp('infos')

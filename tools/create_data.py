@@ -13,9 +13,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
+DESCRIPTION = 'Write nuscenes_infos_{train,val,trainval}.pkl, or nuscenes_infos_test.pkl, for a nuScenes root.'
+
+
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(description='Write nuscenes_infos_{train,val,test}.pkl for a nuScenes root.')
+    parser = argparse.ArgumentParser(description=DESCRIPTION)
     parser.add_argument('dataset', choices=['nuscenes'], help='kind of data set')
     parser.add_argument('--root-path', default='data/nuscenes', help='nuScenes root (default: %(default)s)')
     parser.add_argument('--version', default='v1.0-trainval', help='v1.0-trainval, v1.0-mini or v1.0-test')

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,7 @@ def create_nuscenes_infos(
     canbus_root: str | Path | None = None,
     max_sweeps: int = 10,
 ) -> dict[str, Path]:
-    """Write ``nuscenes_infos_{train,val,test}.pkl`` for a nuScenes root.
+    """Write ``nuscenes_infos_{train,val,test}.pkl`` for a nuScenes root, and train + val as ``trainval``.
 
     Each record holds what mmdet3d 1.x's converter writes plus :data:`TEMPORAL_FIELDS`: ``scene_token``,
     ``frame_idx`` (0 at the start of a scene), ``prev`` and ``next`` (sample tokens, '' at the ends), ``can_bus``
@@ -76,15 +78,22 @@ def create_nuscenes_infos(
     can_bus = CanBusReader(Path(canbus_root) if canbus_root is not None else root)
     sensors = SensorRecords(nusc, max_sweeps)
     annotations = AnnotationRecords(nusc) if version != 'v1.0-test' else None
+    collected = {}
     written = {}
-    for split, split_scenes in scenes.items():
-        records = collect_records(nusc, split, split_scenes, sensors, annotations, can_bus)
+
+    def write(split: str, records: list[dict[str, Any]], count: int) -> None:
         ignored = sorted(annotations.ignored) if annotations is not None else []
         categories = {**{name: i for i, name in enumerate(nus_categories)}, **dict.fromkeys(ignored, -1)}
         metainfo = {'categories': categories, 'dataset': 'nuscenes', 'version': version, 'info_version': '1.1'}
         written[split] = out / f'nuscenes_infos_{split}.pkl'
         write_aside(written[split], {'metainfo': metainfo, 'data_list': records})
-        print_log(f'{written[split]}: {len(records)} samples of {len(split_scenes)} scenes', 'current')
+        print_log(f'{written[split]}: {len(records)} samples of {count} scenes', 'current')
+
+    for split, split_scenes in scenes.items():
+        collected[split] = collect_records(nusc, split, split_scenes, sensors, annotations, can_bus)
+        write(split, collected[split], len(split_scenes))
+    if len(collected) > 1:
+        write(''.join(collected), merged_records(collected.values()), sum(map(len, scenes.values())))
     report_can_bus(can_bus, scenes)
     return written
 
@@ -166,6 +175,14 @@ def collect_records(
                 token, frame = sample['next'], frame + 1
                 progress.update()
     return records
+
+
+def merged_records(splits: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Records of several splits as one: scenes by the time they start, each whole and in order, counted anew."""
+    records = list(chain.from_iterable(splits))
+    starts = {record['scene_token']: record['timestamp'] for record in records if record['frame_idx'] == 0}
+    records.sort(key=lambda record: (starts[record['scene_token']], record['scene_token'], record['frame_idx']))
+    return [{**record, 'sample_idx': position} for position, record in enumerate(records)]
 
 
 def write_aside(path: Path, content: dict[str, Any]) -> None:

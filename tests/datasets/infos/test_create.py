@@ -109,6 +109,32 @@ def test_temporal_fields_follow_the_chain(synthetic_root: Path, synthetic_infos:
             assert len(record['can_bus']) == 18
 
 
+def test_trainval_is_train_and_val_in_the_order_in_which_they_were_driven(synthetic_infos: Path) -> None:
+    parts = {split: load(synthetic_infos / f'nuscenes_infos_{split}.pkl') for split in ('train', 'val', 'trainval')}
+    records = {split: part['data_list'] for split, part in parts.items()}
+    both = records['trainval']
+    assert parts['trainval']['metainfo'] == parts['val']['metainfo']
+    assert [record['sample_idx'] for record in both] == list(range(len(both)))
+    apart = {record['token']: record for split in ('train', 'val') for record in records[split]}
+    assert len(both) == len(apart) == len(records['train']) + len(records['val'])
+    for record in both:
+        # As text: velocities of objects seen once are NaN, which equals nothing.
+        assert repr({**record, 'sample_idx': apart[record['token']]['sample_idx']}) == repr(apart[record['token']])
+    for before, record in zip([None, *both], both, strict=False):
+        assert record['prev'] == ('' if record['frame_idx'] == 0 else before['token'])
+    starts = [record['timestamp'] for record in both if record['frame_idx'] == 0]
+    assert starts == sorted(starts)
+
+
+def test_scenes_that_start_at_one_time_stay_whole() -> None:
+    def scene(token: str, *stamps: float) -> list[dict[str, Any]]:
+        return [{'scene_token': token, 'frame_idx': i, 'timestamp': at, 'sample_idx': 7} for i, at in enumerate(stamps)]
+
+    merged = create.merged_records([scene('b', 1.0, 2.0) + scene('c', 5.0), scene('a', 1.0, 1.5), []])
+    assert [(r['scene_token'], r['frame_idx']) for r in merged] == [('a', 0), ('a', 1), ('b', 0), ('b', 1), ('c', 0)]
+    assert [record['sample_idx'] for record in merged] == [0, 1, 2, 3, 4]
+
+
 def test_without_can_bus_the_records_are_zero_and_a_notice_says_so(
     synthetic_root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +146,7 @@ def test_without_can_bus_the_records_are_zero_and_a_notice_says_so(
     assert any('can_bus is zero in 10 of 10 scenes (no can_bus/ folder)' in message for message in said)
     assert sorted(path.name for path in (tmp_path / 'infos').iterdir()) == [
         'nuscenes_infos_train.pkl',
+        'nuscenes_infos_trainval.pkl',
         'nuscenes_infos_val.pkl',
     ]
 
