@@ -10,6 +10,7 @@ from .deformable_attention import (
     sample_deformable,
 )
 from .heatmap_head import AuxHeatmapMixin
+from .precision import full_precision
 from .query_decoder import DecoderOutputs, QueryDecoder
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     'DeformableAttention',
     'FeatureLevels',
     'QueryDecoder',
+    'full_precision',
     'make_cls_branch',
     'make_reg_branch',
     'refine_references',

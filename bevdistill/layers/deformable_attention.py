@@ -18,6 +18,8 @@ from mmcv.ops.multi_scale_deform_attn import (
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
+from .precision import full_precision
+
 MAX_IM2COL_STEP = 64
 """Samples that the compiled kernel takes at once; mmcv's default."""
 
@@ -56,7 +58,7 @@ def im2col_step(batch: int) -> int:
 
 
 def sample_deformable(value_BSMD: Tensor, levels: FeatureLevels, locations: Tensor, weights: Tensor) -> Tensor:
-    """Weighted sum of bilinear samples (Deformable DETR, arXiv 2010.04159, equation 3), always in float32.
+    """Weighted sum of bilinear samples (Deformable DETR, arXiv 2010.04159, equation 3), in float32 at least.
 
     Args:
         value_BSMD: Projected tokens of all levels.
@@ -67,7 +69,8 @@ def sample_deformable(value_BSMD: Tensor, levels: FeatureLevels, locations: Tens
     Returns:
         (B, Q, C), the heads concatenated.
     """
-    value_BSMD, locations, weights = value_BSMD.float(), locations.float(), weights.float()
+    value_BSMD = full_precision(value_BSMD)
+    locations, weights = locations.to(value_BSMD), weights.to(value_BSMD)
     if value_BSMD.shape[1] != levels.num_tokens:
         raise ValueError(f'{value_BSMD.shape[1]} tokens do not fill levels of sizes {levels.sizes}')
     with torch.autocast(value_BSMD.device.type, enabled=False):
@@ -144,9 +147,9 @@ class DeformableAttention(MultiScaleDeformableAttention):
         }
         with torch.autocast(query.device.type, enabled=False):
             return super().forward(
-                query.float(),
+                full_precision(query),
                 key_padding_mask=key_padding_mask,
                 spatial_shapes=spatial_shapes,
                 level_start_index=level_start_index,
-                **{name: None if tensor is None else tensor.float() for name, tensor in tensors.items()},
+                **{name: None if tensor is None else full_precision(tensor) for name, tensor in tensors.items()},
             )

@@ -10,7 +10,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ...layers import FeatureLevels, reset_projection, reset_sampling, sample_deformable
+from ...layers import FeatureLevels, full_precision, reset_projection, reset_sampling, sample_deformable
 from .projection import CameraHits
 
 
@@ -118,13 +118,13 @@ class SpatialCrossAttention(BaseModule):
             (B, Q, C), float32.
         """
         with torch.autocast(query_BQC.device.type, enabled=False):
-            query_BQC = query_BQC.float()
+            query_BQC = full_precision(query_BQC)
             flat = query_BQC.flatten(0, 1)
             index = hits.index.flatten()
             batch, num_cams, visible = hits.index.shape
             seen = self.deformable_attention(
                 flat.index_select(0, index).view(batch * num_cams, visible, -1),
-                value_BNSC.float().flatten(0, 1),
+                full_precision(value_BNSC).flatten(0, 1),
                 hits.points.flatten(0, 1),
                 levels,
             )

@@ -11,7 +11,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ...layers import FeatureLevels, reset_projection, reset_sampling, sample_deformable
+from ...layers import FeatureLevels, full_precision, reset_projection, reset_sampling, sample_deformable
 
 ENTRIES = 2
 
@@ -91,9 +91,9 @@ class TemporalSelfAttention(BaseModule):
             (B, Q, C), float32.
         """
         with torch.autocast(query_BQC.device.type, enabled=False):
-            query_BQC = query_BQC.float()
+            query_BQC = full_precision(query_BQC)
             past_BQC, tokens = self._tokens(query_BQC, history)
-            asking = torch.cat((past_BQC, query_BQC + query_pos_BQC.float()), dim=-1)
+            asking = torch.cat((past_BQC, query_BQC + full_precision(query_pos_BQC)), dim=-1)
             shape = (*query_BQC.shape[:2], self.num_heads, ENTRIES, self.num_points)
             size_2 = levels.shapes[0].flip(-1).to(query_BQC.dtype)
             offsets = self.sampling_offsets(asking).view(*shape, 2) / size_2
@@ -112,6 +112,6 @@ class TemporalSelfAttention(BaseModule):
         if history is None:
             return query_BQC, query_BQC
         exists_B11 = history.exists[:, None, None]
-        past_BQC = torch.where(exists_B11, history.bev.float(), query_BQC)
-        present_BQC = torch.where(exists_B11, history.current.float(), query_BQC)
+        past_BQC = torch.where(exists_B11, full_precision(history.bev), query_BQC)
+        present_BQC = torch.where(exists_B11, full_precision(history.current), query_BQC)
         return past_BQC, torch.cat((past_BQC, present_BQC), dim=1)
