@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import torch
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
+from ..layers.ranks import mean_over_samples
 from ..structures import BEVOutputs, Targets
+from .critics import normalise_over_ranks
 from .foreground import predicted_centres, sample_map
 from .info_nce import Anchor, info_nce
 
@@ -25,7 +26,8 @@ class BEVContrastLoss(nn.Module):
     Maps are read where they are, so that grids of different size and maps of different channel counts need no resizing.
 
     A batch: with ``negatives='sample'`` each sample is its own set of rows, critics included (their batch norm sees one
-    sample at a time), and the loss is the mean of the samples' losses. With ``'batch'`` all rows of a rank are one set.
+    sample at a time), and the loss is the mean of the samples' losses. With ``'batch'`` the rows of all samples on all
+    ranks are one set.
 
     Note:
         The same query at other layers and places outside the map are negatives of each other, as in the release;
@@ -69,6 +71,9 @@ class BEVContrastLoss(nn.Module):
         self.temperature = temperature
         self.anchor = anchor
         self.negatives = negatives
+        if negatives == 'batch':
+            normalise_over_ranks(self.student_critic)
+            normalise_over_ranks(self.teacher_critic)
         self.wants = (f'student.{tap}', f'teacher.{tap}', 'student.codes')
 
     def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
@@ -85,15 +90,11 @@ class BEVContrastLoss(nn.Module):
         centres_BP2 = predicted_centres(student, self.layers)
         student_BPC = sample_map(getattr(student, self.tap), student.grid, centres_BP2)
         teacher_BPC = sample_map(getattr(teacher, self.tap).detach(), teacher.grid, centres_BP2)
-        if self.negatives == 'batch':
-            student_BPC, teacher_BPC = student_BPC.flatten(0, 1)[None], teacher_BPC.flatten(0, 1)[None]
-        per_set = [
-            info_nce(
-                self.student_critic(student_PC)[None],
-                self.teacher_critic(teacher_PC)[None],
-                temperature=self.temperature,
-                anchor=self.anchor,
-            ).mean()
-            for student_PC, teacher_PC in zip(student_BPC, teacher_BPC, strict=True)
-        ]
-        return {'loss': torch.stack(per_set).mean()}
+        loss_BP = info_nce(
+            self.student_critic(student_BPC),
+            self.teacher_critic(teacher_BPC),
+            temperature=self.temperature,
+            anchor=self.anchor,
+            over_ranks=self.negatives == 'batch',
+        )
+        return {'loss': mean_over_samples(loss_BP.mean(dim=1))}

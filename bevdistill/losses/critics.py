@@ -7,7 +7,9 @@ from typing import Literal
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
-NORMS: dict[str, type[nn.Module]] = {'BN': nn.BatchNorm1d, 'LN': nn.LayerNorm}
+from ..layers.batch_norm import SetBatchNorm
+
+NORMS: dict[str, type[nn.Module]] = {'BN': SetBatchNorm, 'LN': nn.LayerNorm}
 
 
 @MODELS.register_module()
@@ -23,8 +25,8 @@ class MLPCritic(nn.Module):
         channels: Channels of the space of comparison.
         depth: Number of linear layers of the MLP.
         projections: Number of plain linear layers before it.
-        norm: ``'LN'``, ``'BN'`` or None, after all but the last layer of the MLP. Batch norm makes the loss of a batch
-            depend on all its rows.
+        norm: ``'LN'``, ``'BN'`` or None, after all but the last layer of the MLP. Batch norm makes the loss of a row
+            depend on all rows of its set, see :class:`~bevdistill.layers.batch_norm.SetBatchNorm`.
 
     Raises:
         ValueError: If a number is negative, or the norm is unknown.
@@ -55,7 +57,7 @@ class MLPCritic(nn.Module):
         self.mlp = nn.Sequential(*layers)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """Map rows (N, C) to (N, C'); without batch norm any leading dimensions will do.
+        """Map rows (N, C), or S sets of rows (S, N, C), to C' channels; without batch norm any leading dimensions.
 
         Raises:
             ValueError: If the vectors do not have `in_channels` channels.
@@ -69,4 +71,11 @@ class MLPCritic(nn.Module):
 
 def has_batch_norm(module: nn.Module) -> bool:
     """Whether rows of a batch influence each other in training."""
-    return any(isinstance(child, nn.modules.batchnorm._BatchNorm) for child in module.modules())
+    return any(isinstance(child, SetBatchNorm | nn.modules.batchnorm._BatchNorm) for child in module.modules())
+
+
+def normalise_over_ranks(critic: nn.Module) -> None:
+    """Make one set of all rows that the batch norms of a critic see, on all ranks."""
+    for child in critic.modules():
+        if isinstance(child, SetBatchNorm):
+            child.over_ranks = True

@@ -7,10 +7,10 @@ from typing import Any, Literal
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
+from ..layers.ranks import shared_normaliser
 from ..structures import BEVOutputs, Targets
 from .alignment import tapped_maps
 from .foreground import Region
-from .reduction import shared_normaliser
 
 
 @MODELS.register_module()
@@ -100,5 +100,5 @@ class DenseBEVLoss(nn.Module):
         error_BP = error_BCP.sum(dim=1) if self.channels == 'sum' else error_BCP.mean(dim=1)
         total = (error_BP * weight_BP).sum()
         if self.normaliser == 'cells':
-            return {'loss': total / weight_BP.numel()}
+            return {'loss': total / shared_normaliser(total.new_full((), weight_BP.numel()), floor=1)}
         return {'loss': total / shared_normaliser(weight_BP.sum(), floor=1e-6)}

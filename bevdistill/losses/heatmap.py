@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
+from ..layers.ranks import shared_normaliser
 from ..structures import BEVOutputs, Targets
 from .alignment import tapped_maps
 from .foreground import Region
-from .reduction import shared_normaliser
 
 
 @MODELS.register_module()

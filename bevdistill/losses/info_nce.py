@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..layers.ranks import gather_rows
+
 Anchor = Literal['student', 'teacher', 'both']
 
 
@@ -17,6 +19,7 @@ def info_nce(
     valid_BN: Tensor | None = None,
     temperature: float = 0.07,
     anchor: Anchor = 'student',
+    over_ranks: bool = False,
 ) -> Tensor:
     """InfoNCE of each row (CPC, arXiv 1807.03748, equation 4), not averaged.
 
@@ -31,6 +34,8 @@ def info_nce(
         valid_BN: Rows that exist; the others are nobody's negatives and get a loss of 0. None: all.
         temperature: tau > 0.
         anchor: Which side asks; ``'both'`` is the mean of the two.
+        over_ranks: All rows of all ranks are one set: j runs over them all, and gradients reach them on their ranks.
+            Each rank gets the losses of its own rows.
 
     Returns:
         (B, N).
@@ -45,18 +50,38 @@ def info_nce(
             f'student vectors {tuple(student_BNC.shape)} and teacher vectors {tuple(teacher_BNC.shape)} must agree; '
             'let both critics end in the same number of channels'
         )
-    similarity_BNN = F.normalize(student_BNC, dim=-1) @ F.normalize(teacher_BNC, dim=-1).transpose(1, 2) / temperature
-    if anchor == 'both':
-        return (_rows(similarity_BNN, valid_BN) + _rows(similarity_BNN.transpose(1, 2), valid_BN)) / 2
-    return _rows(similarity_BNN if anchor == 'student' else similarity_BNN.transpose(1, 2), valid_BN)
+    student_BNC, teacher_BNC = F.normalize(student_BNC, dim=-1), F.normalize(teacher_BNC, dim=-1)
+    shape, start = student_BNC.shape[:2], 0
+    students_BMC, teachers_BMC, valid_BM = student_BNC, teacher_BNC, valid_BN
+    if over_ranks:
+        student_BNC, teacher_BNC = student_BNC.flatten(0, 1)[None], teacher_BNC.flatten(0, 1)[None]
+        valid_BN = None if valid_BN is None else valid_BN.flatten()[None]
+        students_BMC, teachers_BMC, valid_BM, start = _all_rows(student_BNC, teacher_BNC, valid_BN)
+    asked = []
+    for side, own_BNC, others_BMC in (('student', student_BNC, teachers_BMC), ('teacher', teacher_BNC, students_BMC)):
+        if anchor in (side, 'both'):
+            similarity_BNM = own_BNC @ others_BMC.transpose(1, 2) / temperature
+            asked.append(_rows(similarity_BNM, valid_BN, valid_BM, start))
+    return torch.stack(asked).mean(dim=0).view(shape)
 
 
-def _rows(similarity_BNN: Tensor, valid_BN: Tensor | None) -> Tensor:
-    """Cross entropy of each row with its own column as the class, (B, N)."""
-    if valid_BN is not None:
-        lowest = torch.finfo(similarity_BNN.dtype).min
-        own = torch.eye(similarity_BNN.shape[1], dtype=torch.bool, device=similarity_BNN.device)
+def _all_rows(
+    student_1NC: Tensor, teacher_1NC: Tensor, valid_1N: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor | None, int]:
+    """Rows of all ranks, and the place of this rank's first."""
+    students_MC, start = gather_rows(student_1NC[0])
+    teachers_MC, _ = gather_rows(teacher_1NC[0])
+    valid_1M = None if valid_1N is None else gather_rows(valid_1N[0, :, None].float())[0].bool().T
+    return students_MC[None], teachers_MC[None], valid_1M, start
+
+
+def _rows(similarity_BNM: Tensor, valid_BN: Tensor | None, valid_BM: Tensor | None, start: int) -> Tensor:
+    """Cross entropy of each row with its own column, number ``start + row``, as the class; (B, N)."""
+    if valid_BM is not None:
+        lowest = torch.finfo(similarity_BNM.dtype).min
+        own = torch.zeros(similarity_BNM.shape[1:], dtype=torch.bool, device=similarity_BNM.device)
+        own.diagonal(start).fill_(True)
         # A row always sees its own column, so that rows without a partner stay finite too.
-        similarity_BNN = similarity_BNN.masked_fill(~(valid_BN[:, None, :] | own), lowest)
-    loss_BN = torch.logsumexp(similarity_BNN, dim=-1) - similarity_BNN.diagonal(dim1=1, dim2=2)
+        similarity_BNM = similarity_BNM.masked_fill(~(valid_BM[:, None, :] | own), lowest)
+    loss_BN = torch.logsumexp(similarity_BNM, dim=-1) - similarity_BNM.diagonal(start, dim1=1, dim2=2)
     return loss_BN if valid_BN is None else torch.where(valid_BN, loss_BN, 0.0)

@@ -11,10 +11,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ..layers.ranks import mean_over_samples, shared_normaliser
 from ..structures import BEVOutputs
 from .pairing import Pairing, take
 from .quality import Weights
-from .reduction import shared_normaliser
 
 Average = Literal['batch', 'sample']
 
@@ -30,7 +30,7 @@ class InstancePairs:
         weights: Worth of each teacher box, (B, M).
         layers: The student's layers in question; the last of them is its last layer.
         average: ``'batch'``: sums over batch and ranks divided by the mass of all of them, as DETR's losses do.
-            ``'sample'``: mean of the samples' losses.
+            ``'sample'``: mean of the losses of all ranks' samples.
     """
 
     student: BEVOutputs
@@ -70,7 +70,7 @@ class InstancePairs:
         """Totals of the samples (L, B) divided by the number of pairs, at least 1; (L,)."""
         count_LB = self.matched.sum(dim=-1).float()
         if self.average == 'sample':
-            return (totals_LB / count_LB.clamp(min=1)).mean(dim=1)
+            return mean_over_samples(totals_LB / count_LB.clamp(min=1), dim=1)
         return totals_LB.sum(dim=1) / shared_normaliser(count_LB.sum(dim=1), floor=1)
 
     def mean(self, values_LBM: Tensor, weighted: bool = True) -> Tensor:
@@ -89,5 +89,5 @@ class InstancePairs:
             value_LBM, mass_LBM = matched_LBM * self.weights.value, matched_LBM * self.weights.mass
         total_LB = (torch.where(self.matched, values_LBM, 0.0) * value_LBM).sum(dim=-1)
         if self.average == 'sample':
-            return (total_LB / mass_LBM.sum(dim=-1).clamp(min=1e-6)).mean(dim=1)
+            return mean_over_samples(total_LB / mass_LBM.sum(dim=-1).clamp(min=1e-6), dim=1)
         return total_LB.sum(dim=1) / shared_normaliser(mass_LBM.sum(dim=(1, 2)), floor=1e-6)

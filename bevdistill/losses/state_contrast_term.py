@@ -19,7 +19,7 @@ class StateContrastTerm(InstanceTerm):
     """InfoNCE between decoder states of the pairs, through a critic on each side: ``mean_i q_i info_nce_i``.
 
     Positives are pairs; negatives are the other pairs of the same sample (``negatives='sample'``, so that a batch is
-    made of its samples) or of the same rank's batch (``'batch'``). Instances are weighted before the mean: an instance
+    made of its samples) or of the batch on all ranks (``'batch'``). Instances are weighted before the mean: an instance
     of weight 0 does not teach, but it stays a negative of the others.
 
     Note:
@@ -63,10 +63,9 @@ class StateContrastTerm(InstanceTerm):
         """Compare states; (L,)."""
         student_LBMC = self.student_critic(pairs.student_states())
         teacher_BMC = self.teacher_critic(pairs.teacher_states())
-        per_layer = []
-        for student_BMC, valid_BM in zip(student_LBMC, pairs.matched, strict=True):
-            rows = (student_BMC, teacher_BMC, valid_BM)
-            if self.negatives == 'batch':
-                rows = (student_BMC.flatten(0, 1)[None], teacher_BMC.flatten(0, 1)[None], valid_BM.flatten()[None])
-            per_layer.append(info_nce(*rows, self.temperature, self.anchor).view(valid_BM.shape))
+        over_ranks = self.negatives == 'batch'
+        per_layer = [
+            info_nce(student_BMC, teacher_BMC, valid_BM, self.temperature, self.anchor, over_ranks)
+            for student_BMC, valid_BM in zip(student_LBMC, pairs.matched, strict=True)
+        ]
         return pairs.mean(torch.stack(per_layer))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from mmdet.utils import reduce_mean
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
+
+from ..layers.ranks import sum_over_ranks
 
 
 @MODELS.register_module()
@@ -23,8 +24,8 @@ class TeacherScale(nn.Module):
     * ``'channel'``: the teacher's map is standardised per channel, ``(t - mean_c) / std_c``; the student's is left as
       it is and never sees the teacher's scale.
 
-    The teacher is frozen, so that its statistics are constants: they are averaged over all training steps and ranks so
-    far (no momentum to choose) and kept in the checkpoint. In eval mode they do not move.
+    The teacher is frozen, so that its statistics are constants: they are averaged over the samples of all ranks and
+    over all training steps so far (no momentum to choose) and kept in the checkpoint. In eval mode they do not move.
 
     Args:
         mode: See above.
@@ -63,14 +64,15 @@ class TeacherScale(nn.Module):
         """Take one more batch into the running moments; the very first one also in eval mode."""
         if not self.training and int(self.steps) > 0:
             return
-        axes = (0, 2, 3) if self.mode == 'channel' else (0, 1, 2, 3)
+        axes = (2, 3) if self.mode == 'channel' else (1, 2, 3)
         values = teacher_map.float()
-        moments = torch.stack((values.mean(dim=axes).reshape(-1), values.square().mean(dim=axes).reshape(-1)))
+        per_sample = torch.stack((values.mean(dim=axes), values.square().mean(dim=axes)), dim=1)
+        samples = sum_over_ranks(values.new_full((), len(values)))
+        moments = sum_over_ranks(per_sample.view(len(values), 2, -1).sum(dim=0)) / samples
         if moments.shape[1] != len(self.mean):
             raise ValueError(
                 f'TeacherScale was built for {len(self.mean)} channels but the teacher map has {moments.shape[1]}'
             )
-        moments = reduce_mean(moments)
         self.steps += 1
         self.mean += (moments[0] - self.mean) / self.steps
         self.square += (moments[1] - self.square) / self.steps

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from mmdet.utils import reduce_mean
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
+from ..layers.ranks import shared_normaliser
 from ..structures import BEVGrid, Targets
 from .gaussian import heatmap_targets
 
@@ -21,7 +21,7 @@ class HeatmapLoss(nn.Module):
         loss = weight / max(#{t = 1}, 1) * sum( -(1 - p)^alpha log p        where t = 1
                                                 -(1 - t)^gamma p^alpha log(1 - p)   elsewhere )
 
-    The count of peaks is averaged over ranks.
+    The count of peaks is that of all ranks.
 
     Args:
         loss_weight: Weight.
@@ -63,5 +63,5 @@ class HeatmapLoss(nn.Module):
         target_BKHW = heatmap_targets(targets, grid, logits_BKHW.shape[1], self.min_overlap, self.min_radius)
         with torch.autocast(logits_BKHW.device.type, enabled=False):
             probability_BKHW = logits_BKHW.float().sigmoid().clamp(1e-4, 1 - 1e-4)
-            peaks = reduce_mean(target_BKHW.eq(1).sum().float()).clamp(min=1)
+            peaks = shared_normaliser(target_BKHW.eq(1).sum(), floor=1)
             return self.focal(probability_BKHW, target_BKHW, avg_factor=peaks)

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmdet.utils import reduce_mean
 from mmdet3d.registry import MODELS, TASK_UTILS
 from torch import Tensor, nn
 
+from ..layers.ranks import shared_normaliser
 from ..structures import CODE_SIZE, BEVOutputs, Targets, encode_boxes
 from .hungarian import UNMATCHED
 
@@ -24,7 +24,7 @@ CODE_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.2, 0.2)
 class SetLoss(nn.Module):
     """Classification and box losses of every decoder layer against ground truth matched one to one.
 
-    With P the number of matched queries of a layer over the batch, averaged over ranks, at least 1::
+    With P the number of matched queries of a layer over the batch of all ranks, at least 1::
 
         loss_cls  = 2.0  / P * sum over queries and classes of focal(logit, label, gamma 2, alpha 0.25)
         loss_bbox = 0.25 / P * sum over matched queries and slots d of w_d |p_d - t_d|
@@ -75,7 +75,7 @@ class SetLoss(nn.Module):
             target_LBQ10 = torch.where(known_LBQ1, target_LBQ10, codes_LBQ10.detach())
             weight_10 = torch.as_tensor(code_weights, dtype=torch.float32, device=codes_LBQ10.device)
             weight_LBQ10 = known_LBQ1 * weight_10
-            positives = reduce_mean((assigned_LBQ[-1] != UNMATCHED).sum().float()).clamp(min=1)
+            positives = shared_normaliser((assigned_LBQ[-1] != UNMATCHED).sum(), floor=1)
             losses: dict[str, Tensor] = {}
             last = len(logits_LBQK) - 1
             for layer in range(last + 1):

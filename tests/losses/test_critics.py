@@ -15,7 +15,7 @@ def kinds(module: nn.Sequential) -> list[str]:
 def test_shape_of_the_release() -> None:
     critic = MLPCritic(256, 512, depth=2, projections=1, norm='BN')
     assert kinds(critic.projections) == ['Linear']
-    assert kinds(critic.mlp) == ['Linear', 'BatchNorm1d', 'ReLU', 'Linear']
+    assert kinds(critic.mlp) == ['Linear', 'SetBatchNorm', 'ReLU', 'Linear']
     assert critic(torch.randn(3, 256)).shape == (3, 512)
     assert has_batch_norm(critic)
 
