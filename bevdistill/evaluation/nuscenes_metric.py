@@ -19,14 +19,12 @@ from nuscenes import NuScenes
 from nuscenes.eval.detection.evaluate import NuScenesEval
 from terminaltables import AsciiTable
 
-from .submission import global_boxes
+from .submission import MAX_BOXES, global_boxes, submission_meta
 
 EVAL_SETS = {'v1.0-mini': 'mini_val', 'v1.0-trainval': 'val'}
+SUBMIT = 'tools/test.py CONFIG CHECKPOINT --format-only'
 TP_ERRORS = {'trans_err': 'ATE', 'scale_err': 'ASE', 'orient_err': 'AOE', 'vel_err': 'AVE', 'attr_err': 'AAE'}
 NOT_MEASURED = {'traffic_cone': ('attr_err', 'vel_err', 'orient_err'), 'barrier': ('attr_err', 'vel_err')}
-SENSORS = ('use_camera', 'use_lidar', 'use_radar', 'use_map', 'use_external')
-MAX_BOXES = 500
-"""Boxes per sample that the official evaluation accepts."""
 
 
 @METRICS.register_module()
@@ -46,12 +44,17 @@ class BEVNuScenesMetric(NuScenesMetric):
         class_range: Metres from the ego car within which predictions and ground truth count: one number for all
             classes or one per class; None for the official ranges. With anything but None the scores must not be
             compared with published ones.
-        modality: Sensors that the model used, which a submission file declares.
+        modality: Sensors that a submission file declares, as ``use_camera``, ``use_lidar``, ``use_radar`` and
+            ``use_map``; None for those that the test data set loads. A camera student declares the camera alone,
+            also when a LiDAR teacher taught it.
+        use_external: Whether the file declares data beyond nuScenes.
         prefix: Of the reported names.
         **kwargs: Of mmdet3d's metric: format_only, jsonfile_prefix, eval_version, collect_device.
 
     Raises:
-        ValueError: If `class_range` names an unknown class or a range is not positive.
+        ValueError: If `class_range` names an unknown class or a range is not positive, or `modality` an unknown
+            sensor. As soon as the data set is known: if it has no public annotations and is to be scored, or is to be
+            submitted and does not tell its sensors.
     """
 
     def __init__(
@@ -60,17 +63,46 @@ class BEVNuScenesMetric(NuScenesMetric):
         ann_file: str = 'nuscenes_infos_val.pkl',
         class_range: float | Mapping[str, float] | None = None,
         modality: Mapping[str, bool] | None = None,
+        use_external: bool = False,
         prefix: str | None = 'nuscenes',
         **kwargs: Any,
     ) -> None:
         if not os.path.exists(ann_file) and not os.path.isabs(ann_file):
             ann_file = os.path.join(data_root, ann_file)
         super().__init__(data_root=data_root, ann_file=ann_file, prefix=prefix, **kwargs)
-        self.modality = {sensor: bool((modality or {}).get(sensor, False)) for sensor in SENSORS}
+        self.modality = None if modality is None else submission_meta(modality, use_external)
+        self.use_external = use_external
         if class_range is not None:
             self.eval_detection_configs.class_range.update(
                 full_class_range(class_range, list(self.eval_detection_configs.class_names))
             )
+
+    @property
+    def dataset_meta(self) -> dict[str, Any]:
+        """Meta data of the data set that is scored."""
+        meta: dict[str, Any] = self._dataset_meta
+        return meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict[str, Any]) -> None:
+        """Set it; what cannot be scored or submitted is refused here, before anything is predicted."""
+        version = dataset_meta.get('version')
+        if not self.format_only and version not in EVAL_SETS:
+            raise ValueError(
+                f'{self.ann_file}: data of version {version!r} have no public annotations to score (those of '
+                f'{" and ".join(EVAL_SETS)} have). Write the file for the test server instead: {SUBMIT}'
+            )
+        if self.format_only and self.modality is None and 'modality' not in dataset_meta:
+            raise ValueError(
+                'a submission declares its sensors, and this data set does not tell which it loads; use '
+                'SequenceNuScenesDataset, or give the evaluator modality=dict(use_camera=..., use_lidar=...)'
+            )
+        self._dataset_meta = dataset_meta
+
+    @property
+    def declared(self) -> dict[str, bool]:
+        """Flags of the submission file."""
+        return self.modality or submission_meta(self.dataset_meta.get('modality', {}), self.use_external)
 
     def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep what scoring needs of a batch of predictions."""
@@ -87,7 +119,11 @@ class BEVNuScenesMetric(NuScenesMetric):
     def format_results(
         self, results: list[dict[str, Any]], classes: list[str] | None = None, jsonfile_prefix: str | None = None
     ) -> tuple[dict[str, str], Any]:
-        """Write the submission file; positions of samples are looked up by token first."""
+        """Write the submission file; positions of samples are looked up by token first.
+
+        Raises:
+            ValueError: If a prediction is of a sample that the information file lacks, or the other way round.
+        """
         positions = {info['token']: position for position, info in enumerate(self.data_infos)}
         unknown = sorted({r['token'] for r in results if r.get('token') is not None and r['token'] not in positions})
         if unknown:
@@ -97,6 +133,14 @@ class BEVNuScenesMetric(NuScenesMetric):
             )
         placed = [{**r, 'sample_idx': positions.get(r.get('token'), r['sample_idx'])} for r in results]
         formatted: tuple[dict[str, str], Any] = super().format_results(placed, classes, jsonfile_prefix)
+        predicted = {result['sample_idx'] for result in placed}
+        missing = [token for token, position in positions.items() if position not in predicted]
+        if missing:
+            raise ValueError(
+                f'{len(missing)} of {len(positions)} samples of {self.ann_file} have no prediction, the first is '
+                f'{missing[0]}: the devkit and the test server want every sample. Test on the whole split'
+                + (f'. What there is lies in {formatted[0]}' if jsonfile_prefix else '')
+            )
         return formatted
 
     def _format_lidar_bbox(
@@ -121,7 +165,11 @@ class BEVNuScenesMetric(NuScenesMetric):
         path = Path(str(jsonfile_prefix)) / 'results_nusc.json'
         path.parent.mkdir(parents=True, exist_ok=True)
         # json.dump encodes in Python, piece by piece; dumps is compiled and forty times faster.
-        path.write_text(json.dumps({'meta': self.modality, 'results': annotations}))
+        path.write_text(json.dumps({'meta': self.declared, 'results': annotations}))
+        if self.format_only:
+            flags = ', '.join(f'{flag} {used}' for flag, used in self.declared.items())
+            boxes = sum(map(len, annotations.values()))
+            print_log(f'submission {path}: {boxes} boxes in {len(annotations)} samples; {flags}', 'current')
         return str(path)
 
     def nus_evaluate(
@@ -139,10 +187,6 @@ class BEVNuScenesMetric(NuScenesMetric):
         self, result_path: str, classes: list[str] | None = None, result_name: str = 'pred_instances_3d'
     ) -> dict[str, float]:
         """Score one submission file."""
-        if self.version not in EVAL_SETS:
-            raise ValueError(
-                f'{self.version} has no public annotations to score; use format_only=True and jsonfile_prefix=...'
-            )
         submitted = json.loads(Path(result_path).read_text())['results']
         if any(submitted.values()):
             summary = self._official_summary(result_path)

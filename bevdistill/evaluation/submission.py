@@ -10,11 +10,32 @@ from mmdet3d.evaluation.metrics import NuScenesMetric
 from numpy.typing import NDArray
 from pyquaternion import Quaternion
 
+SENSORS = ('use_camera', 'use_lidar', 'use_radar', 'use_map')
+
+MAX_BOXES = 500
+"""Boxes per sample that the official evaluation accepts."""
+
 MOVING_SPEED = 0.2
 """Metres per second above which an object is said to move."""
 
 VEHICLES = ('car', 'construction_vehicle', 'bus', 'truck', 'trailer')
 CYCLES = ('bicycle', 'motorcycle')
+
+
+def submission_meta(modality: Mapping[str, bool], use_external: bool) -> dict[str, bool]:
+    """Flags that a submission declares: the sensors read in testing, and data beyond nuScenes.
+
+    Args:
+        modality: Some of :data:`SENSORS`; those not named were not used.
+        use_external: Whether data beyond nuScenes was used.
+
+    Raises:
+        ValueError: If a sensor is unknown.
+    """
+    unknown = sorted(set(modality) - set(SENSORS))
+    if unknown:
+        raise ValueError(f'modality names unknown sensors {unknown}; expected some of {list(SENSORS)}')
+    return {**{sensor: bool(modality.get(sensor, False)) for sensor in SENSORS}, 'use_external': bool(use_external)}
 
 
 def attribute_of(name: str, speed: float) -> str:
@@ -45,9 +66,18 @@ def global_boxes(
 
     Returns:
         One record per box.
+
+    Raises:
+        ValueError: If a number is not finite, which the devkit would either refuse or score as out of range.
     """
     boxes = detections['bboxes_3d']
     scores = detections['scores_3d'].float().numpy()
+    broken = ~(np.isfinite(boxes.tensor.numpy()).all(axis=1) & np.isfinite(scores))
+    if broken.any():
+        raise ValueError(
+            f'sample {info["token"]}: {broken.sum()} of {len(broken)} predicted boxes are not finite; '
+            'the weights are broken, or the precision is too low for them'
+        )
     labels = detections['labels_3d'].numpy()
     lidar2ego = np.asarray(info['lidar_points']['lidar2ego'], dtype=np.float64)
     ego2global = np.asarray(info['ego2global'], dtype=np.float64)

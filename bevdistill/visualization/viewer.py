@@ -69,6 +69,9 @@ class ModelViewer:
         init_default_scope(cfg.get('default_scope', 'mmdet3d'))
         self.dataset, self._asked_for = _test_data(cfg, data_root)
         self.shows_teacher = _settle_teacher(cfg, weights)
+        if self.shows_teacher:
+            # Tested without its teacher, a distiller asks for the student's sensors only.
+            self._asked_for = tuple(SENSORS.values())
         self.model: Any = MODELS.build(cfg.model)
         _load_weights(self.model, weights, config)
         self.role = role or type(self.detector).__name__

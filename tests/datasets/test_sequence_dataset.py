@@ -135,6 +135,13 @@ def test_the_version_comes_from_the_file(toy_root: Path) -> None:
     assert build(toy_root).metainfo['version'] == 'v1.0-mini'
 
 
+def test_the_meta_data_tell_which_sensors_are_loaded(toy_root: Path) -> None:
+    assert build(toy_root).metainfo['modality'] == {'use_camera': True, 'use_lidar': True}
+    camera = build(toy_root, modality={'use_camera': True, 'use_lidar': False})
+    assert camera.metainfo['modality'] == {'use_camera': True, 'use_lidar': False}
+    assert 'points' not in camera[0]['inputs']
+
+
 def test_a_subset_of_classes_and_of_samples(toy_root: Path) -> None:
     dataset = build(toy_root, metainfo={'classes': ('bus', 'car')}, indices=3)
     assert len(dataset) == 3

@@ -14,6 +14,8 @@ from mmdet3d.datasets import NuScenesDataset
 from mmdet3d.evaluation.metrics import NuScenesMetric
 from mmdet3d.registry import METRICS
 from mmdet3d.structures import LiDARInstance3DBoxes
+from nuscenes.eval.common.loaders import load_prediction
+from nuscenes.eval.detection.data_classes import DetectionBox
 
 from bevdistill.evaluation import BEVNuScenesMetric
 from bevdistill.evaluation.nuscenes_metric import empty_summary, full_class_range
@@ -36,7 +38,7 @@ def metric(synthetic_root: Path, synthetic_infos: Path, **options: Any) -> BEVNu
             **options,
         }
     )
-    built.dataset_meta = {'classes': CLASSES, 'version': 'v1.0-mini'}
+    built.dataset_meta = {'classes': CLASSES, 'version': 'v1.0-mini', 'modality': {'use_camera': True}}
     return built
 
 
@@ -160,15 +162,70 @@ def test_the_file_may_be_named_relative_to_the_root(synthetic_root: Path) -> Non
     assert built.ann_file == str(synthetic_root / 'nuscenes_infos_val.pkl')
 
 
-def test_a_submission_declares_all_sensors(synthetic_root: Path) -> None:
-    built = BEVNuScenesMetric(data_root=str(synthetic_root), modality={'use_camera': True})
-    assert built.modality == {
-        'use_camera': True,
-        'use_lidar': False,
-        'use_radar': False,
-        'use_map': False,
-        'use_external': False,
-    }
+def written(built: BEVNuScenesMetric, folder: Path, samples: list[dict[str, Any]]) -> Path:
+    """The submission file of some predictions."""
+    built.process({}, samples)
+    assert built.evaluate(len(samples)) == {}
+    return folder / 'pred_instances_3d' / 'results_nusc.json'
+
+
+@pytest.mark.parametrize(
+    ('options', 'declared'),
+    [
+        ({}, {'use_camera'}),
+        ({'use_external': True}, {'use_camera', 'use_external'}),
+        ({'modality': {'use_lidar': True, 'use_map': True, 'use_camera': False}}, {'use_lidar', 'use_map'}),
+    ],
+)
+def test_a_submission_declares_what_the_data_set_loads_or_the_option_says(
+    synthetic_root: Path,
+    synthetic_infos: Path,
+    records: list[dict[str, Any]],
+    tmp_path: Path,
+    options: dict[str, Any],
+    declared: set[str],
+) -> None:
+    built = metric(synthetic_root, synthetic_infos, format_only=True, jsonfile_prefix=str(tmp_path), **options)
+    path = written(built, tmp_path, [ground_truth(r, i) for i, r in enumerate(records)])
+    meta = mmengine.load(path)['meta']
+    assert set(meta) == {'use_camera', 'use_lidar', 'use_radar', 'use_map', 'use_external'}
+    assert {flag for flag, used in meta.items() if used is True} == declared
+
+
+def test_a_submission_has_every_sample_and_at_most_500_boxes_of_each(
+    synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    many = np.tile([5.0, 5.0, 0.0, 4.0, 2.0, 1.5, 0.0, 0.0, 0.0], (600, 1))
+    samples = [prediction(records[0], 0, many, [0] * 600)]
+    samples += [prediction(r, i, np.zeros((0, 9)), []) for i, r in enumerate(records[1:], start=1)]
+    built = metric(synthetic_root, synthetic_infos, format_only=True, jsonfile_prefix=str(tmp_path))
+    boxes, _ = load_prediction(str(written(built, tmp_path, samples)), 500, DetectionBox)
+    assert set(boxes.sample_tokens) == {record['token'] for record in records}
+    kept = boxes[records[0]['token']]
+    assert len(kept) == 500
+    assert [len(boxes[record['token']]) for record in records[1:]] == [0] * (len(records) - 1)
+    # The best are kept: the lowest 100 of scores from 0.5 to 0.9 are gone.
+    assert min(box.detection_score for box in kept) == pytest.approx(0.5 + 0.4 * 100 / 599, abs=1e-4)
+
+
+def test_samples_without_a_prediction_are_an_error_and_what_there_is_stays(
+    synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    built = metric(synthetic_root, synthetic_infos, format_only=True, jsonfile_prefix=str(tmp_path))
+    message = rf'{len(records) - 1} of {len(records)} samples of .*_val.pkl have no prediction, .*{records[1]["token"]}'
+    with pytest.raises(ValueError, match=message):
+        written(built, tmp_path, [ground_truth(records[0], 0)])
+    assert list(mmengine.load(tmp_path / 'pred_instances_3d' / 'results_nusc.json')['results']) == [records[0]['token']]
+    with pytest.raises(ValueError, match='the devkit and the test server want every sample'):
+        score(metric(synthetic_root, synthetic_infos), [ground_truth(records[0], 0)])
+
+
+def test_what_cannot_be_submitted_is_refused_before_anything_is_predicted(synthetic_root: Path) -> None:
+    with pytest.raises(ValueError, match=r"unknown sensors \['use_sonar'\]"):
+        BEVNuScenesMetric(data_root=str(synthetic_root), modality={'use_sonar': True})
+    built = BEVNuScenesMetric(data_root=str(synthetic_root), format_only=True, jsonfile_prefix='x')
+    with pytest.raises(ValueError, match='does not tell which it loads'):
+        built.dataset_meta = {'classes': CLASSES, 'version': 'v1.0-test'}
 
 
 def test_predictions_of_another_split(
@@ -179,13 +236,12 @@ def test_predictions_of_another_split(
         score(metric(synthetic_root, synthetic_infos), [strange])
 
 
-def test_the_test_split_is_formatted_only(
-    synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]]
-) -> None:
-    built = metric(synthetic_root, synthetic_infos)
-    built.dataset_meta['version'] = 'v1.0-test'
-    with pytest.raises(ValueError, match=r'v1.0-test has no public annotations to score; use format_only'):
-        score(built, [ground_truth(r, i) for i, r in enumerate(records)])
+@pytest.mark.parametrize('version', ['v1.0-test', None])
+def test_data_without_public_annotations_are_refused_at_once(synthetic_root: Path, version: str | None) -> None:
+    built = BEVNuScenesMetric(data_root=str(synthetic_root))
+    message = rf'{version!r} have no public annotations to score .*test\.py .*--format-only'
+    with pytest.raises(ValueError, match=message):
+        built.dataset_meta = {'classes': CLASSES, 'version': version, 'modality': {}}
 
 
 def test_class_range_option() -> None:

@@ -72,6 +72,20 @@ def test_no_boxes() -> None:
     assert global_boxes(detections, info, CLASSES, RANGES) == []
 
 
+@pytest.mark.parametrize(('column', 'value'), [(0, np.nan), (3, np.inf)])
+def test_boxes_that_are_no_numbers(column: int, value: float) -> None:
+    tensor = torch.ones(3, 9)
+    tensor[1, column] = value
+    detections = {
+        'bboxes_3d': LiDARInstance3DBoxes(tensor, box_dim=9),
+        'scores_3d': torch.tensor([0.5, 0.5, np.nan]),
+        'labels_3d': torch.zeros(3, dtype=torch.long),
+    }
+    info = {'token': 'abc', 'lidar_points': {'lidar2ego': np.eye(4)}, 'ego2global': np.eye(4)}
+    with pytest.raises(ValueError, match='sample abc: 2 of 3 predicted boxes are not finite'):
+        global_boxes(detections, info, CLASSES, RANGES)
+
+
 def test_turned() -> None:
     turn = Quaternion([0.3, -0.4, 0.5, 0.6]).normalised
     yaws = np.linspace(-3, 3, 7)

@@ -62,7 +62,7 @@ class PictureDetector(BaseModel):
         return self.bev
 
     def forward_outputs(self, inputs: dict[str, Any], samples: list[Det3DDataSample]) -> BEVOutputs:
-        if self.sensor != 'both' and set(inputs) != {self.sensor}:
+        if set(inputs) != ({'img', 'points'} if self.sensor == 'both' else {self.sensor}):
             raise AssertionError(f'asked for {self.sensor}, got {sorted(inputs)}')
         batch, decoder = len(samples), [torch.zeros(1, len(samples), 1, size) for size in (4, 2, 10, 3)]
         return BEVOutputs(

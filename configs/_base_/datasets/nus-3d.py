@@ -1,4 +1,5 @@
-# nuScenes with six cameras and LiDAR (distillation needs both; nus-3d_camera.py and nus-3d_lidar.py load one of them).
+# nuScenes with six cameras and LiDAR in training, as distillation needs, and with the student's cameras alone in
+# validation and testing, as a submission then declares. nus-3d_camera.py and nus-3d_lidar.py load one sensor throughout.
 #
 # Pipelines are mappings of named stages, so that a config, or --cfg-options, changes a number without repeating a list,
 # as in train_dataloader.dataset.dataset.pipeline.points_sweeps.sweeps_num=2.
@@ -12,6 +13,7 @@ class_names = [
 ]
 metainfo = dict(classes=class_names)
 input_modality = dict(use_camera=True, use_lidar=True)
+test_modality = dict(use_camera=True, use_lidar=False)
 
 train_pipeline = dict(
     images=dict(
@@ -77,7 +79,7 @@ val_dataloader = dict(
         ann_file='nuscenes_infos_val.pkl',
         pipeline=test_pipeline,
         metainfo=metainfo,
-        modality=input_modality,
+        modality=test_modality,
         use_valid_flag=True,
         test_mode=True))
 test_dataloader = val_dataloader
@@ -87,5 +89,5 @@ val_evaluator = dict(
     data_root=data_root,
     ann_file='nuscenes_infos_val.pkl',
     class_range=None,
-    modality=input_modality)
+    use_external=False)
 test_evaluator = val_evaluator

@@ -5,5 +5,3 @@ input_modality = dict(use_camera=True, use_lidar=False)
 train_dataloader = dict(dataset=dict(dataset=dict(modality=input_modality)))
 val_dataloader = dict(dataset=dict(modality=input_modality))
 test_dataloader = val_dataloader
-val_evaluator = dict(modality=input_modality)
-test_evaluator = val_evaluator
