@@ -5,6 +5,7 @@ from .grid_mask import GridMask
 from .infos import TEMPORAL_FIELDS, create_nuscenes_infos
 from .preprocessor import BEVDataPreprocessor
 from .queues import QUEUE_RULES
+from .samplers import SceneBatchSampler
 from .sequence_dataset import SequenceNuScenesDataset
 from .transforms import (
     ImageQueue,
@@ -27,6 +28,7 @@ __all__ = [
     'LoadLidarSweeps',
     'PackBEVInputs',
     'ResizeCropCameras',
+    'SceneBatchSampler',
     'SequenceNuScenesDataset',
     'absolute_can_bus',
     'build_stages',

@@ -1,40 +1,60 @@
 """BEVFormer as a detector of mmdet3d.
 
-Legend: B samples, T queue entries, N cameras, C channels, H x W image.
+Legend: B samples, T queue entries, N cameras, C channels, Q BEV queries, H x W image.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Self
 
+import numpy as np
+import torch
 from mmdet3d.registry import MODELS
 from mmdet3d.structures import Det3DDataSample
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...layers import BEVDetector
 from ...structures import BEVOutputs
-from .frame import Frames
+from .frame import Frames, queue_flags
+from .history import BEVMemory, frozen_pass, state_since, time_steps
 
 
 @MODELS.register_module()
 class BEVFormer(BEVDetector):
-    """Multi-camera detector with BEV queries (BEVFormer, arXiv 2203.17270).
+    """Multi-camera detector with BEV queries and, in a queue of two frames or more, history.
+
+    BEVFormer, arXiv 2203.17270, sections 3.4 and 3.5. Where history comes from:
+
+    * training, and testing with a queue of T > 1 frames: from the queue. The T - 1 past frames are encoded one after
+      the other without gradient and as in testing, whatever mode the model is in; only the current frame is trained.
+    * testing with the current frame alone: from a memory of the scene, see :class:`~.history.BEVMemory`. It is emptied
+      whenever the model is switched to ``train()`` or ``eval()``, as each evaluation of mmengine begins. Scenes must
+      come in order and whole; a frame whose predecessor was not the scene's last one is detected without history.
+
+    A sample without history is encoded as if it were alone, whatever the rest of its batch has.
 
     Args:
         img_backbone: Config of the image backbone.
         img_neck: Config of the neck; its channels are the head's `embed_dims`.
         pts_bbox_head: Config of the head, see :class:`~.head.BEVFormerHead`. The name is that of released weights.
-        queue_length: Frames that the model looks at, the current one included.
+        queue_length: Frames T that the model looks at in training, the current one included; the data set's
+            ``queue_length`` must be the same. With 1 there is no history anywhere: of a longer queue only the last
+            frame is used, with the motion since the previous frame set to zero, which is what the original does for
+            the first frame of a sequence.
+        video_test_mode: Use history in testing. Without it, every frame is the first of its sequence.
         data_preprocessor: Config of the data preprocessor.
         init_cfg: Config of the initialisation.
 
     Raises:
-        ValueError: If `queue_length` asks for history, which this version does not keep.
+        ValueError: If `queue_length` is not positive.
 
     Note:
-        The encoder takes history (:meth:`~.head.BEVFormerHead.encode`); what is missing is who remembers it. Of a
-        longer queue only the last frame is used, with the motion since the previous frame set to zero, which is what
-        the original does for the first frame of a sequence.
+        The original switches the whole model to eval and then to train mode for its history, which also wakes frozen
+        batch norms, and it looks at the first sample of a batch to see where scenes begin; here each sub-module keeps
+        its mode and each sample has its own history.
     """
 
     def __init__(
@@ -43,18 +63,24 @@ class BEVFormer(BEVDetector):
         img_neck: dict[str, Any],
         pts_bbox_head: dict[str, Any],
         queue_length: int = 1,
+        video_test_mode: bool = True,
         data_preprocessor: dict[str, Any] | None = None,
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
-        if queue_length != 1:
-            raise ValueError(
-                f'BEVFormer was asked for a queue of {queue_length} frames, but this version trains and tests on '
-                'single frames; set queue_length=1'
-            )
+        if queue_length < 1:
+            raise ValueError(f'queue_length counts the current frame and must be at least 1, got {queue_length}')
+        self.queue_length = queue_length
+        self.video_test_mode = video_test_mode
+        self.memory = BEVMemory()
         self.img_backbone = MODELS.build(img_backbone)
         self.img_neck = MODELS.build(img_neck)
         self.pts_bbox_head = MODELS.build(pts_bbox_head)
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch the mode, and forget the scenes of the last evaluation."""
+        self.memory.reset()
+        return super().train(mode)
 
     def extract_feat(self, imgs: Tensor) -> list[Tensor]:
         """Image features.
@@ -76,23 +102,127 @@ class BEVFormer(BEVDetector):
 
         Args:
             inputs: With ``imgs`` (B, T, N, 3, H, W).
-            samples: Calibration and vehicle state in the metainfo, see :class:`~.frame.Frames`.
+            samples: Calibration and vehicle state in the metainfo, see :class:`~.frame.Frames`. With history from the
+                queue also ``history_exists`` (T,); from the memory ``scene_token``, ``frame_idx`` and
+                ``can_bus_absolute`` (18,). None of it is changed.
             with_heatmap: Run the auxiliary heatmap too, if there is one.
 
         Returns:
             Outputs of the current frame.
 
         Raises:
-            ValueError: If the images do not have these dimensions.
+            ValueError: If the images do not have these dimensions, or a training queue not the model's length.
+            KeyError: If an entry of the metainfo is missing.
         """
-        imgs = inputs.get('imgs')
-        if imgs is None or imgs.dim() != 6:
-            got = 'none' if imgs is None else f'shape {tuple(imgs.shape)}'
-            raise ValueError(f"BEVFormer needs inputs['imgs'] of shape (B, T, N, 3, H, W), got {got}")
-        frames = Frames.from_samples(samples, imgs.device).without_motion()
-        bev_BQC = self.pts_bbox_head.encode(self.extract_feat(imgs[:, -1]), frames)
+        imgs = self._checked_images(inputs)
+        if self.queue_length == 1:
+            frames = Frames.from_samples(samples, imgs.device).without_motion()
+            bev_BQC = self.pts_bbox_head.encode(self.extract_feat(imgs[:, -1]), frames)
+        elif imgs.shape[1] > 1:
+            bev_BQC = self.encode_queue(imgs, samples)
+        else:
+            bev_BQC = self.encode_in_scenes(imgs[:, 0], samples)
         return self.pts_bbox_head(bev_BQC, with_heatmap)
 
     def predict(self, inputs: dict[str, Any], samples: list[Det3DDataSample], **kwargs: Any) -> list[Det3DDataSample]:
         """Detect; the auxiliary heatmap is not needed and not run."""
         return self.predict_from_outputs(self.forward_outputs(inputs, samples, with_heatmap=False), samples)
+
+    def encode_queue(self, imgs: Tensor, samples: Sequence[Det3DDataSample]) -> Tensor:
+        """BEV features of the last frame of each queue; the frames before give history without gradient.
+
+        Args:
+            imgs: (B, T, N, 3, H, W).
+            samples: With ``history_exists``.
+
+        Returns:
+            (B, Q, C).
+        """
+        length = imgs.shape[1]
+        exists_BT = queue_flags(samples, length)
+        with frozen_pass(self):
+            # One pass of the backbone for all past frames: they do not depend on one another.
+            features = self.extract_feat(imgs[:, :-1].flatten(0, 1))
+            past = [level.unflatten(0, (len(samples), length - 1)) for level in features]
+            bev_BQC = None
+            for t in range(length - 1):
+                frame = [level[:, t] for level in past]
+                bev_BQC = self._encode(frame, samples, t, bev_BQC, exists_BT[:, t])
+        return self._encode(self.extract_feat(imgs[:, -1]), samples, length - 1, bev_BQC, exists_BT[:, -1])
+
+    def encode_in_scenes(self, imgs: Tensor, samples: Sequence[Det3DDataSample]) -> Tensor:
+        """BEV features of frames that follow what was tested before, and of one another where they share a scene.
+
+        Args:
+            imgs: (B, N, 3, H, W).
+            samples: With ``scene_token``, ``frame_idx`` and ``can_bus_absolute``.
+
+        Returns:
+            (B, Q, C).
+        """
+        features = self.extract_feat(imgs)
+        if not self.video_test_mode:
+            return self.pts_bbox_head.encode(features, Frames.from_samples(samples, imgs.device).without_motion())
+        encoded: dict[int, Tensor] = {}
+        for places in time_steps(samples):
+            part = [samples[place] for place in places]
+            bev_BQC = self._encode_remembered([_rows(level, places) for level in features], part)
+            encoded.update(zip(places, bev_BQC, strict=True))
+        self.memory.keep(sample.metainfo['scene_token'] for sample in samples)
+        return torch.stack([encoded[place] for place in range(len(samples))])
+
+    def _encode_remembered(self, features: Sequence[Tensor], samples: Sequence[Det3DDataSample]) -> Tensor:
+        """Encode one frame of each of several scenes, and remember it."""
+        device = features[0].device
+        before = [self.memory.recall(sample) for sample in samples]
+        state_B18 = np.stack([state_since(*pair) for pair in zip(before, samples, strict=True)]).astype(np.float32)
+        frames = replace(Frames.from_samples(samples, device), can_bus=torch.from_numpy(state_B18).to(device))
+        exists_B = torch.tensor([frame is not None for frame in before], device=device)
+        known = [frame.bev for frame in before if frame is not None]
+        past_BQC = None
+        if known:
+            # A scene that begins has a row too, which the flag makes the encoder ignore.
+            past_BQC = torch.stack([known[0] if frame is None else frame.bev for frame in before]).to(device)
+        bev_BQC: Tensor = self.pts_bbox_head.encode(features, frames, past_BQC, exists_B if known else None)
+        for sample, bev_QC in zip(samples, bev_BQC, strict=True):
+            self.memory.remember(sample, bev_QC)
+        return bev_BQC
+
+    def _encode(
+        self,
+        features: Sequence[Tensor],
+        samples: Sequence[Det3DDataSample],
+        t: int,
+        past_BQC: Tensor | None,
+        exists_B: NDArray[np.bool_],
+    ) -> Tensor:
+        """Encode entry `t` of the queues; `exists_B` says which of them continue `past_BQC`."""
+        device = features[0].device
+        frames = Frames.from_samples(samples, device, t)
+        if past_BQC is None or not exists_B.any():
+            bev_BQC: Tensor = self.pts_bbox_head.encode(features, frames.without_motion())
+            return bev_BQC
+        continues_B = torch.from_numpy(exists_B).to(device)
+        bev_BQC = self.pts_bbox_head.encode(features, frames.without_motion(~continues_B), past_BQC, continues_B)
+        return bev_BQC
+
+    def _checked_images(self, inputs: dict[str, Any]) -> Tensor:
+        """The images of the inputs, (B, T, N, 3, H, W)."""
+        imgs = inputs.get('imgs')
+        if not isinstance(imgs, Tensor) or imgs.dim() != 6:
+            got = f'shape {tuple(imgs.shape)}' if isinstance(imgs, Tensor) else 'none'
+            raise ValueError(f"BEVFormer needs inputs['imgs'] of shape (B, T, N, 3, H, W), got {got}")
+        if self.training and imgs.shape[1] != self.queue_length:
+            raise ValueError(
+                f'the model trains on queues of {self.queue_length} frames, but the images (B, T, N, 3, H, W) = '
+                f"{tuple(imgs.shape)} have {imgs.shape[1]}; set queue_length of the model and of the training data "
+                'set to one number'
+            )
+        return imgs
+
+
+def _rows(level: Tensor, places: Sequence[int]) -> Tensor:
+    """Some samples of a level, without an index tensor that would have to travel to the device."""
+    if list(places) == list(range(len(level))):
+        return level
+    return torch.stack([level[place] for place in places])

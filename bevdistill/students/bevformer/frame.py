@@ -52,22 +52,52 @@ class Frames:
         """
         lidar2img = np.stack([_field(sample, 'lidar2img', (4, 4))[index] for sample in samples])
         can_bus = np.stack([_field(sample, 'can_bus', (CAN_BUS_SIZE,))[index] for sample in samples])
-        height, width = _meta(samples[0], 'batch_input_shape')
+        height, width = meta(samples[0], 'batch_input_shape')
         return cls(
             torch.from_numpy(lidar2img.astype(np.float32)).to(device, non_blocking=True),
             torch.from_numpy(can_bus.astype(np.float32)).to(device, non_blocking=True),
             (int(height), int(width)),
         )
 
-    def without_motion(self) -> Frames:
-        """The same frames as the first of their sequence: no motion and no turn since the previous one."""
+    def without_motion(self, first_B: Tensor | None = None) -> Frames:
+        """The same frames as the first of their sequence: no motion and no turn since the previous one.
+
+        Args:
+            first_B: Which samples, (B,) bool; None: all.
+        """
         can_bus = self.can_bus.clone()
         can_bus[:, TRANSLATION] = 0
         can_bus[:, TURN] = 0
+        if first_B is not None:
+            can_bus = torch.where(first_B[:, None], can_bus, self.can_bus)
         return replace(self, can_bus=can_bus)
 
 
-def _meta(sample: Det3DDataSample, name: str) -> Any:
+def queue_flags(samples: Sequence[Det3DDataSample], length: int) -> NDArray[np.bool_]:
+    """Which entries of the samples' queues continue the entry before.
+
+    Args:
+        samples: With ``history_exists`` (T,) in their metainfo.
+        length: T, the number of frames that the images hold.
+
+    Returns:
+        (B, T).
+
+    Raises:
+        ValueError: If a queue's flags, calibrations or vehicle states are not `length` many.
+    """
+    for sample in samples:
+        for name in ('history_exists', 'lidar2img', 'can_bus'):
+            entries = len(np.atleast_1d(meta(sample, name)))
+            if entries != length:
+                raise ValueError(
+                    f"sample {sample.metainfo.get('token', '?')}: the images hold a queue of {length} frames, "
+                    f"'{name}' one of {entries}"
+                )
+    return np.stack([np.asarray(meta(sample, 'history_exists'), dtype=bool) for sample in samples])
+
+
+def meta(sample: Det3DDataSample, name: str) -> Any:
     """One entry of a sample's metainfo."""
     if name not in sample.metainfo:
         raise KeyError(
@@ -79,7 +109,7 @@ def _meta(sample: Det3DDataSample, name: str) -> Any:
 
 def _field(sample: Det3DDataSample, name: str, tail: tuple[int, ...]) -> NDArray[np.floating[Any]]:
     """One entry of a sample's metainfo as an array (T, ..., *tail)."""
-    value = np.asarray(_meta(sample, name))
+    value = np.asarray(meta(sample, name))
     if value.ndim < 1 + len(tail) or value.shape[-len(tail) :] != tail:
         raise ValueError(
             f"sample {sample.metainfo.get('token', '?')}: '{name}' must be (queue, ..., {str(tail)[1:]}, "

@@ -172,8 +172,8 @@ def test_mixed_precision(make_batch):
 
 
 def test_messages(make_batch):
-    with pytest.raises(ValueError, match='queue of 3 frames'):
-        MODELS.build({**small(), 'queue_length': 3})
+    with pytest.raises(ValueError, match='must be at least 1, got 0'):
+        MODELS.build({**small(), 'queue_length': 0})
     model = MODELS.build(small())
     inputs, samples = make_batch([1])
     with pytest.raises(ValueError, match=r'shape \(B, T, N, 3, H, W\), got shape \(1, 3, 3, 48, 80\)'):
