@@ -72,14 +72,14 @@ def absolute_can_bus(
     translation: Sequence[float] | Array,
     released_orientation: bool = False,
 ) -> Array:
-    """Put the ego pose of a frame into its CAN bus record.
+    """Put the pose of a frame into its CAN bus record.
 
     Yaw is the direction of the ego's x axis on the global ground, ``atan2(v_y, v_x)`` with ``v = R [1, 0, 0]``.
 
     Args:
         raw: (18,) as the information files hold it; it is not modified.
         quaternion: Ego-to-global rotation w, x, y, z at the LiDAR's time.
-        translation: Ego position in global axes, metres.
+        translation: Position in global axes, metres.
         released_orientation: Write w into all four entries of the quaternion. The original assigns a quaternion
             object to the slice, which numpy takes for the scalar w, so this is what released weights have seen.
 

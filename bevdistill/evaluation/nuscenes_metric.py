@@ -132,6 +132,8 @@ class BEVNuScenesMetric(NuScenesMetric):
                 f"the evaluator's ann_file and the data set's must be one"
             )
         placed = [{**r, 'sample_idx': positions.get(r.get('token'), r['sample_idx'])} for r in results]
+        # The devkit breaks ties of scores by this order, which would else depend on who predicted what.
+        placed.sort(key=lambda result: int(result['sample_idx']))
         formatted: tuple[dict[str, str], Any] = super().format_results(placed, classes, jsonfile_prefix)
         predicted = {result['sample_idx'] for result in placed}
         missing = [token for token, position in positions.items() if position not in predicted]
