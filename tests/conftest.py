@@ -75,11 +75,14 @@ def old_convention() -> OldConvention:
     return OldConvention()
 
 
-@pytest.fixture(scope='session')
-def synthetic_root(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
-    """A tiny synthetic nuScenes (v1.0-mini, 8 + 2 scenes of 3 keyframes, 9 sweeps each); never write into it.
+SyntheticRoots = Callable[[str], Path]
 
-    Made once for each state of the generator's source: pytest-xdist's workers and later sessions share it.
+
+@pytest.fixture(scope='session')
+def synthetic_roots(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> SyntheticRoots:
+    """Roots of the tiny synthetic nuScenes by version; never write into them.
+
+    Made once for each state of the generator's source: pytest-xdist's workers and later sessions share them.
     """
     from bevdistill.synthetic import make_dataset
 
@@ -89,11 +92,21 @@ def synthetic_root(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytes
     shared = tmp_path_factory.getbasetemp()
     shared = shared.parent if hasattr(pytestconfig, 'workerinput') else shared
     shared = shared if pytestconfig.option.basetemp else shared.parent
-    root = shared / f'synthetic-nuscenes-{source.hexdigest()[:16]}'
-    with FileLock(f'{root}.lock'):
-        if not root.exists():
-            make_dataset(root, 'tiny', 'v1.0-mini', seed=0, progress=False)
-    return root
+
+    def root_of(version: str) -> Path:
+        root = shared / f'synthetic-{version}-{source.hexdigest()[:16]}'
+        with FileLock(f'{root}.lock'):
+            if not root.exists():
+                make_dataset(root, 'tiny', version, seed=0, progress=False)
+        return root
+
+    return root_of
+
+
+@pytest.fixture(scope='session')
+def synthetic_root(synthetic_roots: SyntheticRoots) -> Path:
+    """A tiny synthetic nuScenes (v1.0-mini, 8 + 2 scenes of 3 keyframes, 9 sweeps each); never write into it."""
+    return synthetic_roots('v1.0-mini')
 
 
 @pytest.fixture(scope='session')

@@ -1,7 +1,7 @@
-"""Write the information files that the data sets read.
+#!/usr/bin/env python
+"""Write the information files that the data sets read: one record per keyframe, with everything but the sensors' data.
 
-Example:
-    python tools/create_data.py nuscenes --root-path data/nuscenes --version v1.0-trainval
+v1.0-trainval and v1.0-mini give nuscenes_infos_{train,val,trainval}.pkl, v1.0-test gives nuscenes_infos_test.pkl.
 """
 
 from __future__ import annotations
@@ -12,13 +12,21 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tools.command_line import make_parser, mistakes_in_words
 
-DESCRIPTION = 'Write nuscenes_infos_{train,val,trainval}.pkl, or nuscenes_infos_test.pkl, for a nuScenes root.'
+EXAMPLES = """
+examples:
+  # training and validation, with the CAN bus expansion unpacked beside the samples
+  tools/create_data.py nuscenes --root-path data/nuscenes --version v1.0-trainval
+
+  # the test split, for a submission
+  tools/create_data.py nuscenes --root-path data/nuscenes --version v1.0-test
+"""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(description=DESCRIPTION)
+    parser = make_parser(__doc__, EXAMPLES)
     parser.add_argument('dataset', choices=['nuscenes'], help='kind of data set')
     parser.add_argument('--root-path', default='data/nuscenes', help='nuScenes root (default: %(default)s)')
     parser.add_argument('--version', default='v1.0-trainval', help='v1.0-trainval, v1.0-mini or v1.0-test')
@@ -28,18 +36,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the converter; errors of the user are one line, without a traceback."""
+def main(argv: list[str] | None = None) -> None:
+    """Parse, run the converter."""
     args = parse_args(argv)
     from bevdistill.datasets.infos import create_nuscenes_infos
 
-    try:
+    with mistakes_in_words('create_data.py'):
         create_nuscenes_infos(args.root_path, args.version, args.out_dir, args.canbus_root, args.max_sweeps)
-    except (ValueError, FileNotFoundError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -9,6 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tools.command_line import add_run, config_of, make_parser, mistakes_in_words
+
 EXAMPLES = """
 examples:
   # score the predictions; logs and metrics go to work_dirs/<config name>/<time>/
@@ -17,8 +19,10 @@ examples:
   # also draw predictions and ground truth in the cameras and from above
   tools/test.py CONFIG CHECKPOINT --show-dir pictures
 
-  # write predictions for the test server to <work dir>/predictions, without scoring
-  tools/test.py CONFIG CHECKPOINT --format-only
+  # the test server: v1.0-test has no annotations, so write <work dir>/predictions/pred_instances_3d/results_nusc.json
+  # without scoring; use_external=True where data beyond nuScenes were used
+  tools/test.py CONFIG CHECKPOINT --format-only --cfg-options test_evaluator.use_external=False \\
+      test_dataloader.dataset.ann_file=nuscenes_infos_test.pkl test_evaluator.ann_file=nuscenes_infos_test.pkl
 
   # change entries of the config; a key that does not exist is an error
   tools/test.py CONFIG CHECKPOINT --cfg-options test_dataloader.batch_size=4
@@ -30,23 +34,12 @@ examples:
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__, EXAMPLES)
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--work-dir', metavar='DIR', help='folder of logs and metrics')
     parser.add_argument('--show-dir', metavar='DIR', help='draw predictions into this folder')
     parser.add_argument('--format-only', action='store_true', help='write predictions, do not score them')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action='extend',
-        default=[],
-        metavar='KEY=VALUE',
-        help='override entries of the config; a key that does not exist is an error (see the examples)',
-    )
-    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none')
+    add_run(parser, 'logs and metrics')
     return parser.parse_args()
 
 
@@ -54,18 +47,16 @@ def main() -> None:
     """Parse, build, run."""
     args = parse_args()
     from bevdistill.engine.checkpoints import existing_checkpoint
-    from bevdistill.engine.launch import load_config, run_testing, set_format_only, set_show_dir
-    from bevdistill.engine.overrides import parse_overrides
+    from bevdistill.engine.launch import check_test_split, run_testing, set_format_only, set_show_dir
 
-    try:
-        cfg = load_config(args.config, parse_overrides(args.cfg_options), args.work_dir, args.launcher)
+    with mistakes_in_words('test.py'):
+        cfg = config_of(args)
+        check_test_split(cfg)
         checkpoint = existing_checkpoint(args.checkpoint)
         if args.format_only:
             set_format_only(cfg)
         if args.show_dir:
             set_show_dir(cfg, args.show_dir)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'test.py: error: {error}')
     run_testing(cfg, checkpoint)
 
 

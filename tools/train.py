@@ -9,6 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tools.command_line import add_run, config_of, make_parser, mistakes_in_words
+
 EXAMPLES = """
 examples:
   # train; checkpoints and logs go to work_dirs/<config name>
@@ -32,11 +34,8 @@ examples:
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__, EXAMPLES)
     parser.add_argument('config', help='config file')
-    parser.add_argument('--work-dir', metavar='DIR', help='folder of logs and checkpoints')
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -46,33 +45,22 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision (needs a GPU)')
     parser.add_argument('--seed', type=int, metavar='N', help='seed of weights, data order and augmentation')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action='extend',
-        default=[],
-        metavar='KEY=VALUE',
-        help='override entries of the config; a key that does not exist is an error (see the examples)',
-    )
-    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none')
+    add_run(parser, 'logs and checkpoints')
     return parser.parse_args()
 
 
 def main() -> None:
     """Parse, build, run."""
     args = parse_args()
-    from bevdistill.engine.launch import load_config, run_training, set_amp, set_resume, set_seed
-    from bevdistill.engine.overrides import parse_overrides
+    from bevdistill.engine.launch import run_training, set_amp, set_resume, set_seed
 
-    try:
-        cfg = load_config(args.config, parse_overrides(args.cfg_options), args.work_dir, args.launcher)
+    with mistakes_in_words('train.py'):
+        cfg = config_of(args)
         set_resume(cfg, args.resume)
         if args.amp:
             set_amp(cfg)
         if args.seed is not None:
             set_seed(cfg, args.seed)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'train.py: error: {error}')
     run_training(cfg)
 
 

@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 from .checkpoints import existing_checkpoint, latest_checkpoint, unreadable_checkpoints_explained
 from .distributed import distributed_run
 from .overrides import apply_overrides
+from .teacher_cache import follow_teacher_cache
 
 
 def load_config(
@@ -85,13 +86,34 @@ def set_seed(cfg: Config, seed: int) -> None:
     cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
 
 
+def check_test_split(cfg: Config) -> None:
+    """Make sure that an evaluator looks for the samples that are predicted, before hours are spent on predicting them.
+
+    Raises:
+        ValueError: If data set and evaluator name different information files.
+    """
+    predicted = cfg.get('test_dataloader', {}).get('dataset', {}).get('ann_file')
+    for position, evaluator in enumerate(_test_evaluators(cfg)):
+        expected = evaluator.get('ann_file')
+        if predicted and expected and Path(predicted).name != Path(expected).name:
+            key = f'test_evaluator.{position}' if isinstance(cfg.test_evaluator, list) else 'test_evaluator'
+            raise ValueError(
+                f'the test data set reads {predicted}, but {key} expects the samples of {expected}; set both: '
+                f'--cfg-options test_dataloader.dataset.ann_file=FILE {key}.ann_file=FILE'
+            )
+
+
+def _test_evaluators(cfg: Config) -> list[Any]:
+    return list(cfg.test_evaluator) if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
+
+
 def set_format_only(cfg: Config) -> None:
     """Write predictions in the benchmark's format instead of scoring them, into ``<work_dir>/predictions``.
 
     Raises:
         ValueError: If no evaluator of the config can do so.
     """
-    evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
+    evaluators = _test_evaluators(cfg)
     writers = [evaluator for evaluator in evaluators if 'NuScenesMetric' in str(evaluator.type)]
     if not writers:
         present = [str(evaluator.type) for evaluator in evaluators]
@@ -114,13 +136,14 @@ def build_runner(cfg: Config) -> Runner:
 
 
 def run_training(cfg: Config) -> Runner:
-    """Train as the config says.
+    """Train as the config says; with ``model.teacher_cache`` the data follows, see :func:`follow_teacher_cache`.
 
     Returns:
         The runner after training.
     """
     if not cfg.get('resume') and cfg.get('load_from'):
         cfg.load_from = existing_checkpoint(cfg.load_from)
+    follow_teacher_cache(cfg)
     with distributed_run(cfg), unreadable_checkpoints_explained():
         runner = build_runner(cfg)
         runner.train()

@@ -69,6 +69,21 @@ class Frame:
         token = str(meta.get('token', meta.get('sample_idx', '')))
         return cls(token, images, lidar2img, points, truth_of(sample) if truth is None else truth)
 
+    @classmethod
+    def from_dataset(cls, dataset: Any, index: int) -> Frame:
+        """Read sample `index` of a data set, with the annotations of its information file if the item has none.
+
+        Args:
+            dataset: The data set. In test mode its items hold no ground truth.
+            index: Position in it.
+        """
+        item = dataset[index]
+        return cls.from_item(item['inputs'], item['data_samples']).with_truth_of(dataset, index)
+
+    def with_truth_of(self, dataset: Any, index: int) -> Frame:
+        """Itself if it has ground truth, else a copy with that of a data set's information file."""
+        return self if self.truth is not None else replace(self, truth=truth_of_info(dataset.get_data_info(index)))
+
     def filled_from(self, other: Frame) -> Frame:
         """A copy with whatever it lacks taken from another view of the same sample."""
         return replace(

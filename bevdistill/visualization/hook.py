@@ -17,7 +17,7 @@ from torch import nn
 from ..structures import BEVGrid, BEVOutputs
 from .boxes import BoxSet
 from .figures import save_figure
-from .frame import Frame, truth_of_info
+from .frame import Frame
 from .report import ModelMaps, Page, report_page
 
 
@@ -148,8 +148,8 @@ class BEVVisualizationHook(Hook):
         dataset, detector = runner.test_dataloader.dataset, predicting_model(runner.model)
         role = self.role or type(detector).__name__
         frame = Frame.from_item(inputs, sample)
-        if frame.truth is None and 'sample_idx' in sample.metainfo:
-            frame = frame.filled_from(Frame(frame.token, truth=truth_of_info(dataset.get_data_info(sample.sample_idx))))
+        if 'sample_idx' in sample.metainfo:
+            frame = frame.with_truth_of(dataset, sample.sample_idx)
         maps = () if recorded is None else (ModelMaps.from_outputs(role, recorded, place),)
         return Page(
             title=f'{role} · sample {frame.token[:8]}',

@@ -18,7 +18,7 @@ from mmengine.runner import load_checkpoint
 from ..engine.checkpoints import existing_checkpoint
 from ..engine.launch import load_config
 from .boxes import BoxSet
-from .frame import Frame, truth_of_info
+from .frame import Frame
 from .hook import predicting_model
 from .report import ModelMaps
 
@@ -108,9 +108,7 @@ class ModelViewer:
     def view(self, index: int) -> View:
         """Look at sample `index` of the test data."""
         item = self.dataset[index]
-        frame = Frame.from_item(item['inputs'], item['data_samples'])
-        if frame.truth is None:
-            frame = frame.filled_from(Frame(frame.token, truth=truth_of_info(self.dataset.get_data_info(index))))
+        frame = Frame.from_item(item['inputs'], item['data_samples']).with_truth_of(self.dataset, index)
         item['inputs'] = {
             name: value for name, value in item['inputs'].items() if SENSORS.get(name) in (None, *self._asked_for)
         }

@@ -11,6 +11,7 @@ from toy_run import write_config
 
 from bevdistill.engine import launch
 from bevdistill.engine.launch import (
+    check_test_split,
     load_config,
     run_testing,
     run_training,
@@ -120,3 +121,15 @@ def test_format_only(tmp_path: Path, as_list: bool) -> None:
     cfg.test_evaluator = dict(type='ToyMetric')
     with pytest.raises(ValueError, match=r"needs a NuScenesMetric .* has \['ToyMetric'\]"):
         set_format_only(cfg)
+
+
+@pytest.mark.parametrize('as_list', [False, True])
+def test_split_of_data_and_evaluator(as_list: bool) -> None:
+    metric = dict(type='BEVNuScenesMetric', ann_file='val.pkl')
+    evaluator = [dict(type='ToyMetric'), metric] if as_list else metric
+    cfg = Config(dict(test_dataloader=dict(dataset=dict(ann_file='/data/val.pkl')), test_evaluator=evaluator))
+    check_test_split(cfg)
+    cfg.test_dataloader.dataset.ann_file = 'test.pkl'
+    key = 'test_evaluator.1' if as_list else 'test_evaluator'
+    with pytest.raises(ValueError, match=rf'reads test\.pkl, but {key} expects .*val\.pkl; .* {key}\.ann_file=FILE'):
+        check_test_split(cfg)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import cv2
+import numpy as np
 import pytest
 
 REPO = Path(__file__).resolve().parents[2]
-TOOL = REPO / 'tools' / 'analysis_tools' / 'browse_dataset.py'
 CONFIG = '''
 _base_ = ['{base}']
 default_scope = 'mmdet3d'
@@ -18,12 +18,8 @@ default_scope = 'mmdet3d'
 
 
 @pytest.fixture(scope='module')
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location('browse_dataset', TOOL)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def tool(load_tool: Callable[[str], ModuleType]) -> ModuleType:
+    return load_tool('analysis_tools/browse_dataset.py')
 
 
 @pytest.fixture(scope='module')
@@ -43,11 +39,29 @@ def config(tmp_path_factory: pytest.TempPathFactory, synthetic_infos: Path) -> P
 
 
 @pytest.mark.parametrize('split', ['train', 'val'])
-def test_draws_pages(tool: ModuleType, config: Path, synthetic_root: Path, tmp_path: Path, split: str) -> None:
+def test_draws_pages_with_ground_truth(
+    tool: ModuleType,
+    config: Path,
+    synthetic_root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    split: str,
+) -> None:
+    """Also of validation, whose pipeline loads no boxes."""
+    import bevdistill.visualization as visualization
+
+    pages = []
+    real = visualization.report_page
+    monkeypatch.setattr(visualization, 'report_page', lambda page: pages.append(page) or real(page))
     argv = [str(config), '--out', str(tmp_path), '--split', split, '--index', '1', '--data-root', str(synthetic_root)]
     tool.main(argv)
-    (page,) = tmp_path.glob(f'{split}_00001_*.png')
-    assert cv2.imread(str(page)).std() > 10
+    (path,) = tmp_path.glob(f'{split}_00001_*.png')
+    assert cv2.imread(str(path)).std() > 10
+    (page,) = pages
+    assert page.frame.truth is not None
+    assert len(page.predictions) == len(page.frame.truth) > 5
+    assert np.all(page.predictions.scores == 1)
+    assert page.limit == len(page.frame.truth)
 
 
 def test_a_sample_that_is_not_there(tool: ModuleType, config: Path, synthetic_root: Path, tmp_path: Path) -> None:

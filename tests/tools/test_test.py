@@ -3,46 +3,33 @@
 from __future__ import annotations
 
 import json
-import runpy
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-REPO = Path(__file__).resolve().parents[2]
+CONFIG = """
+model = dict(a=1)
+test_dataloader = dict(dataset=dict(ann_file='a.pkl'))
+test_evaluator = dict(type='M', ann_file='a.pkl')
+"""
 
 
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(REPO / 'tests/engine')
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> object:
-    """Run the tool in this process; returns what it exits with."""
-    monkeypatch.setattr(sys, 'argv', ['test.py', *words])
-    try:
-        runpy.run_path(str(REPO / 'tools/test.py'), run_name='__main__')
-    except SystemExit as end:
-        return end.code
-    return 0
-
-
-def test_help_shows_examples(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(monkeypatch, '--help') == 0
+def test_help_shows_examples(run_tool: Callable[..., object], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_tool('test.py', '--help') == 0
     text = capsys.readouterr().out
     for word in ('--work-dir', '--show-dir', '--format-only', '--cfg-options', '--launcher', 'examples:'):
         assert word in text
 
 
-def test_tests_a_checkpoint_from_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tests_a_checkpoint_from_another_folder(toy_folder: Path, run_tool: Callable[..., object]) -> None:
     import torch
     from toy_run import build, toy_config, write_config
 
-    torch.save(dict(state_dict=build(toy_config(tmp_path)).model.state_dict()), 'start.pth')
+    torch.save(dict(state_dict=build(toy_config(toy_folder)).model.state_dict()), 'start.pth')
     words = ['--work-dir', 'tested', '--cfg-options', 'test_dataloader.batch_size=1']
-    assert run(monkeypatch, str(write_config(tmp_path)), 'start.pth', *words) == 0
-    (metrics,) = (tmp_path / 'tested').glob('2*/2*.json')
+    assert run_tool('test.py', write_config(toy_folder), 'start.pth', *words) == 0
+    (metrics,) = (toy_folder / 'tested').glob('2*/2*.json')
     assert 'toy/mean' in json.loads(metrics.read_text())
 
 
@@ -53,13 +40,17 @@ def test_tests_a_checkpoint_from_another_folder(tmp_path: Path, monkeypatch: pyt
         (['config.py', 'epoch_1.pth'], 'checkpoints in that folder: other.pth'),
         (['config.py', 'other.pth', '--format-only'], "needs a NuScenesMetric in test_evaluator, the config has ['M']"),
         (['config.py', 'other.pth', '--cfg-options', 'mode=1'], "did you mean 'model'?"),
+        (
+            ['config.py', 'other.pth', '--cfg-options', 'test_dataloader.dataset.ann_file=b.pkl'],
+            'the test data set reads b.pkl, but test_evaluator expects the samples of a.pkl; set both',
+        ),
     ],
 )
 def test_mistakes_are_said_in_words(
-    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: list[str], message: str, toy_folder: Path, run_tool: Callable[..., object]
 ) -> None:
-    (tmp_path / 'config.py').write_text("model = dict(a=1)\ntest_evaluator = dict(type='M')\n")
-    (tmp_path / 'other.pth').touch()
-    code = str(run(monkeypatch, *words))
+    (toy_folder / 'config.py').write_text(CONFIG)
+    (toy_folder / 'other.pth').touch()
+    code = str(run_tool('test.py', *words))
     assert code.startswith('test.py: error: ')
     assert message in code

@@ -66,6 +66,21 @@ def test_truth_comes_from_the_sample_else_from_the_data_set() -> None:
     assert truth_of_info({}) is None
 
 
+def test_truth_of_a_data_set_fills_what_its_items_lack() -> None:
+    class Data:
+        def get_data_info(self, index: int) -> dict[str, object]:
+            boxes = box_set([[index, 2, 3, 1, 1, 1, 0]]).boxes
+            return dict(eval_ann_info=dict(gt_bboxes_3d=boxes, gt_labels_3d=np.array([1])))
+
+        def __getitem__(self, index: int) -> dict[str, object]:
+            return dict(inputs=dict(points=torch.ones(7, 5)), data_samples=_sample())
+
+    frame = Frame.from_dataset(Data(), 4)
+    assert frame.truth is not None
+    assert frame.truth.boxes.tensor[0, 0] == 4
+    assert frame.with_truth_of(Data(), 5) is frame
+
+
 def test_empty_truth_given_by_hand_is_kept() -> None:
     sample = _sample()
     sample.gt_instances_3d = InstanceData(bboxes_3d=box_set([[0, 0, 0, 1, 1, 1, 0]]).boxes, labels_3d=torch.tensor([0]))

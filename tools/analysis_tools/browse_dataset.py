@@ -11,6 +11,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tools.command_line import add_overrides, add_samples, config_of, make_parser, mistakes_in_words, spread
+
 EXAMPLES = """
 examples:
   # four samples of the training data, as augmented and cropped for training
@@ -28,28 +30,14 @@ CELLS = 64
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__, EXAMPLES)
     parser.add_argument('config', help='config file')
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder of the pictures')
     parser.add_argument('--split', choices=('train', 'val', 'test'), default='train', help='which dataloader')
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument('--num', type=int, default=4, metavar='N', help='samples, spread evenly (default: 4)')
-    which.add_argument('--index', type=int, nargs='+', default=[], metavar='I', help='these samples')
+    add_samples(parser, '--index', type=int, metavar='I')
     parser.add_argument('--data-root', metavar='DIR', help='data root in place of that of the config')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action='extend',
-        default=[],
-        metavar='KEY=VALUE',
-        help='override entries of the config; a key that does not exist is an error',
-    )
-    args = parser.parse_args(argv)
-    if args.num < 1:
-        parser.error('--num must be at least 1')
-    return args
+    add_overrides(parser)
+    return parser.parse_args(argv)
 
 
 def innermost(dataset: Any) -> Any:
@@ -77,26 +65,21 @@ def draw(args: argparse.Namespace) -> list[Path]:
     from mmdet3d.registry import DATASETS
     from mmengine.registry import init_default_scope
 
-    from bevdistill.engine.launch import load_config
-    from bevdistill.engine.overrides import parse_overrides
     from bevdistill.structures import BEVGrid
     from bevdistill.visualization import Frame, Page, report_page, save_figure
 
-    cfg = load_config(args.config, parse_overrides(args.cfg_options))
+    cfg = config_of(args)
     init_default_scope(cfg.get('default_scope', 'mmdet3d'))
     source = cfg[f'{args.split}_dataloader'].dataset
     if args.data_root is not None:
         innermost(source).data_root = args.data_root
     grid = BEVGrid.from_config(range_of(innermost(source).pipeline), CELLS, CELLS)
     dataset = DATASETS.build(source)
-    count = min(args.num, len(dataset))
-    indices = args.index or [(2 * i + 1) * len(dataset) // (2 * count) for i in range(count)]
     paths = []
-    for index in indices:
+    for index in args.index or spread(args.num, len(dataset)):
         if not 0 <= index < len(dataset):
             raise ValueError(f'there is no sample {index}: the {args.split} data has {len(dataset)}')
-        item = dataset[index]
-        frame = Frame.from_item(item['inputs'], item['data_samples'])
+        frame = Frame.from_dataset(dataset, index)
         boxes = None if frame.truth is None else replace(frame.truth, scores=np.ones(len(frame.truth)))
         page = Page(
             title=f'{Path(args.config).stem} · {args.split} sample {frame.token[:8]}',
@@ -115,10 +98,8 @@ def draw(args: argparse.Namespace) -> list[Path]:
 def main(argv: list[str] | None = None) -> None:
     """Parse, draw; errors of the user are one line."""
     args = parse_args(argv)
-    try:
+    with mistakes_in_words('browse_dataset.py'):
         draw(args)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'browse_dataset.py: error: {error}')
 
 
 if __name__ == '__main__':

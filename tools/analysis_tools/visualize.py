@@ -9,6 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tools.command_line import add_overrides, add_samples, make_parser, mistakes_in_words, spread
+
 EXAMPLES = """
 examples:
   # a student, a teacher or a distiller; four samples spread over the test data
@@ -30,15 +32,11 @@ if the teacher's weights are still where they were when it was trained.
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__, EXAMPLES)
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder of the pictures')
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument('--num', type=int, default=4, metavar='N', help='samples, spread evenly (default: 4)')
-    which.add_argument('--token', nargs='+', default=[], help='these samples')
+    add_samples(parser, '--token')
     beside = parser.add_mutually_exclusive_group()
     names = ('CONFIG', 'CHECKPOINT')
     beside.add_argument('--teacher', nargs=2, metavar=names, help='show the BEV maps of this teacher too')
@@ -46,18 +44,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--title', help='what the pages call the model (default: the name of its config)')
     parser.add_argument('--threshold', type=float, default=0.2, help='draw predictions from this score (default: 0.2)')
     parser.add_argument('--data-root', metavar='DIR', help='data root in place of that of the configs')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action='extend',
-        default=[],
-        metavar='KEY=VALUE',
-        help='override entries of the first config; a key that does not exist is an error',
-    )
-    args = parser.parse_args()
-    if args.num < 1:
-        parser.error('--num must be at least 1')
-    return args
+    add_overrides(parser, 'the first config')
+    return parser.parse_args()
 
 
 def draw(args: argparse.Namespace) -> list[Path]:
@@ -77,9 +65,7 @@ def draw(args: argparse.Namespace) -> list[Path]:
     if args.teacher or args.student:
         other = ModelViewer(*(args.teacher or args.student), 'teacher' if args.teacher else 'student', **common)
     total = len(model.dataset)
-    count = min(args.num, total)
-    spread = [(2 * i + 1) * total // (2 * count) for i in range(count)]
-    indices = [model.position(token) for token in args.token] or spread
+    indices = [model.position(token) for token in args.token] or spread(args.num, total)
     paths = []
     for index in indices:
         view = model.view(index)
@@ -109,10 +95,8 @@ def draw(args: argparse.Namespace) -> list[Path]:
 def main() -> None:
     """Parse, draw; errors of the user are one line."""
     args = parse_args()
-    try:
+    with mistakes_in_words('visualize.py'):
         draw(args)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'visualize.py: error: {error}')
 
 
 if __name__ == '__main__':

@@ -1,0 +1,1 @@
+"""Command-line tools; a package so that they can share :mod:`tools.command_line`."""
