@@ -4,6 +4,8 @@ from .detector import ObjectDGCNN
 from .graph_attention import DGCNNAttention
 from .head import ObjectDGCNNHead
 from .pillar_encoder import FlatPillarFeatureNet
+from .scatter_encoder import ScatterVFE
+from .sparse_encoder import PortableSparseEncoder
 from .transformer import DeformableEncoder, ObjectDGCNNTransformer
 
 __all__ = [
@@ -13,4 +15,6 @@ __all__ = [
     'ObjectDGCNN',
     'ObjectDGCNNHead',
     'ObjectDGCNNTransformer',
+    'PortableSparseEncoder',
+    'ScatterVFE',
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
+from mmdet3d.models.voxel_encoders import DynamicPillarFeatureNet, DynamicSimpleVFE, DynamicVFE
 from mmdet3d.registry import MODELS
 from mmdet3d.structures import Det3DDataSample
 from torch import Tensor
@@ -18,12 +18,16 @@ class ObjectDGCNN(BEVDetector):
     """LiDAR detector: voxels, BEV backbone and neck, object queries (Object-DGCNN, arXiv 2110.06923).
 
     Args:
-        pts_voxel_encoder: Config of the encoder of hard voxels, for example mmdet3d's PillarFeatureNet.
-        pts_middle_encoder: Config of the step from voxels to a BEV map, for example mmdet3d's PointPillarsScatter.
+        pts_voxel_encoder: Config of the voxel encoder: of hard voxels, for example
+            :class:`~.pillar_encoder.FlatPillarFeatureNet` or mmdet3d's HardSimpleVFE, or of dynamic ones,
+            :class:`~.scatter_encoder.ScatterVFE`.
+        pts_middle_encoder: Config of the step from voxels to a BEV map: mmdet3d's PointPillarsScatter, or
+            :class:`~.sparse_encoder.PortableSparseEncoder`.
         pts_backbone: Config of the BEV backbone, mmdet3d's SECOND.
         pts_neck: Config of the neck, ``mmdet.FPN``.
         pts_bbox_head: Config of the head.
-        data_preprocessor: Config of a preprocessor with ``voxel=True, voxel_type='hard'``.
+        data_preprocessor: Config of a preprocessor with ``voxel=True`` and the ``voxel_type``, ``'hard'`` or
+            ``'dynamic'``, that the voxel encoder reads.
         init_cfg: Initialisation, see mmengine.
     """
 
@@ -39,6 +43,7 @@ class ObjectDGCNN(BEVDetector):
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.pts_voxel_encoder = MODELS.build(pts_voxel_encoder)
+        self.reads_points = isinstance(self.pts_voxel_encoder, DynamicVFE | DynamicSimpleVFE | DynamicPillarFeatureNet)
         self.pts_middle_encoder = MODELS.build(pts_middle_encoder)
         self.pts_backbone = MODELS.build(pts_backbone)
         self.pts_neck = MODELS.build(pts_neck)
@@ -48,32 +53,43 @@ class ObjectDGCNN(BEVDetector):
         """From voxels to the first BEV map, (B, C, H, W).
 
         Args:
-            inputs: ``points``, list of B tensors, and ``voxels`` with ``voxels`` (V, P, D), ``num_points`` (V,) and
-                ``coors`` (V, 4) as sample, z, y, x. V may be 0.
+            inputs: ``points``, list of B tensors, and ``voxels`` with ``voxels`` and ``coors``. Hard voxels are
+                (V, P, D), with ``num_points`` (V,); dynamic ones are the points themselves, (P, D). ``coors`` is
+                sample, z, y, x of each. There may be none.
 
         Raises:
-            ValueError: If there are no voxels, or they are not hard ones.
+            ValueError: If there are no voxels, or they are not of the kind that the encoder reads.
         """
-        voxels = inputs.get('voxels')
-        if voxels is None or 'num_points' not in voxels:
-            raise ValueError(
-                "ObjectDGCNN reads hard voxels, inputs['voxels'] with voxels, num_points and coors; "
-                f'got {None if voxels is None else sorted(voxels)}. '
-                "Give the data_preprocessor voxel=True, voxel_type='hard' and a voxel_layer, and the pipeline points"
-            )
         batch = len(inputs['points'])
-        if len(voxels['voxels']) == 0:
-            return self._empty_canvas(voxels['voxels'], batch)
-        features = self.pts_voxel_encoder(voxels['voxels'], voxels['num_points'], voxels['coors'])
-        return self.pts_middle_encoder(features, voxels['coors'], batch)
-
-    def _empty_canvas(self, voxels: Tensor, batch: int) -> Tensor:
-        """BEV map of a batch without any point: zero, yet part of the graph, so that every rank has gradients."""
-        features = voxels.new_zeros(0, self.pts_middle_encoder.in_channels)
-        coors = torch.zeros(0, 4, dtype=torch.long, device=voxels.device)
+        features, coors = self._encode_voxels(self._checked_voxels(inputs))
         canvas: Tensor = self.pts_middle_encoder(features, coors, batch)
-        parameters = [parameter.sum() for parameter in self.pts_voxel_encoder.parameters()]
-        return canvas + 0.0 * torch.stack(parameters).sum() if parameters else canvas
+        if len(features) == 0:
+            # Zero, yet part of the graph, so that every rank has gradients.
+            for parameter in self.pts_voxel_encoder.parameters():
+                canvas = canvas + 0.0 * parameter.sum()
+        return canvas
+
+    def _checked_voxels(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
+        voxels: dict[str, Tensor] | None = inputs.get('voxels')
+        kind = 'dynamic' if self.reads_points else 'hard'
+        if voxels is None or ('num_points' in voxels) == self.reads_points:
+            raise ValueError(
+                f"{type(self.pts_voxel_encoder).__name__} reads {kind} voxels, inputs['voxels'] with voxels, coors and "
+                f'{"without" if self.reads_points else "with"} num_points; '
+                f'got {None if voxels is None else sorted(voxels)}. '
+                f"Give the data_preprocessor voxel=True, voxel_type='{kind}' and a voxel_layer, and the pipeline points"
+            )
+        return voxels
+
+    def _encode_voxels(self, voxels: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Features of the voxels, (V, C), and their coordinates, (V, 4)."""
+        values, coors = voxels['voxels'], voxels['coors']
+        if len(values) == 0:
+            return values.new_zeros(0, self.pts_middle_encoder.in_channels), coors.long()
+        if self.reads_points:
+            features, coors = self.pts_voxel_encoder(values, coors)
+            return features, coors
+        return self.pts_voxel_encoder(values, voxels['num_points'], coors), coors
 
     def extract_feat(self, inputs: dict[str, Any]) -> tuple[Tensor, ...]:
         """BEV levels of the neck, the finest first."""
