@@ -30,6 +30,7 @@ INSTALL_REQUIRES = [
 
 EXTRAS_REQUIRE = {
     'lidar': ['spconv>=2.3.6,<2.4'],  # voxel teacher's sparse convolutions; on CUDA spconv-cu120 or its kin
+    'backbones': ['mmpretrain>=1.2,<1.3'],  # ConvNeXt of the test-server row; 1.2 is the last release and the one tried
     'test': ['pytest>=8', 'pytest-xdist>=3.2'],  # 3.2: --dist worksteal
     'lint': ['ruff>=0.12,<0.18', 'mypy>=1.11,<3'],  # pyproject.toml's rules exist from 0.12, tried up to 0.17
 }
