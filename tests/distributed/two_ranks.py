@@ -1,0 +1,59 @@
+"""Two gloo processes that answer all questions of the tests about ranks in one start."""
+
+from __future__ import annotations
+
+import traceback
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+RANKS = 2
+
+
+def answers(rank: int | None) -> dict[str, Any]:
+    """Results of every case by name, for a rank or, with None, for all samples in one process."""
+    from rank_losses import BATCHES, loss_configs, step
+
+    found: dict[str, Any] = {}
+    for name, config in loss_configs():
+        for batch_name, batch in BATCHES.items():
+            found[f'{name} | {batch_name}'] = step(config, batch, rank)
+    return found
+
+
+def run_rank(rank: int, folder: str) -> None:
+    """One rank; its answers, or its error, go to a file."""
+    torch.set_num_threads(1)
+    out = Path(folder) / f'rank{rank}.pt'
+    try:
+        dist.init_process_group(
+            'gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=RANKS, timeout=timedelta(seconds=120)
+        )
+        torch.save(answers(rank), out)
+        dist.destroy_process_group()
+    except Exception:
+        torch.save(traceback.format_exc(), out)
+        raise
+
+
+def run_ranks(folder: str) -> None:
+    """Fork the ranks from a process that has imported everything and started no thread."""
+    import rank_losses  # noqa: F401
+
+    context = mp.get_context('fork')
+    workers = [context.Process(target=run_rank, args=(rank, folder)) for rank in range(RANKS)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+
+def start(folder: Path) -> mp.Process:
+    """Begin; the caller may compute its own answers meanwhile."""
+    process = mp.get_context('spawn').Process(target=run_ranks, args=(str(folder),))
+    process.start()
+    return process
