@@ -1,16 +1,20 @@
 """Running: hooks, checkpoints, distributed start-up, config overrides."""
 
 from .atomic_backend import AtomicBackend
+from .cache_writer import CacheWriter
 from .checkpoints import existing_checkpoint, latest_checkpoint
 from .distributed import distributed_run
 from .draws import Draw, SeededDataset, SeededSampler
 from .hooks import CheckpointIdentityHook, FiniteLossHook, PlainCheckpointHook, RepeatableRunHook, check_weights
 from .identity import check_identity, identity_of
 from .launch import build_runner, load_config, run_testing, run_training
+from .optim_constructor import SummaryOptimWrapperConstructor
 from .overrides import apply_overrides, parse_overrides
+from .teacher_cache import follow_teacher_cache
 
 __all__ = [
     'AtomicBackend',
+    'CacheWriter',
     'CheckpointIdentityHook',
     'Draw',
     'FiniteLossHook',
@@ -18,12 +22,14 @@ __all__ = [
     'RepeatableRunHook',
     'SeededDataset',
     'SeededSampler',
+    'SummaryOptimWrapperConstructor',
     'apply_overrides',
     'build_runner',
     'check_identity',
     'check_weights',
     'distributed_run',
     'existing_checkpoint',
+    'follow_teacher_cache',
     'identity_of',
     'latest_checkpoint',
     'load_config',

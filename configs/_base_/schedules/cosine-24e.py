@@ -6,6 +6,7 @@
 # `_base_.param_scheduler[0].end = 50` and `_base_.param_scheduler[1].convert_to_iter_based = True` the rest.
 optim_wrapper = dict(
     type='OptimWrapper',
+    constructor='SummaryOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=2e-4, weight_decay=0.01),
     # Matched as a part of the name, hence also student.img_backbone of a distiller.
     paramwise_cfg=dict(custom_keys=dict(img_backbone=dict(lr_mult=0.1))),

@@ -8,6 +8,7 @@
 # may be a fraction of an epoch.
 optim_wrapper = dict(
     type='OptimWrapper',
+    constructor='SummaryOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=1e-4, weight_decay=0.01),
     clip_grad=dict(max_norm=35, norm_type=2),
 )

@@ -1,0 +1,75 @@
+"""Optimizers that are told in one line."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from mmdet3d.registry import OPTIM_WRAPPER_CONSTRUCTORS
+from mmengine.logging import MMLogger, print_log
+from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
+from torch import nn
+from torch.optim import Optimizer
+
+_NOISE = ('paramwise_options -- ', 'is skipped since its requires_grad=False')
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class SummaryOptimWrapperConstructor(DefaultOptimWrapperConstructor):
+    """mmengine's default constructor, whose log has one line in all where that one's has three per parameter.
+
+    Args:
+        optim_wrapper_cfg: Config of the optimizer wrapper.
+        paramwise_cfg: Options by parameter, of mmengine's constructor.
+
+    Raises:
+        ValueError: When it is called, if an entry of ``custom_keys`` is part of no parameter's name: such an entry
+            changes nothing, and a learning rate would be another than the config says.
+    """
+
+    def __call__(self, model: nn.Module) -> OptimWrapper:
+        """Make the optimizer wrapper of a model."""
+        bare: nn.Module = getattr(model, 'module', model)
+        names = [name for name, _ in bare.named_parameters()]
+        unused = [key for key in self.paramwise_cfg.get('custom_keys', {}) if not any(key in name for name in names)]
+        if unused:
+            raise ValueError(
+                f'paramwise_cfg.custom_keys has {unused}, which no parameter has in its name; the parameters belong to '
+                f'{sorted({".".join(name.split(".")[:2]) for name in names})}'
+            )
+        with _without(_NOISE):
+            wrapper = super().__call__(model)
+        print_log(summary(wrapper.optimizer, bare), 'current')
+        return wrapper
+
+
+def summary(optimizer: Optimizer, model: nn.Module) -> str:
+    """How many numbers of a model an optimizer moves, at which rate and decay, and how many are frozen."""
+    numbers: Counter[str] = Counter()
+    tensors: Counter[str] = Counter()
+    for group in optimizer.param_groups:
+        options = f'lr {group["lr"]:g}, weight decay {group.get("weight_decay", 0):g}'
+        trained = [parameter for parameter in group['params'] if parameter.requires_grad]
+        numbers[options] += sum(parameter.numel() for parameter in trained)
+        tensors[options] += len(trained)
+    parts = [f'{numbers[kind]:,} numbers in {tensors[kind]} tensors at {kind}' for kind in numbers if tensors[kind]]
+    frozen = sum(parameter.numel() for parameter in model.parameters() if not parameter.requires_grad)
+    return f'{type(optimizer).__name__}: ' + '; '.join([*parts, *([f'{frozen:,} frozen'] if frozen else [])])
+
+
+@contextmanager
+def _without(noise: Sequence[str]) -> Iterator[None]:
+    """Keep lines that hold one of these texts out of the log."""
+
+    def other(record: logging.LogRecord) -> bool:
+        return not any(text in str(record.msg) for text in noise)
+
+    logger: Any = MMLogger.get_current_instance()
+    logger.addFilter(other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(other)
