@@ -3,17 +3,28 @@
 from .bev_grid import BEVGrid
 from .bev_outputs import BEVOutputs
 from .box_code import BOX_SIZE, CODE_SIZE, decode_boxes, encode_boxes
+from .checkpoint_file import ForeignCheckpoint, read_foreign_checkpoint, weights_below
 from .checkpoint_meta import BOX_CONVENTION, META_KEY
+from .public_weights import CONVERTER, KINDS, convention_unknown, conversion_advice, likely_kind, without_wrapper
 from .targets import Targets
 
 __all__ = [
     'BOX_CONVENTION',
     'BOX_SIZE',
     'CODE_SIZE',
+    'CONVERTER',
+    'KINDS',
     'META_KEY',
     'BEVGrid',
     'BEVOutputs',
+    'ForeignCheckpoint',
     'Targets',
+    'convention_unknown',
+    'conversion_advice',
     'decode_boxes',
     'encode_boxes',
+    'likely_kind',
+    'read_foreign_checkpoint',
+    'weights_below',
+    'without_wrapper',
 ]
