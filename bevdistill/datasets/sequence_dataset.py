@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .ego_motion import absolute_can_bus, relative_can_bus, rigid_transform
 from .infos import TEMPORAL_FIELDS
 from .queues import QUEUE_RULES
-from .transforms import build_stages
+from .transforms import build_stages, refuse_with_cameras
 from .transforms.stages import Pipeline
 
 COMMAND = 'python tools/create_data.py nuscenes --root-path {root} --version {version}'
@@ -63,7 +63,8 @@ class SequenceNuScenesDataset(NuScenesDataset):
         **kwargs: Of mmdet3d's data set.
 
     Raises:
-        ValueError: If an option is out of range, or a record lacks a temporal field.
+        ValueError: If an option is out of range, a record lacks a temporal field, or the pipeline moves the LiDAR
+            frame while cameras are loaded, see :func:`refuse_with_cameras`.
         FileNotFoundError: If the information file is missing.
     """
 
@@ -95,10 +96,13 @@ class SequenceNuScenesDataset(NuScenesDataset):
             for prefix, sensor in (('images', 'use_camera'), ('points', 'use_lidar'))
             if not sensors.get(sensor, False)
         ]
+        stages = build_stages(pipeline, skip)
+        if sensors.get('use_camera', False):
+            refuse_with_cameras(stages)
         super().__init__(
             data_root=data_root,
             ann_file=ann_file,
-            pipeline=build_stages(pipeline, skip),
+            pipeline=stages,
             data_prefix=dict(DEFAULT_PREFIX if data_prefix is None else data_prefix),
             modality=sensors,
             test_mode=test_mode,

@@ -7,7 +7,7 @@
 # Result    Not measured here; the paper's teacher has voxels.
 _base_ = [
     '../_base_/models/object-dgcnn_pillar02_teacher.py',
-    '../_base_/datasets/nus-3d_lidar.py',
+    '../_base_/datasets/nus-3d_lidar_cbgs.py',
     '../_base_/schedules/cyclic-20e.py',
     '../_base_/default_runtime.py',
 ]
@@ -15,7 +15,4 @@ model = dict(
     **_base_.teacher,
     data_preprocessor=dict(type='BEVDataPreprocessor', **_base_.teacher_voxels),
 )
-train_dataloader = dict(
-    batch_size=3,
-    dataset=dict(dataset=dict(_delete_=True, type='CBGSDataset', dataset=_base_.train_dataloader.dataset.dataset)),
-)
+train_dataloader = dict(batch_size=3)

@@ -1,5 +1,6 @@
 """Transforms beyond mmdet3d's own."""
 
+from .augmentation import refuse_with_cameras
 from .images import ImageQueue, LoadCameraImages, ResizeCropCameras
 from .pack import PackBEVInputs
 from .points import LoadLidarPoints, LoadLidarSweeps
@@ -13,4 +14,5 @@ __all__ = [
     'PackBEVInputs',
     'ResizeCropCameras',
     'build_stages',
+    'refuse_with_cameras',
 ]

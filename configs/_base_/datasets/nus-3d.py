@@ -31,6 +31,9 @@ train_pipeline = dict(
     points=dict(type='LoadLidarPoints'),
     points_sweeps=dict(type='LoadLidarSweeps', sweeps_num=9, pad_empty_sweeps=True, remove_close=True),
     boxes=dict(type='LoadAnnotations3D', with_bbox_3d=True, with_label_3d=True),
+    # Places for the augmentation of nus-3d_lidar_cbgs.py, which cameras do not follow.
+    points_turn=None,
+    points_flip=None,
     points_range=dict(type='PointsRangeFilter', point_cloud_range=point_cloud_range),
     boxes_range=dict(type='ObjectRangeFilter', point_cloud_range=point_cloud_range),
     points_shuffle=dict(type='PointShuffle'),

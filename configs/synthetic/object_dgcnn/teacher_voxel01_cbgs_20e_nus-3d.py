@@ -1,0 +1,25 @@
+# CPU-sized twin of the voxel teacher, for the synthetic nuScenes of preset `demo`.
+#
+# Command   python tools/train.py configs/synthetic/object_dgcnn/teacher_voxel01_cbgs_20e_nus-3d.py
+# Hardware  One CUDA GPU of any size. A CPU cannot train it (spconv has no backward pass there) and says so before it reads
+#           data; tools/test.py runs on a CPU, and so does distilling from it.
+# Result    Not measured here yet.
+# Note      Cosine in place of the published cyclic schedule, and the aux heatmap teaches the backbone too.
+_base_ = ['../../object_dgcnn/teacher_voxel01_cbgs_20e_nus-3d.py', '../_base_/cpu_object_dgcnn.py']
+
+model = dict(**_base_.cpu_teacher_voxel01, data_preprocessor=_base_.cpu_teacher_voxels)
+train_dataloader = dict(
+    batch_size=4,
+    num_workers=2,
+    sampler=dict(infinite=True),
+    dataset=dict(dataset=dict(dataset=_base_.cpu_train_data)),
+)
+val_dataloader = _base_.cpu_test_dataloader
+test_dataloader = _base_.cpu_test_dataloader
+val_evaluator = _base_.cpu_evaluator
+test_evaluator = _base_.cpu_evaluator
+optim_wrapper = dict(optimizer=dict(lr=2e-3), clip_grad=dict(max_norm=5))
+param_scheduler = _base_.cpu_param_scheduler
+default_hooks = _base_.cpu_default_hooks
+log_processor = dict(by_epoch=False)
+train_cfg = dict(_delete_=True, by_epoch=False, max_iters=600, val_interval=600)
