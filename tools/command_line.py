@@ -74,9 +74,15 @@ def config_of(args: argparse.Namespace) -> Config:
 
 
 @contextmanager
-def mistakes_in_words(tool: str) -> Iterator[None]:
-    """Say a user's mistake in one line and leave with status 1, without a traceback."""
+def mistakes_in_words(tool: str, *kinds: type[Exception]) -> Iterator[None]:
+    """Say a mistake of the user in one line and leave with status 1, without a traceback.
+
+    Args:
+        tool: Name that the line begins with.
+        *kinds: What is a mistake of the user and not of the program; by default a missing file and a wrong value.
+    """
+    mistakes = kinds or (FileNotFoundError, ValueError)
     try:
         yield
-    except (FileNotFoundError, ValueError) as error:
+    except mistakes as error:
         sys.exit(f'{tool}: error: {error}')

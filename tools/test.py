@@ -57,7 +57,8 @@ def main() -> None:
             set_format_only(cfg)
         if args.show_dir:
             set_show_dir(cfg, args.show_dir)
-    run_testing(cfg, checkpoint)
+    with mistakes_in_words('test.py', ConnectionError):
+        run_testing(cfg, checkpoint)
 
 
 if __name__ == '__main__':

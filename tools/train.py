@@ -27,7 +27,7 @@ examples:
   tools/train.py CONFIG --cfg-options optim_wrapper.optimizer._delete_=True \\
       optim_wrapper.optimizer.type=SGD optim_wrapper.optimizer.lr=0.1
 
-  # several processes on one machine, with GPUs or without
+  # several processes on one machine, with GPUs or without; docs/clusters.md has more
   torchrun --nproc_per_node=8 tools/train.py CONFIG --launcher pytorch
 """
 
@@ -43,7 +43,18 @@ def parse_args() -> argparse.Namespace:
         metavar='CHECKPOINT',
         help='resume from this checkpoint; without a value, or with "auto", from the newest one in the work dir',
     )
-    parser.add_argument('--amp', action='store_true', help='automatic mixed precision (needs a GPU)')
+    parser.add_argument(
+        '--amp',
+        nargs='?',
+        const='float16',
+        choices=('float16', 'bfloat16'),
+        help='automatic mixed precision: float16 with a dynamic loss scale, which needs a GPU (default), or bfloat16',
+    )
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help="scale the learning rate by samples per step (processes x batch size) over the config's own number",
+    )
     parser.add_argument('--seed', type=int, metavar='N', help='seed of weights, data order and augmentation')
     add_run(parser, 'logs and checkpoints')
     return parser.parse_args()
@@ -52,16 +63,20 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Parse, build, run."""
     args = parse_args()
-    from bevdistill.engine.launch import run_training, set_amp, set_resume, set_seed
+    from bevdistill.engine import UntrainableError
+    from bevdistill.engine.launch import run_training, set_amp, set_auto_scale_lr, set_resume, set_seed
 
     with mistakes_in_words('train.py'):
         cfg = config_of(args)
         set_resume(cfg, args.resume)
         if args.amp:
-            set_amp(cfg)
+            set_amp(cfg, args.amp)
+        if args.auto_scale_lr:
+            set_auto_scale_lr(cfg)
         if args.seed is not None:
             set_seed(cfg, args.seed)
-    run_training(cfg)
+    with mistakes_in_words('train.py', ConnectionError, UntrainableError):
+        run_training(cfg)
 
 
 if __name__ == '__main__':

@@ -8,12 +8,14 @@ from .draws import Draw, SeededDataset, SeededSampler
 from .hooks import CheckpointIdentityHook, FiniteLossHook, PlainCheckpointHook, RepeatableRunHook, check_weights
 from .identity import check_identity, identity_of
 from .launch import build_runner, load_config, run_testing, run_training
-from .optim_constructor import SummaryOptimWrapperConstructor
+from .optim import Bfloat16OptimWrapper, SummaryOptimWrapperConstructor
 from .overrides import apply_overrides, parse_overrides
 from .teacher_cache import follow_teacher_cache
+from .trainable import UntrainableError, check_trainable
 
 __all__ = [
     'AtomicBackend',
+    'Bfloat16OptimWrapper',
     'CacheWriter',
     'CheckpointIdentityHook',
     'Draw',
@@ -23,9 +25,11 @@ __all__ = [
     'SeededDataset',
     'SeededSampler',
     'SummaryOptimWrapperConstructor',
+    'UntrainableError',
     'apply_overrides',
     'build_runner',
     'check_identity',
+    'check_trainable',
     'check_weights',
     'distributed_run',
     'existing_checkpoint',

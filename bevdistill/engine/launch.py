@@ -13,9 +13,10 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from .checkpoints import existing_checkpoint, latest_checkpoint, unreadable_checkpoints_explained
-from .distributed import distributed_run
+from .distributed import check_same_start, distributed_run
 from .overrides import apply_overrides
 from .teacher_cache import follow_teacher_cache
+from .trainable import check_trainable
 
 
 def load_config(
@@ -64,21 +65,43 @@ def set_resume(cfg: Config, resume: str | None) -> None:
     cfg.resume, cfg.load_from = True, found
 
 
-def set_amp(cfg: Config) -> None:
-    """Train with automatic mixed precision and a dynamic loss scale.
+def set_amp(cfg: Config, dtype: str = 'float16') -> None:
+    """Train with automatic mixed precision: float16 with a dynamic loss scale, or bfloat16, which needs none.
 
     Raises:
-        ValueError: If there is no accelerator, or the config's optimizer wrapper is of another kind.
+        ValueError: If there is no accelerator for float16, or the config's optimizer wrapper is of another kind.
     """
-    if get_device() == 'cpu':
-        raise ValueError('--amp needs a GPU; this machine has none that torch can see. Leave it out to train in fp32')
+    if dtype == 'float16' and get_device() == 'cpu':
+        raise ValueError(
+            '--amp in float16 needs a GPU; this machine has none that torch can see. Leave it out to train in float32, '
+            'or use --amp bfloat16'
+        )
+    wanted = {'float16': 'AmpOptimWrapper', 'bfloat16': 'Bfloat16OptimWrapper'}[dtype]
     kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
-    if kind == 'AmpOptimWrapper':
+    if kind == wanted:
         return
     if kind != 'OptimWrapper':
         raise ValueError(f"--amp changes an optim_wrapper of type 'OptimWrapper', the config has '{kind}'")
-    cfg.optim_wrapper.type = 'AmpOptimWrapper'
-    cfg.optim_wrapper.loss_scale = 'dynamic'
+    cfg.optim_wrapper.type = wanted
+    if dtype == 'float16':
+        cfg.optim_wrapper.loss_scale = 'dynamic'
+
+
+def set_auto_scale_lr(cfg: Config) -> None:
+    """Scale the learning rate with the samples per step: ranks x batch x accumulated steps over the config's own.
+
+    Raises:
+        ValueError: If the config does not say for how many samples per step its learning rate is.
+    """
+    base = (cfg.get('auto_scale_lr') or {}).get('base_batch_size')
+    if not base:
+        raise ValueError(
+            '--auto-scale-lr: the config does not say for how many samples per step its learning rate is; add '
+            'auto_scale_lr = dict(base_batch_size=N)'
+        )
+    # mmengine counts ranks and batch only.
+    accumulated = cfg.optim_wrapper.get('accumulative_counts', 1)
+    cfg.auto_scale_lr = dict(enable=True, base_batch_size=base if accumulated == 1 else base / accumulated)
 
 
 def set_seed(cfg: Config, seed: int) -> None:
@@ -140,12 +163,17 @@ def run_training(cfg: Config) -> Runner:
 
     Returns:
         The runner after training.
+
+    Raises:
+        UntrainableError: If the model cannot be trained on this device; before data is read.
     """
     if not cfg.get('resume') and cfg.get('load_from'):
         cfg.load_from = existing_checkpoint(cfg.load_from)
     follow_teacher_cache(cfg)
     with distributed_run(cfg), unreadable_checkpoints_explained():
         runner = build_runner(cfg)
+        check_same_start(cfg)
+        check_trainable(runner.model)
         runner.train()
     return runner
 

@@ -11,11 +11,13 @@ from toy_run import write_config
 
 from bevdistill.engine import launch
 from bevdistill.engine.launch import (
+    build_runner,
     check_test_split,
     load_config,
     run_testing,
     run_training,
     set_amp,
+    set_auto_scale_lr,
     set_format_only,
     set_resume,
     set_seed,
@@ -87,8 +89,11 @@ def test_checkpoint_with_objects_is_refused(tmp_path: Path) -> None:
 def test_amp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cfg = load_config(write_config(tmp_path))
     monkeypatch.setattr(launch, 'get_device', lambda: 'cpu')
-    with pytest.raises(ValueError, match='--amp needs a GPU'):
+    with pytest.raises(ValueError, match=r'--amp in float16 needs a GPU.*--amp bfloat16'):
         set_amp(cfg)
+    set_amp(cfg, 'bfloat16')
+    assert cfg.optim_wrapper.type == 'Bfloat16OptimWrapper'
+    cfg.optim_wrapper.type = 'OptimWrapper'
     monkeypatch.setattr(launch, 'get_device', lambda: 'cuda')
     for _ in range(2):
         set_amp(cfg)
@@ -96,6 +101,27 @@ def test_amp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cfg.optim_wrapper.type = 'OtherWrapper'
     with pytest.raises(ValueError, match="the config has 'OtherWrapper'"):
         set_amp(cfg)
+
+
+@pytest.mark.parametrize(('batch', 'accumulated', 'expected'), [(2, 1, 2e-4 / 4), (4, 2, 2e-4), (32, 1, 8e-4)])
+def test_the_rate_follows_the_samples_per_step(
+    tmp_path: Path, batch: int, accumulated: int, expected: float
+) -> None:
+    """The schedule's rate is for 8 samples per step; the backbone has a tenth of it."""
+    options = {'train_dataloader.batch_size': batch, '+optim_wrapper.accumulative_counts': accumulated}
+    cfg = load_config(write_config(tmp_path), options, work_dir=tmp_path / 'run')
+    set_auto_scale_lr(cfg)
+    runner = build_runner(cfg)
+    wrapper = runner.build_optim_wrapper(cfg.optim_wrapper)
+    runner.scale_lr(wrapper, runner.auto_scale_lr)
+    assert sorted({group['lr'] for group in wrapper.optimizer.param_groups}) == pytest.approx([expected / 10, expected])
+
+
+def test_a_config_without_samples_per_step_cannot_scale(tmp_path: Path) -> None:
+    cfg = load_config(write_config(tmp_path))
+    cfg.auto_scale_lr = None
+    with pytest.raises(ValueError, match=r'for how many samples per step .*base_batch_size=N'):
+        set_auto_scale_lr(cfg)
 
 
 def test_seed(tmp_path: Path) -> None:

@@ -20,3 +20,6 @@ param_scheduler = [
 train_cfg = dict(by_epoch=True, max_epochs=24, val_interval=6)
 val_cfg = dict()
 test_cfg = dict()
+
+# Samples per step that the rate is for; tools/train.py --auto-scale-lr scales it to those of a run.
+auto_scale_lr = dict(enable=False, base_batch_size=8)

@@ -1,4 +1,4 @@
-"""One line about the optimizer, and custom keys that reach something."""
+"""One line about the optimizer, custom keys that reach something, and mixed precision without a GPU."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mmengine.registry import init_default_scope
 from torch import nn
 from toy_run import build, toy_config
 
-from bevdistill.engine.optim_constructor import summary
+from bevdistill.engine.optim import summary
 
 
 class Model(nn.Module):
@@ -52,6 +52,20 @@ def test_keys_that_match_nothing_are_an_error() -> None:
     init_default_scope('mmdet3d')
     with pytest.raises(ValueError, match=r"\['SECOND'\], which no parameter has .* \['head\.weight', 'img_backbone"):
         build_optim_wrapper(Model(), config(SECOND=dict(lr_mult=0.1), head=dict(lr_mult=2.0)))
+
+
+def test_bfloat16_on_any_device_with_float32_weights() -> None:
+    init_default_scope('mmdet3d')
+    model = Model()
+    wrapper = build_optim_wrapper(model, ConfigDict(config(), type='Bfloat16OptimWrapper', accumulative_counts=2))
+    before = model.head.weight.detach().clone()
+    for step in range(2):
+        with wrapper.optim_context(model):
+            seen = model.head(model.img_backbone(torch.ones(2, 3)))
+            assert seen.dtype == torch.bfloat16
+        wrapper.update_params(seen.float().sum())
+        assert torch.equal(model.head.weight, before) == (step == 0)
+    assert model.head.weight.dtype == torch.float32
 
 
 def test_the_log_of_a_run_has_one_line(tmp_path: Path) -> None:
