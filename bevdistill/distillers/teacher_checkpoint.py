@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..structures import BOX_CONVENTION, META_KEY
+from ..structures import BOX_CONVENTION, CONVERTER, META_KEY, convention_unknown, conversion_advice
 
 TRAIN_A_TEACHER = (
     'Train a teacher with\n'
@@ -68,7 +68,8 @@ class TeacherCheckpoint:
         """
         checkpoint = self._read()
         weights = checkpoint.get('state_dict', checkpoint)
-        gaps = [*self._identity_gaps(checkpoint.get('meta') or {}, detector), *_weight_gaps(weights, detector)]
+        meta = checkpoint.get('meta') or {}
+        gaps = [*self._identity_gaps(meta, weights, detector), *_weight_gaps(weights, detector)]
         if gaps:
             raise ValueError(f'teacher checkpoint {self.path} does not fit this run:\n  ' + '\n  '.join(gaps))
         detector.load_state_dict(weights)
@@ -95,20 +96,15 @@ class TeacherCheckpoint:
         except Exception as error:  # The reader of a file that is no checkpoint can fail in any way.
             raise ValueError(
                 f'teacher checkpoint {self.path} cannot be read as plain data. Either it is damaged, or it holds '
-                'Python objects, and loading those could run code; then convert it, if you trust it, with '
-                f'tools/model_converters/convert_official.py. torch says: {type(error).__name__}: {error}'
+                'Python objects, and loading those could run code; then convert it with '
+                f'python {CONVERTER}, which runs nothing in it. torch says: {type(error).__name__}: {error}'
             ) from error
         return checkpoint
 
-    def _identity_gaps(self, meta: dict[str, Any], detector: Any) -> list[str]:
+    def _identity_gaps(self, meta: dict[str, Any], weights: dict[str, Any], detector: Any) -> list[str]:
         saved = meta.get(META_KEY)
         if saved is None:
-            if self.trusted:
-                return []
-            return [
-                'it does not say which classes, range and box convention it was trained with; convert it with '
-                'tools/model_converters/convert_official.py, or set trust_teacher=True if you know that they fit'
-            ]
+            return [] if self.trusted else [_anonymous(self.path, weights, meta)]
         gaps = []
         own_range, count = detector.grid.point_cloud_range, detector.num_classes
         if 'point_cloud_range' in saved:
@@ -137,7 +133,7 @@ def _weight_gaps(weights: dict[str, Any], detector: nn.Module) -> list[str]:
     shapes = [
         f'{name}: the checkpoint has {tuple(weights[name].shape)}, the teacher in the config {tuple(value.shape)}'
         for name, value in own.items()
-        if name in weights and weights[name].shape != value.shape
+        if name in weights and value.shape not in _loadable_shapes(weights[name])
     ]
     gaps = []
     if missing:
@@ -147,6 +143,22 @@ def _weight_gaps(weights: dict[str, Any], detector: nn.Module) -> list[str]:
     if shapes:
         gaps.append(f'{len(shapes)} weights of another shape: {_some(shapes)}')
     return gaps
+
+
+def _anonymous(path: Path, weights: dict[str, Any], meta: dict[str, Any]) -> str:
+    if convention_unknown(weights, meta):
+        trust = 'or set trust_teacher=True if it is in the conventions of this package'
+        return f'{conversion_advice(path, weights)}\n  {trust}'
+    return (
+        'it does not say which classes, range and box convention it was trained with; set trust_teacher=True if you '
+        'know that they fit'
+    )
+
+
+def _loadable_shapes(weight: Any) -> tuple[torch.Size, ...]:
+    """Shapes that a weight can be loaded into: its own, and for a sparse kernel that with the output channels first."""
+    shape: torch.Size = weight.shape
+    return (shape, shape[-1:] + shape[:-1]) if len(shape) == 5 else (shape,)
 
 
 def _some(names: Sequence[str], count: int = 6) -> str:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..structures import CONVERTER
+from .atomic_backend import AtomicBackend
 
 _NUMBERED = re.compile(r'^(?:epoch|iter)_(\d+)\.pth$')
 
@@ -62,6 +69,18 @@ def _numbered(folder: Path) -> Iterator[tuple[Path, re.Match[str]]]:
             yield file, match
 
 
+def save_checkpoint(content: dict[str, Any], path: str | Path) -> None:
+    """Write a checkpoint that is whole or absent, whatever happens on the way.
+
+    Args:
+        content: Plain data and tensors.
+        path: The file; its folder is made, an earlier file is replaced.
+    """
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    AtomicBackend().put(buffer.getvalue(), path)
+
+
 @contextmanager
 def unreadable_checkpoints_explained() -> Iterator[None]:
     """Say what to do about a checkpoint that holds more than plain data.
@@ -74,6 +93,6 @@ def unreadable_checkpoints_explained() -> Iterator[None]:
     except pickle.UnpicklingError as error:
         raise ValueError(
             'a checkpoint holds Python objects, and loading those could run code, so it was refused. Checkpoints of '
-            'this package hold plain data. Convert another one, if you trust it, with '
-            f'tools/model_converters/convert_official.py. torch says: {str(error).splitlines()[0]}'
+            f'this package hold plain data. Convert a public one with {CONVERTER}, which runs nothing in it. '
+            f'torch says: {str(error).splitlines()[0]}'
         ) from error

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 EXAMPLES = """
 examples:
@@ -66,9 +67,11 @@ def export_student(checkpoint: dict[str, Any], source: str) -> dict[str, Any]:
     Raises:
         ValueError: If it is not a checkpoint of a distiller.
     """
+    from bevdistill.structures import weights_below
+
     weights = checkpoint['state_dict']
     foreign = [name for name in weights if not name.startswith((STUDENT, HEADS))]
-    student = {name.removeprefix(STUDENT): weight for name, weight in weights.items() if name.startswith(STUDENT)}
+    student = weights_below(weights, STUDENT)
     if foreign or not student:
         found = sorted({name.split('.')[0] for name in weights})
         raise ValueError(
@@ -78,20 +81,11 @@ def export_student(checkpoint: dict[str, Any], source: str) -> dict[str, Any]:
     return {'meta': checkpoint.get('meta', {}), 'state_dict': student}
 
 
-def save(content: dict[str, Any], out: Path) -> None:
-    """Write a file that is whole or absent."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    aside = out.with_name(f'.{out.name}.part')
-    try:
-        torch.save(content, aside)
-        os.replace(aside, out)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
 def main() -> None:
     """Parse, convert, say what was written."""
     args = parse_args()
+    from bevdistill.engine.checkpoints import save_checkpoint
+
     try:
         if args.out.exists() and not args.force:
             raise FileExistsError(f'{args.out} exists; give --force to overwrite it')
@@ -99,7 +93,7 @@ def main() -> None:
         student = export_student(checkpoint, str(args.checkpoint))
     except (OSError, ValueError) as error:
         sys.exit(f'export_student.py: error: {error}')
-    save(student, args.out)
+    save_checkpoint(student, args.out)
     left = len(checkpoint['state_dict']) - len(student['state_dict'])
     print(f'{args.out}: {len(student["state_dict"])} tensors of the student; {left} of distillation heads left out')
 

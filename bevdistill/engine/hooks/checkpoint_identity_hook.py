@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -12,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
 
-from ...structures import META_KEY
+from ...structures import META_KEY, convention_unknown, conversion_advice, likely_kind, weights_below
 from ..identity import bare_model, check_identity, check_num_classes, identity_of
 
 _EXPORT = 'tools/model_converters/export_student.py'
@@ -30,7 +29,8 @@ class CheckpointIdentityHook(Hook):
         allow_missing: Patterns (``*`` and ``?``) of weights that ``load_from`` need not bring, such as
             ``'pts_bbox_head.*'`` for a pretrained backbone. Not used when a run is resumed.
         allow_unexpected: Patterns of weights in the file that may be left over.
-        ignore: Fields of the identity that may differ: ``classes``, ``point_cloud_range``, ``box_convention``.
+        ignore: Fields of the identity that may differ: ``classes``, ``point_cloud_range``, ``box_convention``. With
+            ``box_convention`` files without any identity are loaded too, whose boxes may be wrong then.
     """
 
     # After hooks that exchange weights in the checkpoint (EMA: NORMAL), before the plain form is made (LOWEST).
@@ -52,23 +52,41 @@ class CheckpointIdentityHook(Hook):
         checkpoint['meta'][META_KEY] = identity_of(runner)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Compare identity and weights with this run, before the run goes on."""
+        """Compare identity and weights with this run, before the run goes on.
+
+        Raises:
+            ValueError: If they differ, or the file brings a box head and does not say in which convention.
+        """
         source = str(runner._load_from)
-        saved = checkpoint.get('meta', {}).get(META_KEY)
-        if saved is None:
-            runner.logger.warning(
-                f'checkpoint {source} does not say which classes, range and box convention it was trained with; '
-                'they are not checked'
-            )
-        else:
+        model, weights = bare_model(runner), _bare(checkpoint.get('state_dict', checkpoint))
+        meta = checkpoint.get('meta') or {}
+        saved = meta.get(META_KEY)
+        if saved is not None:
             check_identity(saved, identity_of(runner), source, self.ignore)
+        else:
+            self._check_anonymous(runner, source, weights, meta)
         resumed = bool(runner._resume)
         check_weights(
-            bare_model(runner),
-            checkpoint.get('state_dict', checkpoint),
+            model,
+            weights,
             source,
             () if resumed else self.allow_missing,
             () if resumed else self.allow_unexpected,
+        )
+
+    def _check_anonymous(self, runner: Runner, source: str, weights: dict[str, Any], meta: dict[str, Any]) -> None:
+        """Refuse weights of a box head from a file without identity; point out any other such file."""
+        loaded = [name for name in bare_model(runner).state_dict() if name in weights]
+        # Of a public distiller's file nothing fits a plain detector, but it needs the converter first all the same.
+        names = weights if likely_kind(weights) == 'distiller' else loaded
+        if 'box_convention' not in self.ignore and convention_unknown(names, meta):
+            raise ValueError(
+                f'checkpoint {source} cannot be loaded as it is: {conversion_advice(source, weights)}\n'
+                "If it is in this package's conventions, say so with CheckpointIdentityHook(ignore=['box_convention'])"
+            )
+        runner.logger.warning(
+            f'checkpoint {source} does not say which classes, range and box convention it was trained with; '
+            'they are not checked'
         )
 
 
@@ -91,9 +109,8 @@ def check_weights(
     Raises:
         ValueError: With all names that do not fit.
     """
-    weights = {re.sub(r'^module\.', '', name): weight for name, weight in weights.items()}
     try:
-        result = model.load_state_dict(weights, strict=False)
+        result = model.load_state_dict(_bare(weights), strict=False)
     except RuntimeError as error:
         raise ValueError(f'checkpoint {source} has weights of other shapes than the model: {error}') from error
     # Batch norms of checkpoints from before torch 0.4.1 lack their step counter, which nothing here reads.
@@ -107,6 +124,12 @@ def check_weights(
         f'  {len(missing)} weights missing in the file{_some(missing)}\n'
         f'  {len(unexpected)} weights unknown to the model{_some(unexpected)}\n' + _advice(missing, unexpected)
     )
+
+
+def _bare(weights: dict[str, Any]) -> dict[str, Any]:
+    """Weights without the prefix of a wrapper for distributed training."""
+    wrapped = bool(weights) and all(name.startswith('module.') for name in weights)
+    return weights_below(weights, 'module.') if wrapped else weights
 
 
 def _not_allowed(names: Iterable[str], patterns: Sequence[str]) -> list[str]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+from mmdet3d.registry import MODELS
 from torch import nn
-from toy_run import RANGE, build, toy_config
+from toy_run import RANGE, ToyDetector, build, toy_config
 
 from bevdistill.engine.hooks import check_weights
 
@@ -54,6 +55,43 @@ def test_other_identity_is_refused(saved: dict[str, Any], tmp_path: Path, field:
 def test_checkpoint_without_identity_is_pointed_out(saved: dict[str, Any], tmp_path: Path) -> None:
     del saved['meta']
     assert 'does not say which classes' in load(saved, tmp_path)
+
+
+class BoxDetector(ToyDetector):
+    """The toy with a weight that is named as a box head's."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pts_bbox_head = nn.Module()
+        self.pts_bbox_head.bev_embedding = nn.Embedding(2, 2)
+
+
+MODELS.register_module(module=BoxDetector, force=True)
+
+
+def load_boxes(folder: Path, meta: dict[str, Any], prefix: str = '', **hook: Any) -> str:
+    """Test a detector with a box head with a file that another code wrote."""
+    model = build(toy_config(folder, **{'model.type': 'BoxDetector'})).model
+    weights = {prefix + name: weight for name, weight in model.state_dict().items()}
+    torch.save(dict(state_dict=weights, meta=meta), folder / 'public.pth')
+    options = {f'default_hooks.checkpoint_identity.{key}': value for key, value in hook.items()}
+    cfg = toy_config(folder, **{'model.type': 'BoxDetector', **options})
+    cfg.load_from = str(folder / 'public.pth')
+    runner = build(cfg)
+    runner.test()
+    return (Path(runner.log_dir) / f'{runner.timestamp}.log').read_text()
+
+
+def test_public_weights_must_be_converted(tmp_path: Path) -> None:
+    command = r'convert_official\.py \S*public\.pth \S*public_converted\.pth --kind '
+    for prefix, kind in (('', 'bevformer'), ('module.', 'bevformer'), ('student.', 'distiller')):
+        with pytest.raises(ValueError, match=rf'(?s)cannot be loaded as it is.*{command}{kind}'):
+            load_boxes(tmp_path, dict(mmdet3d_version='0.17.1', CLASSES=['car', 'truck']), prefix)
+    load_boxes(tmp_path, dict(mmdet3d_version='0.17.1'), ignore=['box_convention'])
+
+
+def test_files_of_todays_mmdet3d_are_pointed_out_only(tmp_path: Path) -> None:
+    assert 'does not say which classes' in load_boxes(tmp_path, dict(mmengine_version='0.10.7'))
 
 
 def test_missing_and_unexpected_weights_are_refused(saved: dict[str, Any], tmp_path: Path) -> None:
