@@ -14,6 +14,7 @@ from mmengine.logging import MessageHub, print_log
 from torch import Tensor, nn
 
 from ..structures import BEVGrid, BEVOutputs, Targets
+from .cached_teacher import make_teacher
 from .frozen_teacher import FrozenTeacher, as_float32
 from .inheritance import Inheritance
 from .schedule import WeightSchedule
@@ -40,6 +41,8 @@ class BEVDistiller(Base3DDetector):
         teacher: Config of the teacher, a detector with ``forward_outputs``.
         teacher_checkpoint: File with the trained weights of the teacher. It must be named; it is read before the first
             training step, and for testing it need not exist.
+        teacher_cache: Folder that ``tools/cache_teacher.py`` made. The teacher then answers from it and never runs, see
+            :class:`~.cached_teacher.CachedTeacher`; ``tools/train.py`` fits the data to it.
         losses: Config of each loss by name. Beside the loss's own arguments an entry may have ``weight`` (a number,
             default 1; entries of weight 0 are not built) and ``schedule``, see :class:`~.schedule.WeightSchedule`.
         init_from_teacher: Parts of the teacher's head that the student starts from, see
@@ -55,7 +58,7 @@ class BEVDistiller(Base3DDetector):
     Raises:
         ValueError: If the checkpoint is not named, a loss is named badly or wants what the pair does not offer, ranges
             or numbers of classes differ, or a detector brings a preprocessor of its own. Before the first step: if
-            the checkpoint does not fit.
+            the checkpoint or the cache does not fit.
     """
 
     teacher: FrozenTeacher
@@ -65,6 +68,7 @@ class BEVDistiller(Base3DDetector):
         student: dict[str, Any],
         teacher: dict[str, Any],
         teacher_checkpoint: str | None = None,
+        teacher_cache: str | None = None,
         losses: dict[str, dict[str, Any]] | None = None,
         init_from_teacher: bool | dict[str, Any] = False,
         data_preprocessor: dict[str, Any] | nn.Module | None = None,
@@ -88,7 +92,9 @@ class BEVDistiller(Base3DDetector):
         self.schedules: dict[str, WeightSchedule] = {}
         with torch.random.fork_rng(devices=[]):
             # Not a sub-module: state_dict, optimizer, DDP and init_weights must not see it.
-            self.__dict__['teacher'] = FrozenTeacher(MODELS.build(teacher), checkpoint, teacher_precision)
+            self.__dict__['teacher'] = make_teacher(
+                teacher, checkpoint, teacher_precision, teacher_cache, data_preprocessor
+            )
             for name, config in (losses or {}).items():
                 self._add_loss(name, deepcopy(dict(config)))
         check_wiring(dict(self.losses.items()), self.student, self.teacher)
@@ -133,8 +139,8 @@ class BEVDistiller(Base3DDetector):
         first = not self.is_init
         super().init_weights()
         self.teacher.ensure_loaded()
-        if first:
-            self.inheritance.apply(self.student, self.teacher.detector)
+        if first and self.inheritance.parts:
+            self.inheritance.apply(self.student, self.teacher.with_weights())
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)

@@ -15,6 +15,8 @@ from ..structures import BEVGrid, BEVOutputs
 from .taps import offered_taps
 from .teacher_checkpoint import TeacherCheckpoint
 
+Precision = Literal['float32', 'follow']
+
 
 class FrozenTeacher(nn.Module):
     """A detector with trained weights that only answers.
@@ -33,7 +35,7 @@ class FrozenTeacher(nn.Module):
     """
 
     def __init__(
-        self, detector: nn.Module, checkpoint: TeacherCheckpoint, precision: Literal['float32', 'follow'] = 'float32'
+        self, detector: nn.Module, checkpoint: TeacherCheckpoint, precision: Precision = 'float32'
     ) -> None:
         super().__init__()
         if precision not in ('float32', 'follow'):
@@ -76,6 +78,11 @@ class FrozenTeacher(nn.Module):
         self.checkpoint.load_into(self.detector)
         self.loaded = True
         print_log(f'teacher: {self.checkpoint.path} (sha256 {self.identity["sha256"]})', logger='current')
+
+    def with_weights(self) -> Any:
+        """The detector, loaded: what a student may start from."""
+        self.ensure_loaded()
+        return self.detector
 
     def train(self, mode: bool = True) -> Self:
         """Stay in eval mode; it has no training mode."""

@@ -33,17 +33,22 @@ def check_wiring(losses: Mapping[str, Any], student: Any, teacher: Any) -> None:
         teacher: The same, or a frozen teacher.
 
     Raises:
-        ValueError: With all gaps at once: taps that are not offered, ranges and class counts that differ.
+        ValueError: With all gaps at once: taps that are not offered, queries that were not cached, ranges and class
+            counts that differ.
     """
     offered = {f'student.{tap}' for tap in offered_taps(student)}
     offered |= {f'teacher.{tap}' for tap in offered_taps(teacher)}
     offered.add('targets')
+    possible = offered | {f'teacher.{tap}' for tap in offered_taps(getattr(teacher, 'detector', teacher))}
     gaps = [
-        f"loss '{name}' ({type(loss).__name__}) wants '{want}'{_advice(want)}"
+        f"loss '{name}' ({type(loss).__name__}) wants '{want}'"
+        + (', which is not in the cache' if want in possible else _advice(want))
         for name, loss in losses.items()
         for want in tuple(loss.wants)
         if want not in offered
     ]
+    gaps += query_gaps(losses, getattr(teacher, 'queries', None))
+    advice = getattr(teacher, 'advice', '') if gaps else ''
     if not student.grid.same_range(teacher.grid):
         gaps.append(
             f'the student covers {student.grid.point_cloud_range}, the teacher {teacher.grid.point_cloud_range}; '
@@ -52,9 +57,33 @@ def check_wiring(losses: Mapping[str, Any], student: Any, teacher: Any) -> None:
     if student.num_classes != teacher.num_classes:
         gaps.append(f'the student has {student.num_classes} classes, the teacher {teacher.num_classes}')
     if gaps:
-        raise ValueError('cannot feed the losses:\n  ' + '\n  '.join(gaps) + f'\noffered: {sorted(offered)}')
+        lines = ['cannot feed the losses:', *(f'  {gap}' for gap in gaps), f'offered: {sorted(offered)}', advice]
+        raise ValueError('\n'.join(lines).rstrip())
 
 
 def _advice(want: str) -> str:
     side, _, tap = want.partition('.')
     return f', which needs aux_heatmap=dict(...) in the head of the {side}' if tap in HEATMAP else ''
+
+
+def query_gaps(losses: Mapping[str, Any], queries: int | None) -> list[str]:
+    """Losses that read more of the teacher's queries than a cache of the best ones holds.
+
+    A loss says in ``teacher_queries`` how many of the best it reads; one that does not may read all of them.
+
+    Args:
+        losses: Losses by name.
+        queries: How many of the best are there, None for all.
+    """
+    if queries is None:
+        return []
+    gaps = []
+    for name, loss in losses.items():
+        wanted = getattr(loss, 'teacher_queries', None)
+        reads = {'teacher.states', 'teacher.logits', 'teacher.codes', 'teacher.references'} & set(loss.wants)
+        if reads and (wanted is None or wanted > queries):
+            many = 'all queries' if wanted is None else f'the best {wanted} queries'
+            gaps.append(
+                f"loss '{name}' ({type(loss).__name__}) reads {many} of the teacher, the cache has the best {queries}"
+            )
+    return gaps

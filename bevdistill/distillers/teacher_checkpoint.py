@@ -49,9 +49,13 @@ class TeacherCheckpoint:
         self._digest: str | None = None
 
     def digest(self) -> str:
-        """SHA-256 of the file, hexadecimal."""
+        """SHA-256 of the file, hexadecimal.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+        """
         if self._digest is None:
-            with self.path.open('rb') as file:
+            with self._existing().open('rb') as file:
                 self._digest = hashlib.file_digest(file, 'sha256').hexdigest()
         return self._digest
 
@@ -75,8 +79,12 @@ class TeacherCheckpoint:
         detector.load_state_dict(weights)
         self.digest()
 
-    def check_data(self, class_names: Sequence[str]) -> None:
+    def check_data(self, class_names: Sequence[str], source: str = 'the data set') -> None:
         """Compare the teacher's classes with those of the data.
+
+        Args:
+            class_names: Class names in label order.
+            source: Whose they are, for the error.
 
         Raises:
             ValueError: If they or their order differ; names both.
@@ -84,15 +92,20 @@ class TeacherCheckpoint:
         for owner, names in (('the teacher checkpoint', self.saved_class_names), ('class_names', self.class_names)):
             if names is not None and names != list(class_names):
                 raise ValueError(
-                    f'{owner} has the classes {names}, the data set {list(class_names)}; labels would mean different '
+                    f'{owner} has the classes {names}, {source} {list(class_names)}; labels would mean different '
                     'things. Use one class order for teacher, student and data'
                 )
 
-    def _read(self) -> dict[str, Any]:
+    def _existing(self) -> Path:
         if not self.path.is_file():
             raise FileNotFoundError(f'there is no teacher checkpoint {self.path}.\n{TRAIN_A_TEACHER}')
+        return self.path
+
+    def _read(self) -> dict[str, Any]:
         try:
-            checkpoint: dict[str, Any] = torch.load(self.path, map_location='cpu', weights_only=True)
+            checkpoint: dict[str, Any] = torch.load(self._existing(), map_location='cpu', weights_only=True)
+        except FileNotFoundError:
+            raise
         except Exception as error:  # The reader of a file that is no checkpoint can fail in any way.
             raise ValueError(
                 f'teacher checkpoint {self.path} cannot be read as plain data. Either it is damaged, or it holds '

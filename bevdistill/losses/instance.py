@@ -66,6 +66,7 @@ class InstanceDistillLoss(nn.Module):
         parts: list[Any] = [self.pairing, self.quality, *self.terms.values()]
         wants = [tap for part in parts for tap in part.wants]
         self.wants = tuple(dict.fromkeys(wants))
+        self.teacher_queries = self.pairing.teacher_queries
 
     def _add_term(self, name: str, config: dict[str, Any]) -> None:
         weight, layers = float(config.pop('weight', 1.0)), config.pop('layers', 'last')

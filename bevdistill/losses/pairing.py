@@ -65,9 +65,13 @@ class Pairing:
 
 
 class Pairer(nn.Module, ABC):
-    """Contract of all rules of pairing."""
+    """Contract of all rules of pairing.
+
+    `teacher_queries` is how many of the teacher's best queries a rule reads, None for all.
+    """
 
     wants: tuple[str, ...] = ()
+    teacher_queries: int | None = None
 
     @abstractmethod
     def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets, layers: slice) -> Pairing:
@@ -107,7 +111,7 @@ class TeacherBoxPairing(Pairer):
         super().__init__()
         if max_boxes < 1:
             raise ValueError(f'max_boxes must be at least 1, got {max_boxes}')
-        self.max_boxes = max_boxes
+        self.max_boxes = self.teacher_queries = max_boxes
         self.score_threshold = score_threshold
         self.cls_cost = TASK_UTILS.build(cls_cost or dict(type='SoftClassCost', weight=1.0))
         self.reg_cost = TASK_UTILS.build(reg_cost or dict(type='BoxCodeL1Cost', weight=0.25))

@@ -1,0 +1,225 @@
+"""A cache on disk: a folder with a manifest and one file for each sample.
+
+::
+
+    manifest.json          what the records were computed from, how they are laid out, whether all are there
+    samples.json           token -> digest of the sample's LiDAR input
+    records/ab/abcd.bin    bytes of one sample, see Layout
+
+A record is written aside and renamed, so it is whole or absent; manifests are written the same way. Readers open one
+file per sample, read it and close it: no locks, any number of ranks and workers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .key import CacheKey
+from .layout import OPTIONAL_TAPS, Layout
+from .samples import Samples
+
+FORMAT = 1
+TOOL = 'python tools/cache_teacher.py CONFIG CHECKPOINT'
+Put = Callable[[bytes, Path], None]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a cache says about itself.
+
+    Args:
+        key: What its records were computed from.
+        layout: Where the taps are in a record.
+        teacher: Path of the teacher's checkpoint when the cache was made, and its class names.
+        queries: Queries in a record.
+        all_queries: Queries of the teacher; more than `queries` if only the best were kept.
+        probes: See :class:`Samples`.
+        num_samples: Samples that it is to hold.
+        command: The command that makes it, or goes on with it.
+        complete: Whether all records are there.
+    """
+
+    key: CacheKey
+    layout: Layout
+    teacher: dict[str, Any]
+    queries: int
+    all_queries: int
+    probes: dict[str, str]
+    num_samples: int
+    command: str
+    complete: bool = False
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Manifest:
+        """Inverse of :meth:`to_plain`."""
+        fields = {key: value for key, value in plain.items() if key != 'format'}
+        return cls(**fields | dict(key=CacheKey(**plain['key']), layout=Layout.from_plain(plain['layout'])))
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON has it."""
+        plain = {'format': FORMAT} | asdict(self)
+        return plain | dict(key=self.key.to_plain(), layout=self.layout.to_plain())
+
+
+class TeacherCache:
+    """A folder with cached outputs of a teacher.
+
+    Args:
+        folder: The folder.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder).expanduser()
+        self._manifest: Manifest | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a manifest."""
+        return (self.folder / 'manifest.json').is_file()
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the cache says about itself; read once.
+
+        Raises:
+            FileNotFoundError: If there is none; names the command that makes it.
+            ValueError: If it is of another format.
+        """
+        if self._manifest is None:
+            if not self.exists:
+                raise FileNotFoundError(f'there is no teacher cache in {self.folder}; make one with\n  {TOOL}')
+            plain = json.loads((self.folder / 'manifest.json').read_text())
+            if plain.get('format') != FORMAT:
+                raise ValueError(
+                    f'the teacher cache in {self.folder} has format {plain.get("format")}, this version reads '
+                    f'{FORMAT}; make it anew with\n  {TOOL}'
+                )
+            self._manifest = Manifest.from_plain(plain)
+        return self._manifest
+
+    @property
+    def samples(self) -> Samples:
+        """The samples that it holds, or is to hold."""
+        return Samples(json.loads((self.folder / 'samples.json').read_text()), self.manifest.probes)
+
+    def check(self, own: CacheKey, more: list[str] | None = None) -> None:
+        """Refuse an incomplete cache, and one that was computed from something else.
+
+        Args:
+            own: What a run would compute the teacher's outputs from.
+            more: Further differences.
+
+        Raises:
+            ValueError: With all differences, both sides named.
+        """
+        manifest = self.manifest
+        differences = manifest.key.differences(own) + (more or [])
+        if differences:
+            raise ValueError(
+                f'the teacher cache in {self.folder} does not belong to this run:\n  '
+                + '\n  '.join(differences)
+                + f'\nName another folder in model.teacher_cache, or make a cache for this run with\n  {TOOL}'
+            )
+        if not manifest.complete:
+            missing = sum(not self.has(token) for token in self.samples.digests)
+            raise ValueError(
+                f'the teacher cache in {self.folder} is not complete: {missing} of {manifest.num_samples} samples are '
+                f'missing. Go on with\n  {manifest.command}'
+            )
+
+    def record_path(self, token: str) -> Path:
+        """File of a sample; named by the token, or by its hash where it cannot be a file name."""
+        name = token if re.fullmatch(r'[\w-]+', token) else hashlib.sha256(token.encode()).hexdigest()
+        return self.folder / 'records' / name[:2] / f'{name}.bin'
+
+    def has(self, token: str) -> bool:
+        """Whether the record of a sample is there, whole."""
+        file = self.record_path(token)
+        return file.is_file() and file.stat().st_size == self.manifest.layout.nbytes
+
+    def read(self, token: str) -> Tensor:
+        """Record of a sample, (R,) uint8.
+
+        Raises:
+            FileNotFoundError: If it is not there; names the token and the command that makes it.
+            ValueError: If it has another size than the layout says.
+        """
+        file = self.record_path(token)
+        advice = f'make it with\n  {self.manifest.command}'
+        try:
+            record = np.fromfile(file, dtype=np.uint8)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f'sample {token} is not in the teacher cache {self.folder} (no file {file}); {advice}'
+            ) from error
+        if len(record) != self.manifest.layout.nbytes:
+            raise ValueError(
+                f'sample {token} of the teacher cache {self.folder} has {len(record)} bytes, the layout '
+                f'{self.manifest.layout.nbytes}; delete {file} and {advice}'
+            )
+        return torch.from_numpy(record)
+
+    def begin(self, manifest: Manifest, samples: Samples, put: Put) -> None:
+        """Write what the cache will hold, or make sure that the folder was begun for the same.
+
+        Args:
+            manifest: The manifest.
+            samples: The samples.
+            put: Writes bytes to a file, whole or not at all.
+
+        Raises:
+            ValueError: If the folder holds a cache of something else; both sides named.
+        """
+        if self.exists:
+            self._check_same(manifest, samples)
+            return
+        put(json.dumps(samples.digests, indent=0).encode(), self.folder / 'samples.json')
+        self._put_manifest(manifest, put)
+
+    def finish(self, put: Put) -> list[str]:
+        """Mark the cache as complete if it is; whoever finishes last finds all records.
+
+        Returns:
+            Tokens that are missing.
+        """
+        missing = [token for token in self.samples.digests if not self.has(token)]
+        if not missing and not self.manifest.complete:
+            for aside in (self.folder / 'records').glob('*/*.part'):
+                aside.unlink(missing_ok=True)
+            self._put_manifest(replace(self.manifest, complete=True), put)
+        return missing
+
+    def _put_manifest(self, manifest: Manifest, put: Put) -> None:
+        put(json.dumps(manifest.to_plain(), indent=1).encode(), self.folder / 'manifest.json')
+        self._manifest = manifest
+
+    def _check_same(self, manifest: Manifest, samples: Samples) -> None:
+        found = self.manifest
+        lines = found.key.differences(manifest.key)
+        if samples.digests != self.samples.digests:
+            lines += self.samples.differences(samples, 'the data of the config') or [
+                f'data: the cache is for {found.num_samples} samples, the config has {manifest.num_samples} of them'
+            ]
+        if found.layout != manifest.layout or found.all_queries != manifest.all_queries:
+            lines.append(f'taps: the cache holds {_shown(found)}, asked for are {_shown(manifest)}')
+        if lines:
+            raise ValueError(
+                f'{self.folder} holds a cache of something else:\n  '
+                + '\n  '.join(lines)
+                + '\nName another folder with --out, or delete this one'
+            )
+
+
+def _shown(manifest: Manifest) -> str:
+    optional = [f'{entry.tap} ({entry.dtype})' for entry in manifest.layout.entries if entry.tap in OPTIONAL_TAPS]
+    return f'{", ".join(optional) or "no maps"} and {manifest.queries} of {manifest.all_queries} queries'
