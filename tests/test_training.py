@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny_runs
 import torch
-from mmdet3d.registry import HOOKS
 from mmengine.config import Config
-from mmengine.hooks import Hook
 from mmengine.registry import DefaultScope
+from tiny_runs import train
 
 import bevdistill
-from bevdistill.engine.launch import load_config, run_testing, run_training
+from bevdistill.engine.launch import run_testing
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'synthetic'
 TEACHER = 'object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py'
@@ -22,22 +22,6 @@ STUDENT = 'bevformer/bevformer_r50_1x_nus-3d.py'
 DISTILLED = 'bevdistill/bevdistill_r50_1x_nus-3d.py'
 PINNED = [12.227, 11.848, 11.086, 10.858]
 """Total loss of the student at iterations 0, 5, 10 and 15, seed 0."""
-
-
-@HOOKS.register_module(force=True)
-class LossRecorder(Hook):
-    """Keeps the total loss of every iteration."""
-
-    latest: LossRecorder
-
-    def __init__(self) -> None:
-        LossRecorder.latest = self
-        self.losses: list[float] = []
-        self.names: set[str] = set()
-
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        self.losses.append(float(outputs['loss']))
-        self.names |= set(outputs)
 
 
 @pytest.fixture(autouse=True)
@@ -49,43 +33,17 @@ def _one_thread() -> Iterator[None]:
     DefaultScope._instance_dict.clear()
 
 
-def point_at(node: Any, root: Path, infos: Path) -> None:
-    """Give every data set and metric of a config the tiny data."""
-    if not isinstance(node, dict):
-        return
-    for key, value in node.items():
-        if key == 'data_root':
-            node[key] = str(root)
-        elif key == 'ann_file':
-            node[key] = str(infos / Path(value).name)
-        point_at(value, root, infos)
-
-
 @pytest.fixture
 def tiny_config(synthetic_root: Path, synthetic_infos: Path, tmp_path: Path):
     """Load a CPU-sized config for the tiny data set: ``tiny_config(name, iterations, work_dir='run', **overrides)``."""
 
     def load(name: str, iterations: int, work_dir: str = 'run', **overrides: Any) -> Config:
         options = {key.replace('__', '.'): value for key, value in overrides.items()}
-        cfg = load_config(CONFIGS / name, {'train_cfg.max_iters': iterations, **options}, tmp_path / work_dir)
-        for part in ('train_dataloader', 'val_dataloader', 'test_dataloader', 'val_evaluator', 'test_evaluator'):
-            point_at(cfg[part], synthetic_root, synthetic_infos)
-        for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
-            loader.num_workers = 0
-            loader.persistent_workers = False
-        cfg.train_cfg.val_interval = 1000
-        cfg.train_cfg.val_begin = 1000
-        for dataset in (cfg.val_dataloader.dataset, cfg.test_dataloader.dataset):
-            dataset.metainfo = dict(cfg.metainfo, version='v1.0-mini')
-        return cfg
+        return tiny_runs.tiny_config(
+            CONFIGS / name, iterations, synthetic_root, synthetic_infos, tmp_path / work_dir, options
+        )
 
     return load
-
-
-def train(cfg: Config) -> LossRecorder:
-    cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='LossRecorder')]
-    run_training(cfg)
-    return LossRecorder.latest
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:

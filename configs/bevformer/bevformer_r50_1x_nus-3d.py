@@ -5,8 +5,6 @@
 # Hardware  8 GPUs x 1 sample; hours not measured here.
 # Result    NDS 42.3, mAP 35.2 on nuScenes val: from the paper. Not measured here.
 # Note      The authors never released a single-frame config. Taken from their temporal one, without history, 12 epochs.
-#           They start from FCOS3D weights: --cfg-options +model.img_backbone.init_cfg.type=Pretrained
-#           +model.img_backbone.init_cfg.checkpoint=FILE
 _base_ = [
     '../_base_/models/bevformer_r50.py',
     '../_base_/datasets/nus-3d_camera.py',

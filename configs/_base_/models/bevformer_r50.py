@@ -1,5 +1,9 @@
 # BEVFormer with a ResNet-50, as BEVDistill's student has it (release: R50 with DCNv2 in stages 3 and 4, four levels,
 # 128 x 128 cells of 0.8 m, six encoder and six decoder layers, 900 queries), one frame.
+#
+# Image backbone and neck start from FCOS3D (configs/bevformer/README.md says where to get it). Another file:
+# --cfg-options model.img_backbone.init_cfg.checkpoint=FILE model.img_neck.init_cfg.checkpoint=FILE
+student_weights = 'checkpoints/fcos3d_r50.pth'
 student_preprocessor = dict(
     type='BEVDataPreprocessor',
     mean=[123.675, 116.28, 103.53],
@@ -21,6 +25,7 @@ student = dict(
         style='pytorch',
         dcn=dict(type='DCNv2', deform_groups=1, fallback_on_stride=False),
         stage_with_dcn=(False, False, True, True),
+        init_cfg=dict(type='Pretrained', checkpoint=student_weights, prefix='img_backbone.'),
     ),
     img_neck=dict(
         type='mmdet.FPN',
@@ -30,6 +35,7 @@ student = dict(
         add_extra_convs='on_output',
         num_outs=4,
         relu_before_extra_convs=True,
+        init_cfg=dict(type='Pretrained', checkpoint=student_weights, prefix='img_neck.'),
     ),
     pts_bbox_head=dict(
         type='BEVFormerHead',

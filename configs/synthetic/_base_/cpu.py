@@ -7,6 +7,13 @@ cpu_coder = dict(post_center_range=[-30.6, -30.6, -10.0, 30.6, 30.6, 10.0], max_
 # Training only, the same on every row: without it a decoder of this size has not converged when the demo ends.
 cpu_aux_heatmap = dict(_delete_=True, share_channels=64, head_channels=32, num_convs=2, detach_input=False)
 
+# Public weights fit no backbone of this size: all start from random numbers.
+cpu_neck = dict(
+    in_channels=[64],
+    out_channels=64,
+    num_outs=1,
+    init_cfg=dict(_delete_=True, type='Xavier', layer='Conv2d', distribution='uniform'),
+)
 cpu_student = dict(
     img_backbone=dict(
         depth=18,
@@ -20,8 +27,9 @@ cpu_student = dict(
         norm_eval=False,
         dcn=None,
         stage_with_dcn=(False, False, False),
+        init_cfg=None,
     ),
-    img_neck=dict(in_channels=[64], out_channels=64, num_outs=1),
+    img_neck=cpu_neck,
     pts_bbox_head=dict(
         grid=cpu_grid,
         num_queries=64,
@@ -61,12 +69,16 @@ cpu_teacher = dict(
 
 # Hue and channel swaps would hide what tells the classes apart here.
 cpu_train_pipeline = dict(
-    images=dict(transforms=dict(photometric=None)),
+    images=dict(transforms=dict(photometric=None, resize=dict(scale=1.0))),
     points_sweeps=dict(sweeps_num=1),
     points_range=dict(point_cloud_range=cpu_range),
     boxes_range=dict(point_cloud_range=cpu_range),
 )
-cpu_test_pipeline = dict(points_sweeps=dict(sweeps_num=1), points_range=dict(point_cloud_range=cpu_range))
+cpu_test_pipeline = dict(
+    images=dict(transforms=dict(resize=dict(scale=1.0))),
+    points_sweeps=dict(sweeps_num=1),
+    points_range=dict(point_cloud_range=cpu_range),
+)
 cpu_root = 'data/synthetic/'
 cpu_train_data = dict(data_root=cpu_root, pipeline=cpu_train_pipeline)
 cpu_train_dataloader = dict(
@@ -74,6 +86,14 @@ cpu_train_dataloader = dict(
 )
 cpu_test_dataloader = dict(
     batch_size=8, num_workers=2, dataset=dict(data_root=cpu_root, pipeline=cpu_test_pipeline)
+)
+# Students with history: the current frame and the two before it.
+cpu_queue_length = 3
+cpu_temporal_train_dataloader = dict(
+    batch_size=4,
+    num_workers=2,
+    sampler=dict(infinite=True),
+    dataset=dict(dataset=dict(queue_length=cpu_queue_length, **cpu_train_data)),
 )
 # The range that the model sees holds the circle of 25 m around the car and no more.
 cpu_evaluator = dict(data_root=cpu_root, class_range=25.0)

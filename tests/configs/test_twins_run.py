@@ -1,0 +1,69 @@
+"""Every CPU-sized twin trains and is scored, through the functions behind tools/train.py and tools/test.py."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+from mmdet3d.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import DefaultScope, init_default_scope
+from tiny_runs import tiny_config, train
+
+import bevdistill  # noqa: F401
+from bevdistill.engine.launch import run_testing
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'synthetic'
+TEACHER = 'object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py'
+# Sparse convolutions have no backward pass on a CPU.
+TRAINABLE = sorted(
+    str(file.relative_to(CONFIGS))
+    for file in CONFIGS.rglob('*.py')
+    if '_base_' not in file.parts and 'ablations' not in file.parts and 'voxel' not in file.name
+)
+ITERATIONS = 2
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    DefaultScope._instance_dict.clear()
+
+
+@pytest.fixture(scope='module')
+def teacher_weights(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A teacher that has learned nothing, and does not say what it is."""
+    cfg = Config.fromfile(str(CONFIGS / TEACHER))
+    init_default_scope('mmdet3d')
+    path = tmp_path_factory.mktemp('teacher') / 'teacher.pth'
+    torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()), path)
+    return str(path)
+
+
+@pytest.mark.parametrize('name', TRAINABLE)
+def test_trains_and_is_scored(
+    name: str, teacher_weights: str, synthetic_root: Path, synthetic_infos: Path, tmp_path: Path
+) -> None:
+    if 'convnext' in name and find_spec('mmpretrain') is None:
+        pytest.skip('mmpretrain is not installed')
+    options = {'train_dataloader.batch_size': 2}
+    if name.startswith('bevdistill'):
+        options |= {'model.teacher_checkpoint': teacher_weights, 'model.losses.sparse.schedule.start': 0.0}
+    cfg = tiny_config(CONFIGS / name, ITERATIONS, synthetic_root, synthetic_infos, tmp_path, options)
+    if name.startswith('bevdistill'):
+        cfg.model.trust_teacher = True
+    recorder = train(cfg)
+    assert len(recorder.losses) == ITERATIONS
+    assert all(map(math.isfinite, recorder.losses))
+    distilled = {entry for entry in recorder.names if entry.startswith('distill.')}
+    assert bool(distilled) == name.startswith('bevdistill')
+    metrics = run_testing(cfg, str(tmp_path / f'iter_{ITERATIONS}.pth'))
+    assert 0 <= metrics['nuscenes/NDS'] <= 1
+    assert 0 <= metrics['nuscenes/mAP'] <= 1
