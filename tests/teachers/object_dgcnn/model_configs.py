@@ -1,4 +1,4 @@
-"""Models of the shipped configs: the published pillar detector, and the teacher small enough for a CPU."""
+"""Models of the shipped configs, at full scale and small enough for a CPU."""
 
 from __future__ import annotations
 
@@ -20,3 +20,23 @@ def pillar02() -> dict[str, Any]:
 
 def cpu_demo() -> dict[str, Any]:
     return _model('synthetic/object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py')
+
+
+def voxel01() -> dict[str, Any]:
+    return _model('object_dgcnn/object-dgcnn_voxel01_20e_nus-3d.py')
+
+
+def teacher_voxel01() -> dict[str, Any]:
+    return _model('object_dgcnn/teacher_voxel01_cbgs_20e_nus-3d.py')
+
+
+def cpu_pillar02() -> dict[str, Any]:
+    return _model('synthetic/object_dgcnn/object-dgcnn_pillar02_20e_nus-3d.py')
+
+
+def cpu_voxel01() -> dict[str, Any]:
+    return _model('synthetic/object_dgcnn/object-dgcnn_voxel01_20e_nus-3d.py')
+
+
+def cpu_teacher_voxel01() -> dict[str, Any]:
+    return _model('synthetic/object_dgcnn/teacher_voxel01_cbgs_20e_nus-3d.py')
