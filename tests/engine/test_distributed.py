@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
-from toy_run import REPO, write_config
 
 from bevdistill.engine import distributed as module
 from bevdistill.engine.distributed import distributed_run
@@ -112,20 +109,3 @@ def test_processes_that_start_from_different_checkpoints(monkeypatch: pytest.Mon
     message = r'rank 0 resumes from run/iter_4\.pth, but rank 2 starts from the beginning: the work dir run must be one'
     with pytest.raises(ValueError, match=message):
         module.check_same_start(cfg)
-
-
-@pytest.mark.slow
-def test_two_processes_train_as_one_model(tmp_path: Path) -> None:
-    config = write_config(tmp_path, extra="train_cfg = dict(max_epochs=1)\n")
-    tool = str(REPO / 'tools/train.py')
-    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', tool]
-    env = dict(os.environ, PYTHONPATH=str(Path(__file__).parent), OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
-    done = subprocess.run(
-        [*command, str(config), '--work-dir', 'run', '--launcher', 'pytorch'],
-        cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    # 8 samples in batches of 2 on 2 ranks: two steps instead of four.
-    checkpoint = torch.load(tmp_path / 'run/epoch_1.pth', weights_only=True)
-    assert checkpoint['meta']['iter'] == 2
-    assert not any(name.startswith('module.') for name in checkpoint['state_dict'])
