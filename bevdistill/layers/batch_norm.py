@@ -5,10 +5,15 @@ Legend: S sets, N rows, C channels.
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
+from .precision import full_precision
 from .ranks import sum_over_ranks
 
 
@@ -30,9 +35,8 @@ class RankBatchNorm(_BatchNorm):
             return super().forward(input)
         axes = (0, *range(2, input.dim()))
         shape = (1, -1, *(1,) * (input.dim() - 2))
-        mean, variance, count = moments(input, axes, over_ranks=True)
+        values, mean, variance, count = standardise(input, axes, self.eps, over_ranks=True)
         track(self, mean.flatten(), variance.flatten(), count)
-        values = (input.float() - mean) * (variance + self.eps).rsqrt()
         if self.affine:
             values = values * self.weight.view(shape) + self.bias.view(shape)
         return values.to(input.dtype)
@@ -62,27 +66,64 @@ class SetBatchNorm(_NormBase):
                 rows.flatten(0, -2), self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps
             ).view_as(rows)
         axes = tuple(range(rows.dim() - 1)) if self.over_ranks else (rows.dim() - 2,)
-        mean, variance, count = moments(rows, axes, self.over_ranks)
+        values, mean, variance, count = standardise(rows, axes, self.eps, self.over_ranks)
         track(self, mean.flatten(0, -2).mean(dim=0), variance.flatten(0, -2).mean(dim=0), count)
-        return ((rows - mean) * (variance + self.eps).rsqrt() * self.weight + self.bias).to(rows.dtype)
+        return (values * self.weight + self.bias).to(rows.dtype)
 
 
-def moments(values: Tensor, axes: tuple[int, ...], over_ranks: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean, variance (biased) and number of values along axes, which are kept with size 1; float32.
+class _Standardise(torch.autograd.Function):
+    """``(x - mean) / sqrt(variance + eps)``, with the gradient in closed form.
 
-    Two passes, since the mean of squares less the square of the mean loses digits.
+    With z the result, g its gradient and averages over the n values of all ranks, the gradient of x is
+    ``(g - mean(g) - z mean(g z)) / sqrt(variance + eps)``; derivatives of the formula's parts would lose digits.
     """
-    values = values.float()
-    number = 1
-    for axis in axes:
-        number *= values.shape[axis]
-    count = values.new_full((), number)
-    count = sum_over_ranks(count) if over_ranks else count
-    total = values.sum(dim=axes, keepdim=True)
-    mean = (sum_over_ranks(total) if over_ranks else total) / count
-    squares = (values - mean).square().sum(dim=axes, keepdim=True)
-    variance = (sum_over_ranks(squares) if over_ranks else squares) / count
-    return mean, variance, count
+
+    @staticmethod
+    def forward(
+        ctx: Any, values: Tensor, axes: tuple[int, ...], eps: float, over_ranks: bool
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        combine = sum_over_ranks if over_ranks else _unchanged
+        count = combine(values.new_full((), math.prod(values.shape[axis] for axis in axes)))
+        mean = combine(values.sum(dim=axes, keepdim=True)) / count
+        # Two passes: the mean of squares less the square of the mean loses digits.
+        centred = values - mean
+        variance = combine(centred.square().sum(dim=axes, keepdim=True)) / count
+        scale = (variance + eps).rsqrt()
+        standard = centred * scale
+        ctx.save_for_backward(standard, scale, count)
+        ctx.axes, ctx.combine = axes, combine
+        ctx.mark_non_differentiable(mean, variance, count)
+        return standard, mean, variance, count
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor, *others: None) -> tuple[Tensor, None, None, None]:
+        standard, scale, count = ctx.saved_tensors
+        sums = torch.stack([part.sum(dim=ctx.axes, keepdim=True) for part in (gradient, gradient * standard)])
+        mean, slope = ctx.combine(sums) / count
+        return (gradient - mean - standard * slope) * scale, None, None, None
+
+
+def standardise(
+    values: Tensor, axes: tuple[int, ...], eps: float, over_ranks: bool
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Zero mean and unit variance along axes, in float32 at least.
+
+    Args:
+        values: Any shape.
+        axes: Axes that belong to the batch.
+        eps: Added to the variance.
+        over_ranks: The batch goes on on the other ranks.
+
+    Returns:
+        The standardised values; mean and (biased) variance with `axes` of size 1, and the number of values that they
+        are of, without gradient.
+    """
+    return _Standardise.apply(full_precision(values), axes, eps, over_ranks)
+
+
+def _unchanged(local: Tensor) -> Tensor:
+    return local
 
 
 @torch.no_grad()

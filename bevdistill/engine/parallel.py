@@ -1,0 +1,27 @@
+"""mmengine's wrapper for several processes, on machines without an accelerator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmdet3d.registry import MODEL_WRAPPERS
+from mmengine.model import MMDistributedDataParallel
+from torch import nn
+
+from ..layers.batch_norm import synchronise_batch_norms
+
+
+@MODEL_WRAPPERS.register_module()
+class HostDistributedDataParallel(MMDistributedDataParallel):
+    """DDP among processes on CPUs.
+
+    Args:
+        module: The model.
+        sync_bn: Let batch norms see the batches of all ranks. Torch's own synchronised batch norm, to which mmengine
+            converts for ``sync_bn='torch'``, runs on GPUs only; here
+            :class:`~bevdistill.layers.batch_norm.RankBatchNorm` takes its place.
+        **kwargs: Of DDP, beside the devices, which there are none of.
+    """
+
+    def __init__(self, module: nn.Module, sync_bn: bool = False, **kwargs: Any) -> None:
+        super().__init__(synchronise_batch_norms(module) if sync_bn else module, device_ids=None, **kwargs)
