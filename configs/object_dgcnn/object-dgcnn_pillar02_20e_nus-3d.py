@@ -18,3 +18,4 @@ model = dict(
     data_preprocessor=dict(type='BEVDataPreprocessor', **_base_.teacher_voxels),
 )
 train_dataloader = dict(batch_size=3, dataset=dict(dataset=dict(dataset=dict(pipeline=_base_.bev_augmentation))))
+auto_scale_lr = dict(base_batch_size=24)

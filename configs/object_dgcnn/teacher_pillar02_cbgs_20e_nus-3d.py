@@ -16,3 +16,4 @@ model = dict(
     data_preprocessor=dict(type='BEVDataPreprocessor', **_base_.teacher_voxels),
 )
 train_dataloader = dict(batch_size=3)
+auto_scale_lr = dict(base_batch_size=24)
