@@ -17,6 +17,7 @@ from mmengine.logging import print_log
 from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
 from .checkpoints import latest_checkpoint
+from .parallel import HostDistributedDataParallel
 
 _TORCHRUN = ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
 _SLURM = ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST', 'SLURM_LOCALID')
@@ -38,10 +39,10 @@ def distributed_run(cfg: Config) -> Iterator[None]:
 
     With an accelerator mmengine does all of it. Without one, its start-up would set a CUDA device and its wrapper
     would pass device numbers: here the group is started with gloo before the runner is built, and the wrapper is
-    told that there are no devices. A collective that waits longer than ``env_cfg.dist_cfg.timeout`` seconds fails.
+    :class:`~.parallel.HostDistributedDataParallel`, which also does what ``sync_bn`` asks for. A collective that waits longer than ``env_cfg.dist_cfg.timeout`` seconds fails.
 
     Args:
-        cfg: Config with ``launcher``; ``model_wrapper_cfg`` is filled in on a CPU.
+        cfg: Config with ``launcher``; on a CPU ``model_wrapper_cfg`` is filled in, and ``sync_bn`` moves there.
 
     Raises:
         ValueError: If the launcher's variables are missing, or the launcher cannot run on a CPU.
@@ -141,8 +142,13 @@ def _lost_contact_explained(cfg: Config) -> Iterator[None]:
 
 def _wrap_without_devices(cfg: Config) -> None:
     wrapper = dict(cfg.get('model_wrapper_cfg') or {})
-    wrapper.setdefault('type', 'MMDistributedDataParallel')
     wrapper.setdefault('broadcast_buffers', False)
     wrapper.setdefault('find_unused_parameters', cfg.get('find_unused_parameters', False))
-    wrapper['device_ids'] = None
+    own = HostDistributedDataParallel.__name__
+    if wrapper.get('type', 'MMDistributedDataParallel') in ('MMDistributedDataParallel', own):
+        # mmengine would convert to torch's synchronised batch norm, which has kernels for GPUs only.
+        wrapper.update(type=own, sync_bn=cfg.get('sync_bn') is not None)
+        cfg.sync_bn = None
+    else:
+        wrapper['device_ids'] = None
     cfg.model_wrapper_cfg = wrapper
