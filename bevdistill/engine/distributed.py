@@ -39,7 +39,8 @@ def distributed_run(cfg: Config) -> Iterator[None]:
 
     With an accelerator mmengine does all of it. Without one, its start-up would set a CUDA device and its wrapper
     would pass device numbers: here the group is started with gloo before the runner is built, and the wrapper is
-    :class:`~.parallel.HostDistributedDataParallel`, which also does what ``sync_bn`` asks for. A collective that waits longer than ``env_cfg.dist_cfg.timeout`` seconds fails.
+    :class:`~.parallel.HostDistributedDataParallel`, which also does what ``sync_bn`` asks for. A collective that waits
+    longer than ``env_cfg.dist_cfg.timeout`` seconds fails.
 
     Args:
         cfg: Config with ``launcher``; on a CPU ``model_wrapper_cfg`` is filled in, and ``sync_bn`` moves there.
