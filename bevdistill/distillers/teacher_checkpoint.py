@@ -168,10 +168,10 @@ def _anonymous(path: Path, weights: dict[str, Any], meta: dict[str, Any]) -> str
     )
 
 
-def _loadable_shapes(weight: Any) -> tuple[torch.Size, ...]:
+def _loadable_shapes(weight: Any) -> list[torch.Size]:
     """Shapes that a weight can be loaded into: its own, and for a sparse kernel that with the output channels first."""
-    shape: torch.Size = weight.shape
-    return (shape, shape[-1:] + shape[:-1]) if len(shape) == 5 else (shape,)
+    shapes = [weight.shape]
+    return [*shapes, weight.movedim(-1, 0).shape] if weight.dim() == 5 else shapes
 
 
 def _some(names: Sequence[str], count: int = 6) -> str:

@@ -11,6 +11,7 @@ from .deformable_attention import (
 )
 from .heatmap_head import AuxHeatmapMixin
 from .precision import full_precision
+from .pretrained import Pretrained, take_pretrained
 from .query_decoder import DecoderOutputs, QueryDecoder
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     'DecoderOutputs',
     'DeformableAttention',
     'FeatureLevels',
+    'Pretrained',
     'QueryDecoder',
     'full_precision',
     'make_cls_branch',
@@ -28,5 +30,6 @@ __all__ = [
     'reset_projection',
     'reset_sampling',
     'sample_deformable',
+    'take_pretrained',
     'to_codes',
 ]

@@ -10,6 +10,7 @@ from mmdet3d.structures import Det3DDataSample
 from torch import Tensor
 
 from ..structures import BEVGrid, BEVOutputs, Targets
+from .pretrained import take_pretrained
 
 
 class BEVDetector(Base3DDetector):
@@ -40,6 +41,17 @@ class BEVDetector(Base3DDetector):
             inputs: Of the data preprocessor: ``imgs``, ``points``, ``voxels``.
             samples: One per sample of the batch, for calibration and vehicle state.
         """
+
+    def init_weights(self) -> None:
+        """Start values of all parts; then what ``init_cfg=dict(type='Pretrained', ...)`` names, see :mod:`.pretrained`.
+
+        Raises:
+            ValueError: If a pretrained file does not fit its part.
+        """
+        pretrained = take_pretrained(self)
+        super().init_weights()
+        for part in pretrained:
+            part.load()
 
     def loss_from_outputs(self, outputs: BEVOutputs, samples: list[Det3DDataSample]) -> dict[str, Tensor]:
         """Losses of outputs against the samples' ground truth."""

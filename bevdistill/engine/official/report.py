@@ -15,8 +15,8 @@ def conversion_table(conversion: Conversion) -> str:
     Args:
         conversion: What was done to a file. A conversion with weights left over is an error, hence the 0.
     """
-    groups: Counter[tuple[str, str]] = Counter()
-    names: dict[tuple[str, str], Counter[str]] = {}
+    groups: Counter[tuple[Action, str]] = Counter()
+    names: dict[tuple[Action, str], Counter[str]] = {}
     for entry in conversion.entries:
         key = entry.action, entry.reason
         groups[key] += 1
@@ -44,7 +44,7 @@ def conversion_lines(conversion: Conversion) -> str:
     )
 
 
-def _pattern(name: str, action: str) -> str:
+def _pattern(name: str, action: Action) -> str:
     """Names that differ in numbers only, as one; of what was not changed only the part of the model."""
     if action in ('kept', 'dropped'):
         return name.split('.')[0] + '.*'
