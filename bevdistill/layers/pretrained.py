@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlparse
 
+import torch
+from mmengine.dist import barrier
 from mmengine.logging import print_log
 from mmengine.model.weight_init import PretrainedInit
 from mmengine.runner import CheckpointLoader
@@ -21,7 +26,7 @@ from ..structures import (
     without_wrapper,
 )
 
-_OPTIONS = {'type', 'checkpoint', 'prefix', 'map_location', 'allow_missing'}
+_OPTIONS = {'type', 'checkpoint', 'prefix', 'map_location', 'allow_missing', 'allow_unexpected'}
 
 
 class Pretrained(NamedTuple):
@@ -38,6 +43,7 @@ class Pretrained(NamedTuple):
         checkpoint: File, or an address that mmengine knows.
         prefix: What the names in the file start with, such as ``'backbone.'``.
         allow_missing: Patterns (``*`` and ``?``) of weights of the part that the file need not have.
+        allow_unexpected: Patterns of weights of the file that may be left over.
 
     Note:
         A file without deformable convolutions fits a backbone with them: their offsets start at zero. Counters of
@@ -49,6 +55,7 @@ class Pretrained(NamedTuple):
     checkpoint: str
     prefix: str = ''
     allow_missing: tuple[str, ...] = ()
+    allow_unexpected: tuple[str, ...] = ()
 
     @classmethod
     def from_config(cls, name: str, module: nn.Module, config: dict[str, Any]) -> Pretrained:
@@ -65,7 +72,8 @@ class Pretrained(NamedTuple):
             )
         prefix = config.get('prefix') or ''
         prefix = prefix if not prefix or prefix.endswith('.') else f'{prefix}.'
-        return cls(name, module, str(config['checkpoint']), prefix, tuple(config.get('allow_missing', ())))
+        allowed = (tuple(config.get(option, ())) for option in ('allow_missing', 'allow_unexpected'))
+        return cls(name, module, str(config['checkpoint']), prefix, *allowed)
 
     def load(self) -> None:
         """Read the file and load the part.
@@ -95,22 +103,32 @@ class Pretrained(NamedTuple):
         self._report(result.missing_keys, result.unexpected_keys, len(found), read.left_out)
 
     def _read(self) -> ForeignCheckpoint:
-        if '://' not in self.checkpoint:
+        if self.checkpoint.startswith(('http://', 'https://')):
+            return read_foreign_checkpoint(_downloaded(self.checkpoint))
+        if '://' in self.checkpoint:
+            return ForeignCheckpoint(CheckpointLoader.load_checkpoint(self.checkpoint, map_location='cpu'), [])
+        try:
             return read_foreign_checkpoint(self.checkpoint)
-        return ForeignCheckpoint(CheckpointLoader.load_checkpoint(self.checkpoint, map_location='cpu'), [])
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f'{self.name} starts from {self.checkpoint}, and there is no such file. docs/weights.md says where public '
+                f'files are. Name another one with {self.name}.init_cfg.checkpoint, or start from random weights with '
+                f'{self.name}.init_cfg=None'
+            ) from error
 
     def _check(self, missing: Sequence[str], unexpected: Sequence[str], weights: dict[str, Any]) -> None:
         """Refuse what is missing or belongs into the part and is left over."""
         missing = [name for name in missing if not self._may_miss(name, weights)]
         children = {name for name, _ in self.module.named_children()}
         foreign = [name for name in unexpected if self.prefix or name.split('.')[0] in children]
+        foreign = [name for name in foreign if not any(fnmatchcase(name, one) for one in self.allow_unexpected)]
         if missing or foreign:
             raise ValueError(
                 f'{self._what()} does not fit:\n'
                 f'  {len(missing)} weights missing in the file{_some(missing)}\n'
                 f'  {len(foreign)} weights of the file unknown to {self.name}{_some(foreign)}\n'
-                "Depth and kind of the part must be those of the file. What may be missing is named in the part's "
-                "init_cfg: allow_missing=['norm1.*']"
+                'Depth and kind of the part must be those of the file. If the gap is meant, name the weights in '
+                "init_cfg, such as allow_missing=['norm1.*'] or allow_unexpected=['fpn_convs.4.*']"
             )
 
     def _may_miss(self, name: str, weights: Iterable[str]) -> bool:
@@ -165,6 +183,22 @@ def take_pretrained(model: nn.Module) -> list[Pretrained]:
             taken += [Pretrained.from_config(label, module, config) for config in mine]
             module.init_cfg = [config for config in configs if config not in mine] or None
     return taken
+
+
+def _downloaded(address: str) -> Path:
+    """A file from the web in torch's cache, fetched by one process of each machine."""
+    file = Path(torch.hub.get_dir()) / 'checkpoints' / Path(urlparse(address).path).name
+    place = os.environ.get('LOCAL_RANK') or os.environ.get('SLURM_LOCALID') or '0'
+    if not file.exists() and int(place) == 0:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(address, str(file), progress=False)
+        except OSError as error:
+            raise ValueError(
+                f'cannot download {address} ({error}). Put the file into {file.parent}, or name another in init_cfg'
+            ) from error
+    barrier()
+    return file
 
 
 def _some(names: Sequence[str], count: int = 4) -> str:

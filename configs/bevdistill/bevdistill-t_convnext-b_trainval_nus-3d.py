@@ -28,6 +28,8 @@ model = dict(
                 checkpoint='https://download.openmmlab.com/mmclassification/v0/convnext/'
                 'convnext-base_in21k-pre-3rdparty_32xb128_in1k_20220124-eb2d6ada.pth',
                 prefix='backbone.',
+                # The classifier looked at the last stage only; the norms of the others start from ones.
+                allow_missing=['norm1.*', 'norm2.*'],
             ),
         ),
         img_neck=dict(

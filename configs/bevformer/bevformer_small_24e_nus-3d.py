@@ -10,7 +10,12 @@ queue_length = 3
 model = dict(
     queue_length=queue_length,
     img_backbone=dict(out_indices=(3,), with_cp=True),
-    img_neck=dict(in_channels=[2048], num_outs=1),
+    # FCOS3D's neck begins at a finer level, so this one starts from random numbers.
+    img_neck=dict(
+        in_channels=[2048],
+        num_outs=1,
+        init_cfg=dict(_delete_=True, type='Xavier', layer='Conv2d', distribution='uniform'),
+    ),
     pts_bbox_head=dict(grid=dict(rows=150, cols=150), encoder=dict(num_layers=3, num_levels=1)),
 )
 scaled_images = dict(images=dict(transforms=dict(resize=dict(scale=0.8))))

@@ -17,7 +17,6 @@ model = dict(
         # What 'torchvision://resnet50' stands for; that form needs torchvision to be installed.
         init_cfg=dict(checkpoint='https://download.pytorch.org/models/resnet50-0676ba61.pth', prefix=None),
     ),
-    img_neck=dict(init_cfg=dict(_delete_=True, type='Xavier', layer='Conv2d', distribution='uniform')),
     pts_bbox_head=dict(grid=dict(rows=50, cols=50)),
     data_preprocessor=_base_.student_preprocessor,
 )

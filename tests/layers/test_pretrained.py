@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -95,7 +97,7 @@ def fcos3d_file(path: Path, prefix: str = 'backbone.', depth: int = 101) -> File
     return dict(weights=weights)
 
 
-def initialised(backbone: dict[str, Any], file: Path, **init: Any) -> tuple[Detector, str]:
+def initialised(backbone: dict[str, Any], file: Path | str, **init: Any) -> tuple[Detector, str]:
     """A detector after ``init_weights``, and the lines of its log about the backbone."""
     lines: list[str] = []
     handler = logging.Handler()
@@ -197,10 +199,48 @@ def test_what_may_be_missing_is_named(tmp_path: Path) -> None:
     assert 'not in the file, as at the start: 2: layer4.2.bn3.weight' in log
 
 
+def test_what_may_be_left_over_is_named(tmp_path: Path) -> None:
+    """A neck of four levels from a file with five."""
+    levels = [dict(NECK, num_outs=number, add_extra_convs='on_output') for number in (4, 5)]
+    state = {f'neck.{name}': value for name, value in weights_of(levels[1]).items()}
+    torch.save(dict(state_dict=state), tmp_path / 'neck.pth')
+    with pytest.raises(ValueError, match=r'2 weights of the file unknown to img_backbone: fpn_convs\.4\.conv\.weight'):
+        initialised(levels[0], tmp_path / 'neck.pth', prefix='neck.')
+    detector, log = initialised(
+        levels[0], tmp_path / 'neck.pth', prefix='neck.', allow_unexpected=['fpn_convs.4.*']
+    )
+    assert torch.equal(detector.img_backbone.fpn_convs[3].conv.bias, state['neck.fpn_convs.3.conv.bias'])
+    assert 'left over in the file: 2: fpn_convs.4.conv.weight' in log
+
+
+def test_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fetched once into torch's cache; where there is no network, the error says where to put the file."""
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    made = fcos3d_file(tmp_path / 'source.pth')
+    fetched: list[str] = []
+
+    def fetch(address: str, target: str, progress: bool) -> None:
+        fetched.append(address)
+        shutil.copy(tmp_path / 'source.pth', target)
+
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', fetch)
+    for _ in range(2):
+        detector, _ = initialised(resnet(101, True), 'https://example.org/a/fcos3d.pth?x=1', prefix='backbone.')
+        check_equal(detector, made['weights'], but='never')
+    assert fetched == ['https://example.org/a/fcos3d.pth?x=1']
+
+    def fail(address: str, target: str, progress: bool) -> None:
+        raise URLError('no network')
+
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', fail)
+    with pytest.raises(ValueError, match=r'cannot download https://example\.org/b\.pth .*Put the file into .*'):
+        initialised(resnet(), 'https://example.org/b.pth')
+
+
 def test_configs_with_mistakes(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"img_backbone\.init_cfg of type Pretrained takes .*'prefix'.*got .*prefixx"):
         initialised(resnet(), tmp_path / 'x.pth', prefixx='backbone.')
-    with pytest.raises(FileNotFoundError, match=r'there is no checkpoint .*x\.pth'):
+    with pytest.raises(FileNotFoundError, match=r'img_backbone starts from .*x\.pth, .*img_backbone\.init_cfg=None'):
         initialised(resnet(), tmp_path / 'x.pth')
 
 

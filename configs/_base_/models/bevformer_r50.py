@@ -35,7 +35,13 @@ student = dict(
         add_extra_convs='on_output',
         num_outs=4,
         relu_before_extra_convs=True,
-        init_cfg=dict(type='Pretrained', checkpoint=student_weights, prefix='img_neck.'),
+        # FCOS3D has a fifth level.
+        init_cfg=dict(
+            type='Pretrained',
+            checkpoint=student_weights,
+            prefix='img_neck.',
+            allow_unexpected=['fpn_convs.4.*'],
+        ),
     ),
     pts_bbox_head=dict(
         type='BEVFormerHead',
