@@ -111,9 +111,9 @@ class Pretrained(NamedTuple):
             return read_foreign_checkpoint(self.checkpoint)
         except FileNotFoundError as error:
             raise FileNotFoundError(
-                f'{self.name} starts from {self.checkpoint}, and there is no such file. docs/weights.md says where public '
-                f'files are. Name another one with {self.name}.init_cfg.checkpoint, or start from random weights with '
-                f'{self.name}.init_cfg=None'
+                f'{self.name} starts from {self.checkpoint}, and there is no such file. docs/weights.md says where '
+                f'public files are. Name another with {self.name}.init_cfg.checkpoint, or start from random weights '
+                f'with {self.name}.init_cfg=None'
             ) from error
 
     def _check(self, missing: Sequence[str], unexpected: Sequence[str], weights: dict[str, Any]) -> None:
