@@ -87,6 +87,20 @@ def test_positions_do_not_matter_tokens_do(
     assert score(metric(synthetic_root, synthetic_infos), shuffled)['nuscenes/mAP'] == pytest.approx(1.0, abs=1e-3)
 
 
+def test_the_file_does_not_depend_on_who_predicted_what(
+    synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """Several processes hand their samples over interleaved; the devkit breaks ties of scores by their order."""
+    samples = [ground_truth(record, i) for i, record in enumerate(records)]
+    texts = []
+    for name, order in (('one', [0, 1, 2, 3, 4, 5]), ('ranks', [0, 3, 1, 4, 2, 5])):
+        built = metric(synthetic_root, synthetic_infos)
+        built.format_results([samples[i] for i in order], list(CLASSES), str(tmp_path / name))
+        (file,) = (tmp_path / name).rglob('results_nusc.json')
+        texts.append(file.read_text())
+    assert texts[0] == texts[1]
+
+
 def test_boxes_a_metre_off(synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]]) -> None:
     samples = [ground_truth(r, i, shift=1.1) for i, r in enumerate(records)]
     scores = score(metric(synthetic_root, synthetic_infos), samples)
