@@ -40,3 +40,11 @@ def cpu_voxel01() -> dict[str, Any]:
 
 def cpu_teacher_voxel01() -> dict[str, Any]:
     return _model('synthetic/object_dgcnn/teacher_voxel01_cbgs_20e_nus-3d.py')
+
+
+def distiller_on_voxels() -> dict[str, Any]:
+    """The CPU-sized distiller with the voxel teacher in place of its pillar teacher."""
+    distiller, teacher = _model('synthetic/bevdistill/bevdistill_r50_1x_nus-3d.py'), cpu_teacher_voxel01()
+    voxels = teacher.pop('data_preprocessor')
+    distiller['data_preprocessor'].update(voxel_type=voxels['voxel_type'], voxel_layer=voxels['voxel_layer'])
+    return distiller | dict(teacher=teacher, class_names=None, init_from_teacher=False)

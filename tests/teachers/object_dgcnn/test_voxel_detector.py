@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from mmdet3d.registry import MODELS
+from mmengine.logging import MessageHub
 from torch import Tensor
 
 from bevdistill.distillers.frozen_teacher import FrozenTeacher
@@ -17,8 +19,8 @@ from bevdistill.engine import check_trainable
 from bevdistill.structures import BEVOutputs
 from bevdistill.teachers import ObjectDGCNN
 
-from .batches import build, make_batch, make_points
-from .model_configs import cpu_teacher_voxel01, cpu_voxel01, teacher_voxel01, voxel01
+from .batches import build, make_batch, make_points, make_sample
+from .model_configs import cpu_teacher_voxel01, cpu_voxel01, distiller_on_voxels, teacher_voxel01, voxel01
 
 pytest.importorskip('spconv', reason='spconv is not installed')
 FORMS = {'hard': cpu_voxel01, 'dynamic': cpu_teacher_voxel01}
@@ -141,6 +143,43 @@ def test_a_frozen_teacher_answers_on_a_cpu(detector: ObjectDGCNN, tmp_path: Path
     with torch.no_grad():
         want = detector.forward_outputs(inputs)
     assert torch.equal(got.bev, want.bev) and not got.bev.requires_grad
+
+
+@pytest.fixture
+def half_way() -> Iterator[None]:
+    """Scheduled weights of losses ask how far the training is."""
+    MessageHub.get_current_instance().update_info_dict(dict(iter=50, max_iters=100))
+    yield
+    MessageHub._instance_dict.clear()
+
+
+@pytest.mark.usefixtures('half_way')
+def test_a_student_learns_from_a_voxel_teacher_on_a_cpu(tmp_path: Path) -> None:
+    teacher = build(cpu_teacher_voxel01())
+    torch.save(dict(state_dict=teacher.state_dict()), tmp_path / 'teacher.pth')
+    config = distiller_on_voxels()
+    distiller = MODELS.build(config | dict(teacher_checkpoint=str(tmp_path / 'teacher.pth'), trust_teacher=True))
+    distiller.init_weights()
+    check_trainable(distiller)
+    images = [torch.randint(0, 255, (1, 6, 3, 64, 176), dtype=torch.uint8) for _ in range(2)]
+    samples = [make_sample(3), make_sample(0)]
+    for sample in samples:
+        sample.set_metainfo(
+            dict(
+                token='t',
+                lidar2img=np.tile(np.eye(4, dtype=np.float32) * 100, (1, 6, 1, 1)),
+                can_bus=np.zeros((1, 18), dtype=np.float32),
+                history_exists=np.zeros(1, dtype=bool),
+                img_shape=[(64, 176)] * 6,
+            )
+        )
+    batch = dict(inputs=dict(img=images, points=[make_points(300), make_points(0)]), data_samples=samples)
+    losses = distiller.train()(**distiller.data_preprocessor(batch, training=True), mode='loss')
+    total, _ = distiller.parse_losses(losses)
+    total.backward()
+    assert torch.isfinite(total)
+    assert {'distill.dense.loss', 'distill.sparse.loss_box'} <= set(losses)
+    assert all(parameter.grad is None for parameter in distiller.teacher.parameters())
 
 
 def test_names_and_shapes_of_the_released_teacher(golden: Any) -> None:
