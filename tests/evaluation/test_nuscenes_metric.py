@@ -94,8 +94,8 @@ def test_the_file_does_not_depend_on_who_predicted_what(
     samples = [ground_truth(record, i) for i, record in enumerate(records)]
     texts = []
     for name, order in (('one', [0, 1, 2, 3, 4, 5]), ('ranks', [0, 3, 1, 4, 2, 5])):
-        built = metric(synthetic_root, synthetic_infos)
-        built.format_results([samples[i] for i in order], list(CLASSES), str(tmp_path / name))
+        options = dict(format_only=True, jsonfile_prefix=str(tmp_path / name))
+        score(metric(synthetic_root, synthetic_infos, **options), [samples[i] for i in order])
         (file,) = (tmp_path / name).rglob('results_nusc.json')
         texts.append(file.read_text())
     assert texts[0] == texts[1]
