@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdet3d.registry import MODEL_WRAPPERS
 from mmengine.model import MMDistributedDataParallel
+from mmengine.registry import MODEL_WRAPPERS
 from torch import nn
 
 from ..layers.batch_norm import synchronise_batch_norms
 
 
+# In mmengine's own registry: its runner looks wrappers up there, and not in mmdet3d's.
 @MODEL_WRAPPERS.register_module()
 class HostDistributedDataParallel(MMDistributedDataParallel):
     """DDP among processes on CPUs.
