@@ -21,8 +21,12 @@ class HostDistributedDataParallel(MMDistributedDataParallel):
         sync_bn: Let batch norms see the batches of all ranks. Torch's own synchronised batch norm, to which mmengine
             converts for ``sync_bn='torch'``, runs on GPUs only; here
             :class:`~bevdistill.layers.batch_norm.RankBatchNorm` takes its place.
-        **kwargs: Of DDP, beside the devices, which there are none of.
+        device_ids: Not used; mmengine's runner names the device of each process, and there is none.
+        **kwargs: Of DDP.
     """
 
-    def __init__(self, module: nn.Module, sync_bn: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, module: nn.Module, sync_bn: bool = False, device_ids: list[int] | None = None, **kwargs: Any
+    ) -> None:
+        del device_ids
         super().__init__(synchronise_batch_norms(module) if sync_bn else module, device_ids=None, **kwargs)
