@@ -42,17 +42,16 @@ def test_orientation_is_the_whole_quaternion_unless_the_released_form_is_asked_f
 
 @pytest.mark.parametrize(
     ('rule', 'frames', 'flag'),
-    [('bevformer', [0, 1, 2, 3, 4], 'prev_bev_exists'), ('bevdistill', [0, 1, 1, 2], None)],
+    [('bevformer', [0, 1, 2, 3, 4], 'prev_bev_exists'), ('bevdistill', [0, 1, 1, 2], 'prev_bev')],
 )
-def test_golden_queues(golden, rule: str, frames: list[int], flag: str | None) -> None:
+def test_golden_queues(golden, rule: str, frames: list[int], flag: str) -> None:
     meta, arrays = golden('dataset_meta')
     scenes = meta['config']['scenes']
     absolute = [arrays[f'out.{i}.can_bus'] for i in frames]
     can_bus, continues = relative_can_bus(absolute, [scenes[i] for i in frames])
     for t in range(len(frames)):
         np.testing.assert_allclose(can_bus[t], arrays[f'out.union_{rule}.{t}.can_bus'], atol=1e-9)
-        if flag:
-            assert bool(arrays[f'out.union_{rule}.{t}.{flag}']) == bool(continues[t])
+        assert bool(arrays[f'out.union_{rule}.{t}.{flag}']) == bool(continues[t])
 
 
 def test_a_frame_that_repeats_has_no_motion_and_is_not_written_to() -> None:

@@ -11,8 +11,11 @@ from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
 import bevdistill.losses  # noqa: F401
-from bevdistill.losses import SoftForeground, TeacherBoxPairing
+from bevdistill.losses import SoftClassTerm, SoftForeground, TeacherBoxPairing
 from bevdistill.losses.foreground import predicted_centres
+from bevdistill.losses.instance_pairs import InstancePairs
+from bevdistill.losses.pairing import Pairing
+from bevdistill.losses.quality import Weights
 from bevdistill.structures import BEVGrid, BEVOutputs, Targets, encode_boxes
 
 RANGE = (-51.2, -51.2, -5.0, 51.2, 51.2, 3.0)
@@ -258,3 +261,74 @@ def test_predicted_centres_are_metres(golden) -> None:
     student = outputs_of(torch.zeros(1, 2, 4, 4), **centres_as_codes(points))
     back = student.grid.sampling_grid(predicted_centres(student))
     torch.testing.assert_close(back, points.transpose(0, 1).flatten(1, 2), rtol=1e-5, atol=1e-5)
+
+
+def test_dense_over_all_cells_at_full_size(golden) -> None:
+    _, arrays = golden('distill_bev_fit_loss')
+    given = tensors(arrays, 'in.full.')
+    loss = MODELS.build(dict(type='DenseBEVLoss', mask=dict(type='AllCells'), channels='sum'))
+    student, teacher = outputs_of(given['student_bev_feat']), outputs_of(given['teacher_bev_feat'])
+    value = loss(student, teacher, targets_of(given['gt_boxes']))['loss']
+    torch.testing.assert_close(value, torch.from_numpy(arrays['out.full.none.loss']), **TOLERANCE)
+
+
+def test_prediction_gradients_without_scores(golden) -> None:
+    _, arrays = golden('distill_pred_losses')
+    student, teacher = prediction_case(arrays)
+    loss = MODELS.build(instance_config(released_squared=True, weighted=False))
+    values = loss(student, teacher, targets_of(torch.zeros(0, 9)))
+    total = sum(value for name, value in values.items() if 'loss' in name)
+    grad_codes, grad_logits = torch.autograd.grad(total, [student.codes, student.logits])
+    torch.testing.assert_close(grad_codes, modern_codes(torch.from_numpy(arrays['out.norew.grad_box'])), **TOLERANCE)
+    torch.testing.assert_close(grad_logits, torch.from_numpy(arrays['out.norew.grad_cls']), **TOLERANCE)
+
+
+def test_release_has_the_box_term_only(golden) -> None:
+    _, arrays = golden('distill_pred_losses')
+    student, teacher = prediction_case(arrays)
+    config = instance_config(released_squared=True, weighted=True)
+    config['terms']['cls']['weight'] = 0.0
+    values = MODELS.build(config)(student, teacher, targets_of(torch.zeros(0, 9)))
+    want = tensors(arrays, 'out.release.')
+    for layer in ('', 'd0.'):
+        torch.testing.assert_close(values[f'{layer}loss_box'], want[f'{layer}loss_bbox_distill'], **TOLERANCE)
+        assert f'{layer}loss_cls' not in values
+        assert want[f'{layer}loss_cls_distill'] == 0
+
+
+def test_pairs_restricted_to_the_students_own_matches(golden) -> None:
+    """An option of the release that none of its configs turns on: pairs whose query has no ground truth count nothing.
+
+    The box term still divides by the scores of all pairs; the class term is a mean over the pairs that are left.
+    """
+    _, arrays = golden('distill_pred_losses')
+    student, teacher = prediction_case(arrays)
+    loss = MODELS.build(instance_config(released_squared=True, weighted=True))
+    pairing = loss.pairing(student, teacher, targets_of(torch.zeros(0, 9)), slice(None))
+    scores = loss.quality(pairing.teacher_boxes, targets_of(torch.zeros(0, 9)))
+    mine = torch.stack([torch.from_numpy(arrays[f'in.student_assign.bbox_weights_{layer}'])[:, 0] for layer in (0, 1)])
+    kept = mine[:, None].gather(-1, pairing.query) > 0
+    boxes = InstancePairs(student, teacher, pairing, Weights(scores.value * kept, scores.mass), slice(None))
+    left = Pairing(pairing.teacher_boxes, pairing.query, pairing.matched & kept)
+    classes = InstancePairs(student, teacher, left, scores, slice(None))
+    box = 0.25 * loss.terms['box'](boxes)
+    cls = SoftClassTerm(weighted=False)(classes)
+    for index, layer in enumerate(('d0.', '')):
+        want = tensors(arrays, f'out.student_assign.{layer}')
+        torch.testing.assert_close(box[index], want['loss_bbox_distill'], **TOLERANCE)
+        torch.testing.assert_close(cls[index], want['loss_cls_distill'], **TOLERANCE)
+
+
+def test_teacher_boxes_of_the_original(golden) -> None:
+    """The teacher's best queries by class score, with all their scores."""
+    _, arrays = golden('teacher_head_forward')
+    want = tensors(arrays, 'out.')
+    logits, codes = want['all_cls_scores'], modern_codes(want['all_bbox_preds'])
+    empty = torch.zeros(*logits.shape[:3], 4)
+    teacher = outputs_of(torch.zeros(1, 2, 4, 4), logits=logits, codes=codes, states=empty, references=empty[..., :2])
+    boxes = TeacherBoxPairing(max_boxes=10).select(teacher)
+    torch.testing.assert_close(boxes.scores[0], want['distill_scores'], **TOLERANCE)
+    expected = modern_boxes(want['distill_boxes'])
+    columns = [0, 1, 2, 3, 4, 5, 7, 8]
+    torch.testing.assert_close(boxes.boxes[0][:, columns], expected[:, columns], **TOLERANCE)
+    torch.testing.assert_close((boxes.boxes[0][:, 6] - expected[:, 6]).cos(), torch.ones(10))

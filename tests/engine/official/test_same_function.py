@@ -109,7 +109,7 @@ def test_student(golden, old_convention, tmp_path, case, kind, order) -> None:
         outputs = model.pts_bbox_head(bev)
     suffix = '' if distill else '_aliased'
     want = old_convention.codes(data[f'out.with_prev.all_bbox_preds{suffix}'])
-    torch.testing.assert_close(outputs.codes, want, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(outputs.codes, want, **CHECK)
     want = own_columns(data[f'out.with_prev.all_cls_scores{suffix}'], order)
     torch.testing.assert_close(outputs.logits, want, **CHECK)
     if distill:

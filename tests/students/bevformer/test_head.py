@@ -46,7 +46,7 @@ def test_matches_original(golden, make_head, old_convention, case, variant, rele
     suffix = '_aliased' if released and not distill else ''
     torch.testing.assert_close(bev, data[f'out.{variant}.bev_embed{suffix}'].transpose(0, 1), **CHECK)
     torch.testing.assert_close(outputs.logits, data[f'out.{variant}.all_cls_scores{suffix}'], **CHECK)
-    torch.testing.assert_close(outputs.codes, data[f'out.{variant}.all_bbox_preds{suffix}'], atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(outputs.codes, data[f'out.{variant}.all_bbox_preds{suffix}'], **CHECK)
     assert outputs.bev.shape == (1, 32, 10, 8)
     torch.testing.assert_close(outputs.bev.flatten(2).transpose(1, 2), bev)
     if suffix:

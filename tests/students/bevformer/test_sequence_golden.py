@@ -72,7 +72,7 @@ def check_frame(recorded, old_convention, model: BEVFormer, number: int, outputs
     want = {name: torch.from_numpy(arrays[f'out.{number}.{name}']) for name in WANTED}
     torch.testing.assert_close(bev, want['bev_embed'].transpose(0, 1), **CHECK)
     torch.testing.assert_close(outputs.logits, want['all_cls_scores'], **CHECK)
-    torch.testing.assert_close(outputs.codes, want['all_bbox_preds'], atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(outputs.codes, want['all_bbox_preds'], **CHECK)
     coder = model.pts_bbox_head.coder
     ((boxes, scores, labels),) = coder.decode(outputs.logits[-1], old_convention.codes(outputs.codes[-1]))
     expected = old_convention.boxes(want['boxes'])

@@ -186,6 +186,24 @@ def test_forward_decoding_and_losses_of_the_original(golden) -> None:  # type: i
     print({name: f'{error:.1e}' for name, error in errors.items()})
 
 
+def test_encoder_of_the_original(golden) -> None:  # type: ignore[no-untyped-def]
+    meta, arrays = golden('teacher_head_forward')
+    head = golden_head(meta['config']['head'])
+    head.load_state_dict({key[2:]: torch.from_numpy(value) for key, value in arrays.items() if key.startswith('w.')})
+    transformer = head.transformer
+    position = transformer.positional_encoding(torch.zeros(1, 16, 16, dtype=torch.bool))
+    torch.testing.assert_close(position, torch.from_numpy(arrays['out.pos_encoding_level0']), atol=1e-5, rtol=1e-4)
+    memory: list[torch.Tensor] = []
+    transformer.encoder.register_forward_hook(lambda module, inputs, output: memory.append(output))
+    with torch.no_grad():
+        outputs = head([torch.from_numpy(arrays[f'in.mlvl_feats_{level}']) for level in range(4)])
+    want = torch.from_numpy(arrays['out.memory']).transpose(0, 1)
+    torch.testing.assert_close(memory[0], want, atol=1e-4, rtol=1e-4)
+    # The original refines the references once more after its last layer: those are the predicted centres.
+    centres = head.grid.normalise(outputs.codes[..., :2])
+    torch.testing.assert_close(centres, torch.from_numpy(arrays['out.inter_references']), atol=1e-4, rtol=1e-4)
+
+
 def release_head() -> ObjectDGCNNHead:
     return ObjectDGCNNHead(
         grid=dict(point_cloud_range=RANGE, rows=128, cols=128),
