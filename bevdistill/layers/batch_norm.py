@@ -139,6 +139,12 @@ def track(norm: _NormBase, mean: Tensor, variance: Tensor, count: Tensor) -> Non
     norm.running_var.add_((unbiased - norm.running_var) * factor)
 
 
+def meets_other_ranks(module: nn.Module) -> bool:
+    """Whether a module communicates in its forward pass: then a rank without input has to run it all the same."""
+    kinds = (RankBatchNorm, nn.SyncBatchNorm)
+    return module.training and any(isinstance(child, kinds) for child in module.modules())
+
+
 def synchronise_batch_norms(module: nn.Module) -> nn.Module:
     """Replace all batch norms inside a module by :class:`RankBatchNorm` with the same parameters and buffers.
 

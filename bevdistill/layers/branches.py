@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..structures import CODE_SIZE, BEVGrid
 from ..structures.box_code import CENTRE
+from .precision import full_precision
 
 
 def make_cls_branch(channels: int, num_classes: int, num_layers: int = 2) -> nn.Sequential:
@@ -38,7 +39,7 @@ def refine_references(raw: Tensor, references: Tensor) -> Tensor:
     """Move references by a regression branch's output, in logit space.
 
     ``r' = sigmoid(t + logit(r))`` with t the slots of the code that hold the centre (BEVFormer's decoder, after
-    Deformable DETR, arXiv 2010.04159, appendix A.4). Always in float32.
+    Deformable DETR, arXiv 2010.04159, appendix A.4). In float32 at least.
 
     Args:
         raw: Output of a regression branch, (..., 10).
@@ -53,8 +54,8 @@ def refine_references(raw: Tensor, references: Tensor) -> Tensor:
     dims = references.shape[-1]
     if dims not in (2, 3):
         raise ValueError(f'references hold x, y or x, y, z, got shape {tuple(references.shape)}')
-    step = torch.stack([raw[..., slot] for slot in CENTRE[:dims]], dim=-1).float()
-    return (step + inverse_sigmoid(references.float(), eps=1e-5)).sigmoid()
+    step = torch.stack([raw[..., slot] for slot in CENTRE[:dims]], dim=-1)
+    return (full_precision(step) + inverse_sigmoid(full_precision(references), eps=1e-5)).sigmoid()
 
 
 def to_codes(raw: Tensor, references: Tensor, grid: BEVGrid) -> Tensor:
@@ -69,10 +70,10 @@ def to_codes(raw: Tensor, references: Tensor, grid: BEVGrid) -> Tensor:
         grid: Gives metres.
 
     Returns:
-        Codes, (..., 10), float32.
+        Codes, (..., 10), float32 at least.
     """
     centre = grid.denormalise(refine_references(raw, references))
     x, y = centre[..., 0:1], centre[..., 1:2]
-    raw = raw.float()
+    raw = full_precision(raw)
     z = centre[..., 2:3] if centre.shape[-1] == 3 else raw[..., 4:5]
     return torch.cat((x, y, raw[..., 2:4], z, raw[..., 5:]), dim=-1)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from .branches import refine_references
 from .deformable_attention import DeformableAttention, FeatureLevels
+from .precision import full_precision
 
 
 class DecoderOutputs(NamedTuple):
@@ -38,7 +39,8 @@ class QueryDecoder(BaseModule):
 
     After layer i its regression branch moves the references, ``r' = sigmoid(t + logit(r))``, which are detached
     before the next layer (BEVFormer, arXiv 2203.17270, section 3.5; Deformable DETR, arXiv 2010.04159). Built on
-    mmcv's transformer layer, whose parameter names are those of the released checkpoints.
+    mmcv's transformer layer, whose parameter names are those of the released checkpoints. References and regression
+    are computed in float32 also under automatic mixed precision.
 
     Args:
         num_layers: L.
@@ -141,7 +143,8 @@ class QueryDecoder(BaseModule):
                 spatial_shapes=levels.shapes,
                 level_start_index=levels.starts,
             )
-            raw.append(branch(query_BQC))
+            with torch.autocast(query_BQC.device.type, enabled=False):
+                raw.append(branch(full_precision(query_BQC)))
             states.append(query_BQC)
             references.append(references_BQR)
             references_BQR = refine_references(raw[-1].detach(), references_BQR.detach())

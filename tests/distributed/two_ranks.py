@@ -14,14 +14,17 @@ import torch.multiprocessing as mp
 RANKS = 2
 
 
-def answers(rank: int | None) -> dict[str, Any]:
+def answers(rank: int | None, folder: Path) -> dict[str, Any]:
     """Results of every case by name, for a rank or, with None, for all samples in one process."""
     from rank_losses import BATCHES, loss_configs, step
+    from rank_models import RUNS, train_step
 
     found: dict[str, Any] = {}
     for name, config in loss_configs():
         for batch_name, batch in BATCHES.items():
             found[f'{name} | {batch_name}'] = step(config, batch, rank)
+    for name in RUNS:
+        found[name] = train_step(name, rank, folder)
     return found
 
 
@@ -33,7 +36,7 @@ def run_rank(rank: int, folder: str) -> None:
         dist.init_process_group(
             'gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=RANKS, timeout=timedelta(seconds=120)
         )
-        torch.save(answers(rank), out)
+        torch.save(answers(rank, Path(folder)), out)
         dist.destroy_process_group()
     except Exception:
         torch.save(traceback.format_exc(), out)
@@ -42,7 +45,7 @@ def run_rank(rank: int, folder: str) -> None:
 
 def run_ranks(folder: str) -> None:
     """Fork the ranks from a process that has imported everything and started no thread."""
-    import rank_losses  # noqa: F401
+    import rank_models  # noqa: F401
 
     context = mp.get_context('fork')
     workers = [context.Process(target=run_rank, args=(rank, folder)) for rank in range(RANKS)]

@@ -12,7 +12,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ...layers import DecoderOutputs, FeatureLevels, QueryDecoder
+from ...layers import DecoderOutputs, FeatureLevels, QueryDecoder, full_precision
 from ...structures import BEVGrid
 from .ego_motion import ego_shift, rotate_history
 from .encoder import BEVFormerEncoder
@@ -106,7 +106,7 @@ class BEVFormerTransformer(BaseModule):
         value_BNSC, levels = self._tokens(features)
         with torch.autocast(value_BNSC.device.type, enabled=False):
             shift_B2 = ego_shift(frames.can_bus, self.grid)
-            query_BQC = bev_queries_QC + self.can_bus_mlp(frames.can_bus)[:, None]
+            query_BQC = bev_queries_QC + self.can_bus_mlp(frames.can_bus.to(bev_queries_QC.dtype))[:, None]
             if prev_bev_BQC is not None:
                 turn_B = frames.can_bus[:, TURN]
                 prev_bev_BQC = rotate_history(prev_bev_BQC, turn_B, self.grid, self.rotate_center)
@@ -127,7 +127,7 @@ class BEVFormerTransformer(BaseModule):
         """
         position_qC, content_qC = query_embedding.chunk(2, dim=-1)
         with torch.autocast(bev_BQC.device.type, enabled=False):
-            references_qR = self.reference_points(position_qC.float()).sigmoid()
+            references_qR = self.reference_points(full_precision(position_qC)).sigmoid()
         position, content, references = (
             tensor[None].expand(len(bev_BQC), -1, -1) for tensor in (position_qC, content_qC, references_qR)
         )

@@ -10,6 +10,7 @@ from mmdet3d.structures import Det3DDataSample
 from torch import Tensor
 
 from ...layers import BEVDetector
+from ...layers.batch_norm import meets_other_ranks
 from ...structures import BEVOutputs
 
 
@@ -84,7 +85,7 @@ class ObjectDGCNN(BEVDetector):
     def _encode_voxels(self, voxels: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Features of the voxels, (V, C), and their coordinates, (V, 4)."""
         values, coors = voxels['voxels'], voxels['coors']
-        if len(values) == 0:
+        if len(values) == 0 and not meets_other_ranks(self.pts_voxel_encoder):
             return values.new_zeros(0, self.pts_middle_encoder.in_channels), coors.long()
         if self.reads_points:
             features, coors = self.pts_voxel_encoder(values, coors)

@@ -14,7 +14,7 @@ from mmdet3d.registry import MODELS
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
-from ...layers import DecoderOutputs, DeformableAttention, FeatureLevels, QueryDecoder
+from ...layers import DecoderOutputs, DeformableAttention, FeatureLevels, QueryDecoder, full_precision
 from ...structures import BEVGrid
 
 
@@ -183,7 +183,8 @@ class ObjectDGCNNTransformer(BaseModule):
             tokens_BSC = self.encoder(tokens_BSC, self._positions(levels), levels, grid)
         position_QC, content_QC = query_embedding.chunk(2, dim=1)
         batch = len(tokens_BSC)
-        references_QR = self.reference_points(position_QC).sigmoid()
+        with torch.autocast(tokens_BSC.device.type, enabled=False):
+            references_QR = self.reference_points(full_precision(position_QC)).sigmoid()
         return self.decoder(
             content_QC.expand(batch, -1, -1),
             position_QC.expand(batch, -1, -1),

@@ -8,6 +8,7 @@ import pytest
 import torch
 import two_ranks
 from rank_losses import BATCHES, loss_configs, together
+from rank_models import RUNS
 from torch import Tensor
 
 LIMIT = 1e-5
@@ -19,7 +20,7 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], lis
     """Answers of one process, and of each of two ranks."""
     folder = tmp_path_factory.mktemp('ranks')
     process = two_ranks.start(folder)
-    whole = two_ranks.answers(None)
+    whole = two_ranks.answers(None, folder)
     process.join(timeout=300)
     parts = [torch.load(folder / f'rank{rank}.pt', weights_only=False) for rank in range(two_ranks.RANKS)]
     assert not any(isinstance(part, str) for part in parts), '\n'.join(map(str, parts))
@@ -56,3 +57,12 @@ def test_losses(ranks, batch: str) -> None:
     print('\n'.join(f'{name}: {gap:.1e}' for name, gap in largest.items()))
     assert not wrong, '\n'.join(wrong)
     assert len(largest) > 50
+
+
+@pytest.mark.parametrize('run', RUNS)
+def test_models(ranks, run: str) -> None:
+    whole, parts = ranks
+    found = gaps(whole[run], [part[run] for part in parts])
+    print('\n'.join(f'{name}: {gap:.1e}' for name, gap in sorted(found.items(), key=lambda entry: -entry[1])[:10]))
+    wrong = [f'{name}: {gap:.1e}' for name, gap in found.items() if not gap <= LIMIT]
+    assert not wrong, '\n'.join(wrong)
