@@ -17,6 +17,7 @@ from mmengine.runner import load_checkpoint
 
 from ..engine.checkpoints import existing_checkpoint
 from ..engine.launch import load_config
+from ..structures import BEVOutputs
 from .boxes import BoxSet
 from .frame import Frame
 from .hook import predicting_model
@@ -40,7 +41,7 @@ class ModelViewer:
 
     The data set is asked for cameras and LiDAR even if the model uses only one of them, so that a page can show both;
     the model is given what its config asks for. A distiller answers as its student, and shows its teacher's maps if
-    the teacher's weights are where its checkpoint says.
+    the teacher's weights are where its checkpoint says. A student with history first sees the scene up to the sample.
 
     Args:
         config: Config file of a student, a teacher or a distiller.
@@ -79,6 +80,7 @@ class ModelViewer:
         # Not model.eval(): backbones of mmdet return nothing from it.
         self.model.train(False)
         self._positions: dict[str, int] | None = None
+        self._keys: list[tuple[str, int]] | None = None
 
     @property
     def detector(self) -> Any:
@@ -107,19 +109,33 @@ class ModelViewer:
     @torch.no_grad()
     def view(self, index: int) -> View:
         """Look at sample `index` of the test data."""
+        for earlier in self._history(index):
+            self._answer(self.dataset[earlier])
         item = self.dataset[index]
         frame = Frame.from_item(item['inputs'], item['data_samples']).with_truth_of(self.dataset, index)
-        item['inputs'] = {
-            name: value for name, value in item['inputs'].items() if SENSORS.get(name) in (None, *self._asked_for)
-        }
-        data = self.model.data_preprocessor(pseudo_collate([item]), False)
-        inputs, samples = data['inputs'], data['data_samples']
-        outputs = self.detector.forward_outputs(inputs, samples)
+        outputs, inputs, samples = self._answer(item)
         predicted: list[Det3DDataSample] = self.detector.predict_from_outputs(outputs, samples)
         maps = [ModelMaps.from_outputs(self.role, outputs)]
         if self.shows_teacher:
             maps.insert(0, ModelMaps.from_outputs('teacher', self.model.teacher(inputs, samples)))
         return View(frame, BoxSet.from_instances(predicted[0].pred_instances_3d), tuple(maps))
+
+    def _history(self, index: int) -> list[int]:
+        """Frames of the scene before a sample, which a detector with history has to see first."""
+        if getattr(self.detector, 'queue_length', 1) == 1:
+            return []
+        if self._keys is None:
+            self._keys = self.dataset.frame_keys()
+        scene, place = self._keys[index]
+        earlier = {frame: i for i, (other, frame) in enumerate(self._keys) if other == scene and frame < place}
+        return [earlier[frame] for frame in sorted(earlier)]
+
+    def _answer(self, item: dict[str, Any]) -> tuple[BEVOutputs, dict[str, Any], list[Det3DDataSample]]:
+        """Outputs of the detector for a data set item, and what it was given."""
+        asked = {name: value for name, value in item['inputs'].items() if SENSORS.get(name) in (None, *self._asked_for)}
+        data = self.model.data_preprocessor(pseudo_collate([{**item, 'inputs': asked}]), False)
+        inputs, samples = data['inputs'], data['data_samples']
+        return self.detector.forward_outputs(inputs, samples), inputs, samples
 
 
 def _test_data(cfg: Config, data_root: str | None) -> tuple[BaseDataset, tuple[str, ...]]:

@@ -67,6 +67,24 @@ def test_distiller_shows_its_teacher_if_the_weights_are_there(tmp_path: Path, th
     assert [maps.name for maps in viewer.view(0).maps] == (['teacher', 'student'] if there else ['student'])
 
 
+def test_a_student_with_history_sees_its_scene_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = _config(tmp_path, 'one', dict(type='PictureDetector', sensor='img'), CAMERA)
+    viewer = ModelViewer(config, _checkpoint(tmp_path, 'one'))
+    answer, seen = viewer.detector.forward_outputs, []
+
+    def spy(inputs: dict[str, Any], samples: list[Any]) -> Any:
+        seen.append(samples[0].token)
+        return answer(inputs, samples)
+
+    monkeypatch.setattr(viewer.detector, 'forward_outputs', spy)
+    viewer.view(2)
+    assert seen == ['t2']
+    monkeypatch.setattr(viewer.detector, 'queue_length', 3, raising=False)
+    monkeypatch.setattr(viewer.dataset, 'frame_keys', lambda: [('a', 1), ('b', 0), ('a', 2), ('a', 0)], raising=False)
+    assert viewer.view(2).frame.token == 't2'
+    assert seen == ['t2', 't3', 't0', 't2']
+
+
 def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
     config = _config(tmp_path, 'one', dict(type='PictureDetector', sensor='img', channels=5), CAMERA)
     with pytest.raises(ValueError, match=r'one\.pth does not fit .*one\.py; was the config changed since') as error:
