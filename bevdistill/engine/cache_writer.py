@@ -93,7 +93,8 @@ class CacheWriter:
         self.world = int(os.environ.get('WORLD_SIZE', 1))
 
     def _wanted_taps(self) -> list[str]:
-        wants = {want for loss in self.model.losses.values() for want in loss.wants}
+        losses: list[Any] = list(self.model.losses.values())
+        wants = {want for loss in losses for want in loss.wants}
         if not any(want.startswith('teacher.') for want in wants):
             raise ValueError('no loss of this config wants anything of the teacher, so there is nothing to cache')
         return [tap for tap in OPTIONAL_TAPS if f'teacher.{tap}' in wants]

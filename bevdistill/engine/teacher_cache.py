@@ -31,7 +31,7 @@ def follow_teacher_cache(cfg: Config) -> None:
     if folder is None:
         return
     cache = TeacherCache(folder)
-    held = cache.manifest and cache.samples
+    held = cache.samples
     checkpoint = cfg.model.get('teacher_checkpoint')
     sha256 = TeacherCheckpoint(checkpoint).digest() if checkpoint else None
     leaves = list(leaf_datasets(cfg.train_dataloader.dataset))

@@ -6,7 +6,7 @@ Legend: L decoder layers, B samples, Q queries, R bytes of a record.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -160,8 +160,7 @@ def best_queries(outputs: BEVOutputs, count: int) -> BEVOutputs:
 
 def on_cpu(outputs: BEVOutputs) -> BEVOutputs:
     """The same outputs in the memory of the CPU, moved in one go for each tap."""
-    values = {field.name: getattr(outputs, field.name) for field in fields(outputs)}
-    return BEVOutputs(**{name: v.cpu() if isinstance(v, Tensor) else v for name, v in values.items()})
+    return replace(outputs, **{tap: getattr(outputs, tap).cpu() for tap in outputs.taps()})
 
 
 def _aligned(place: int) -> int:

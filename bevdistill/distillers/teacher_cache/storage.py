@@ -110,7 +110,8 @@ class TeacherCache:
     @property
     def samples(self) -> Samples:
         """The samples that it holds, or is to hold."""
-        return Samples(json.loads((self.folder / 'samples.json').read_text()), self.manifest.probes)
+        probes = self.manifest.probes
+        return Samples(json.loads((self.folder / 'samples.json').read_text()), probes)
 
     def check(self, own: CacheKey, more: list[str] | None = None) -> None:
         """Refuse an incomplete cache, and one that was computed from something else.
