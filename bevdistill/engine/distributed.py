@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -131,11 +132,13 @@ def _lost_contact_explained(cfg: Config) -> Iterator[None]:
         if not of_network or not any(sign in text.lower() for sign in _LOST):
             raise
         checkpoint = latest_checkpoint(cfg.work_dir)
+        # Without the place in gloo's source that stands in front.
+        reason = re.sub(r'^\[[^\]]*\] *', '', text.splitlines()[0])
         message = (
-            f'rank {get_rank()} lost contact with the other processes of the run ({text.splitlines()[0]}). A host or '
+            f'rank {get_rank()} lost contact with the other processes of the run ({reason}). A host or '
             'its network is gone, or another rank stopped first and its output says why. '
-            + (f'{checkpoint} is whole: s' if checkpoint else 'There is no checkpoint yet. S')
-            + 'tart all hosts again with --resume auto'
+            + (f'{checkpoint} is whole' if checkpoint else 'There is no checkpoint yet')
+            + '; start all hosts again with --resume auto'
         )
         print_log(message, 'current', logging.ERROR)
         raise ConnectionError(message) from error

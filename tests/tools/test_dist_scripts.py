@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -112,6 +113,22 @@ def test_slurm(told: Callable[..., list[str]]) -> None:
         '--partition=cpu', '--job-name=job', '--ntasks=2', '--ntasks-per-node=2', '--cpus-per-task=5',
         '--kill-on-bad-exit=1', '--qos=high', '--time=9', 'python', '-u', TEST, 'c.py', 'a.pth', '--launcher', 'slurm',
     ]  # fmt: skip
+
+
+def test_the_document_names_what_there_is() -> None:
+    text = (REPO / 'docs/clusters.md').read_text()
+    commands = '\n'.join(re.findall(r'^```bash\n(.*?)^```', text, flags=re.MULTILINE | re.DOTALL))
+    named = set(re.findall(r'(?:tools|tests|configs)/\S+\.(?:sh|py)', commands))
+    assert len(named) >= 6
+    assert all((REPO / name).is_file() for name in named)
+    read = '\n'.join(script.read_text() for script in SCRIPTS)
+    variables = set(re.findall(r'\b([A-Z_]{4,})=', text))
+    assert {name for name in variables if f'${{{name}' not in read} <= {
+        'NCCL_SOCKET_IFNAME', 'GLOO_SOCKET_IFNAME', 'PET_MAX_RESTARTS',
+    }  # fmt: skip
+    flags = set(re.findall(r'--[a-z-]+', text)) - {'--time'}
+    tools = Path(TRAIN).read_text() + Path(TEST).read_text() + (REPO / 'tools/command_line.py').read_text()
+    assert {flag for flag in flags if f"'{flag}'" not in tools} == set()
 
 
 def options(root: Path, infos: Path) -> list[str]:
