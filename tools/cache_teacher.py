@@ -12,6 +12,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tools.command_line import add_overrides, config_of, make_parser, positive
+
 EXAMPLES = """
 CONFIG is the config of a distillation: its teacher, the points of its training pipeline and its losses decide what is
 computed and kept. The same command goes on where it stopped.
@@ -34,9 +36,7 @@ examples:
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__, EXAMPLES)
     parser.add_argument('config', help='config file of a distillation')
     parser.add_argument('checkpoint', help='weights of its teacher')
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder of the cache')
@@ -50,22 +50,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         choices=('bev', 'states', 'heatmap', 'heatmap_features'),
         help='what is kept beside boxes and scores (default: what the losses of the config want)',
     )
-    parser.add_argument('--top-k', type=int, metavar='K', help='keep the K best queries (default: all)')
-    parser.add_argument('--batch-size', type=int, default=4, metavar='N', help='samples at a time (default: 4)')
+    parser.add_argument('--top-k', type=positive, metavar='K', help='keep the K best queries (default: all)')
+    parser.add_argument('--batch-size', type=positive, default=4, metavar='N', help='samples at a time (default: 4)')
     parser.add_argument('--workers', type=int, default=2, metavar='N', help='processes that load points (default: 2)')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action='extend',
-        default=[],
-        metavar='KEY=VALUE',
-        help='override entries of the config; a key that does not exist is an error',
-    )
-    args = parser.parse_args(argv)
-    for name in ('top_k', 'batch_size'):
-        if getattr(args, name) is not None and getattr(args, name) < 1:
-            parser.error(f'--{name.replace("_", "-")} must be at least 1')
-    return args
+    add_overrides(parser)
+    return parser.parse_args(argv)
 
 
 def command(args: argparse.Namespace, folder: Path) -> str:
@@ -83,12 +72,10 @@ def write(args: argparse.Namespace) -> None:
     import torch
 
     from bevdistill.engine.cache_writer import CacheWriter
-    from bevdistill.engine.launch import load_config
-    from bevdistill.engine.overrides import parse_overrides
 
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get('LOCAL_RANK', 0)))
-    cfg = load_config(args.config, parse_overrides(args.cfg_options))
+    cfg = config_of(args)
     writer = CacheWriter(cfg, args.checkpoint, args.split, args.taps, args.top_k, args.dtype)
     name = f'{Path(args.config).stem}_{args.split}'
     folder = args.out or writer.default_folder(Path('work_dirs') / 'teacher_cache', name)

@@ -12,6 +12,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tools.command_line import make_parser, mistakes_in_words
+
 EXAMPLES = """
 examples:
   # a checkpoint of the student alone: weights and meta data, no optimizer
@@ -26,9 +28,7 @@ HEADS = 'losses.'
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__, EXAMPLES)
     parser.add_argument('checkpoint', type=Path, help='checkpoint of a distiller')
     parser.add_argument('out', type=Path, help='file to write')
     parser.add_argument('--force', action='store_true', help='overwrite the file if it exists')
@@ -86,13 +86,11 @@ def main() -> None:
     args = parse_args()
     from bevdistill.engine.checkpoints import save_checkpoint
 
-    try:
+    with mistakes_in_words('export_student.py', OSError, ValueError):
         if args.out.exists() and not args.force:
             raise FileExistsError(f'{args.out} exists; give --force to overwrite it')
         checkpoint = read_checkpoint(args.checkpoint)
         student = export_student(checkpoint, str(args.checkpoint))
-    except (OSError, ValueError) as error:
-        sys.exit(f'export_student.py: error: {error}')
     save_checkpoint(student, args.out)
     left = len(checkpoint['state_dict']) - len(student['state_dict'])
     print(f'{args.out}: {len(student["state_dict"])} tensors of the student; {left} of distillation heads left out')
