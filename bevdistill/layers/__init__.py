@@ -11,7 +11,7 @@ from .deformable_attention import (
 )
 from .heatmap_head import AuxHeatmapMixin
 from .precision import full_precision
-from .pretrained import Pretrained, take_pretrained
+from .pretrained import Pretrained, build_part, take_pretrained
 from .query_decoder import DecoderOutputs, QueryDecoder
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     'FeatureLevels',
     'Pretrained',
     'QueryDecoder',
+    'build_part',
     'full_precision',
     'make_cls_branch',
     'make_reg_branch',

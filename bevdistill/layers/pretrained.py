@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlparse
 
 import torch
+from mmdet3d.registry import MODELS
 from mmengine.dist import barrier
 from mmengine.logging import print_log
 from mmengine.model.weight_init import PretrainedInit
@@ -173,16 +174,38 @@ def take_pretrained(model: nn.Module) -> list[Pretrained]:
     """
     taken = []
     for name, module in model.named_modules():
-        configs = getattr(module, 'init_cfg', None)
-        if not configs:
-            continue
-        configs = [configs] if isinstance(configs, dict) else list(configs)
-        mine = [config for config in configs if config.get('type') in ('Pretrained', PretrainedInit)]
+        configs = _entries(getattr(module, 'init_cfg', None))
+        mine = [config for config in configs if _is_pretrained(config)]
         if mine:
             label = name or type(model).__name__
             taken += [Pretrained.from_config(label, module, config) for config in mine]
             module.init_cfg = [config for config in configs if config not in mine] or None
     return taken
+
+
+def build_part(config: dict[str, Any]) -> Any:
+    """Build a part of a detector that can start from a file.
+
+    Voxel encoders of mmdet3d take no ``init_cfg``, and its SECOND puts one of its own in the place of what it is given.
+
+    Args:
+        config: Config of the part; an ``init_cfg`` of type ``Pretrained`` is kept for :func:`take_pretrained`.
+    """
+    config = dict(config)
+    pretrained = [entry for entry in _entries(config.get('init_cfg')) if _is_pretrained(entry)]
+    if not pretrained:
+        return MODELS.build(config)
+    part = MODELS.build({key: value for key, value in config.items() if key != 'init_cfg'})
+    part.init_cfg = pretrained
+    return part
+
+
+def _entries(configs: Any) -> list[dict[str, Any]]:
+    return [] if not configs else [configs] if isinstance(configs, dict) else list(configs)
+
+
+def _is_pretrained(config: dict[str, Any]) -> bool:
+    return config.get('type') in ('Pretrained', PretrainedInit)
 
 
 def _downloaded(address: str) -> Path:

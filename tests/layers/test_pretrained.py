@@ -17,7 +17,8 @@ from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
-from bevdistill.layers import BEVDetector
+import bevdistill  # noqa: F401
+from bevdistill.layers import BEVDetector, build_part
 
 Files = dict[str, Any]
 NECK = dict(type='mmdet.FPN', in_channels=[2], out_channels=2, num_outs=1)
@@ -235,6 +236,20 @@ def test_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.hub, 'download_url_to_file', fail)
     with pytest.raises(ValueError, match=r'cannot download https://example\.org/b\.pth .*Put the file into .*'):
         initialised(resnet(), 'https://example.org/b.pth')
+
+
+def test_parts_that_take_no_init_cfg_or_ignore_it(tmp_path: Path) -> None:
+    second = dict(type='SECOND', in_channels=2, out_channels=[4], layer_nums=[1], layer_strides=[1])
+    pillars = dict(type='FlatPillarFeatureNet', in_channels=5, feat_channels=[8])
+    for config in (second, pillars):
+        file = tmp_path / f'{config["type"]}.pth'
+        weights = weights_of(config)
+        torch.save({f'pts.{name}': value for name, value in weights.items()}, file)
+        init = dict(type='Pretrained', checkpoint=str(file), prefix='pts.')
+        detector = Detector(resnet())
+        detector.img_backbone = build_part(dict(config, init_cfg=init))
+        detector.init_weights()
+        check_equal(detector, weights)
 
 
 def test_configs_with_mistakes(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+
+from bevdistill.structures import KINDS
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools/model_converters/convert_official.py'
 HEAD = 'pts_bbox_head.'
@@ -87,5 +90,8 @@ def test_mistakes_are_said_in_words(run, tmp_path: Path) -> None:
 def test_help_shows_kinds_and_examples(run) -> None:
     code, text = run('--help')
     assert code == 0
-    for word in ('bevdistill-student', 'object-dgcnn', '--teacher-out', 'tools/test.py configs/bevformer/'):
+    for kind, about in KINDS.items():
+        assert re.search(rf'^  {kind} +{re.escape(about)}$', text, flags=re.MULTILINE)
+    assert '{' + ','.join(KINDS) + '}' in text
+    for word in ('--teacher-out', 'tools/test.py configs/bevformer/'):
         assert word in text

@@ -9,9 +9,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tools.command_line import make_parser, mistakes_in_words
+
+# As in bevdistill.structures.KINDS, which --help would take seconds to import.
+KINDS = ('bevformer', 'bevdistill-student', 'bevdistill-teacher', 'object-dgcnn', 'distiller')
 EPILOG = """
 kinds:
-{kinds}
+  bevformer            BEVFormer, or the undistilled student of BEVDistill
+  bevdistill-student   the student of BEVDistill with its heatmap, names without a prefix
+  bevdistill-teacher   the LiDAR teacher of BEVDistill
+  object-dgcnn         Object-DGCNN with graph attention
+  distiller            a training run of BEVDistill: student, teacher and contrastive head in one file
 
 What is converted: box convention (mmdet3d < 1.0 to today's), class order, names, layout of sparse kernels. Nothing that
 the file holds is run while it is read. A file that is converted already, or of another kind, is refused.
@@ -33,17 +41,10 @@ examples:
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from bevdistill.structures import KINDS
-
-    kinds = '\n'.join(f'  {kind:<20} {about}' for kind, about in KINDS.items())
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EPILOG.format(kinds=kinds),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__, EPILOG)
     parser.add_argument('source', metavar='IN', type=Path, help='checkpoint of the original code')
     parser.add_argument('out', metavar='OUT', type=Path, help='file to write')
-    parser.add_argument('--kind', required=True, choices=list(KINDS), help='what the checkpoint is of, see below')
+    parser.add_argument('--kind', required=True, choices=KINDS, help='what the checkpoint is of, see below')
     parser.add_argument('--teacher-out', metavar='FILE', type=Path, help='of a distiller: write its teacher here')
     parser.add_argument('--verbose', action='store_true', help='a line for every tensor')
     parser.add_argument('--force', action='store_true', help='overwrite files that exist')
@@ -58,7 +59,7 @@ def check_targets(args: argparse.Namespace) -> None:
         ValueError: If two of the files are one.
     """
     targets = [path for path in (args.out, args.teacher_out) if path is not None]
-    if len({path.absolute() for path in (args.source, *targets)}) <= len(targets):
+    if len({path.resolve() for path in (args.source, *targets)}) <= len(targets):
         raise ValueError('IN, OUT and --teacher-out must be different files')
     for path in targets:
         if path.exists() and not args.force:
@@ -70,13 +71,11 @@ def main() -> None:
     args = parse_args()
     from bevdistill.engine.official import conversion_lines, conversion_table, convert_file
 
-    try:
+    with mistakes_in_words('convert_official.py', OSError, ValueError):
         check_targets(args)
         result = convert_file(
             args.source, args.out, args.kind, args.teacher_out, lambda line: print(f'{line} ...', flush=True)
         )
-    except (OSError, ValueError) as error:
-        sys.exit(f'convert_official.py: error: {error}')
     print(conversion_lines(result.conversion) if args.verbose else conversion_table(result.conversion))
     print('\n'.join(result.notes))
     if result.config:

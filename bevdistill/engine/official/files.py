@@ -30,6 +30,7 @@ _CONFIGS: dict[tuple[str, object], str] = {
     ('bevformer', (50**2, False)): 'bevformer/bevformer_tiny_24e_released',
     ('bevformer', (150**2, True)): 'bevformer/bevformer_small_24e_released',
     ('bevformer', (200**2, True)): 'bevformer/bevformer_base_24e_released',
+    ('bevdistill-student', (128**2, False)): 'bevformer/bevformer-t_r50_2x_released',
     ('distiller', (128**2, False)): 'bevdistill/bevdistill-t_r50_2x_released',
     # Whether there are pillars.
     ('bevdistill-teacher', False): 'object_dgcnn/teacher_voxel01_cbgs_20e',

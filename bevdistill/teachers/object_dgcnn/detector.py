@@ -9,7 +9,7 @@ from mmdet3d.registry import MODELS
 from mmdet3d.structures import Det3DDataSample
 from torch import Tensor
 
-from ...layers import BEVDetector
+from ...layers import BEVDetector, build_part
 from ...layers.batch_norm import meets_other_ranks
 from ...structures import BEVOutputs
 
@@ -43,10 +43,10 @@ class ObjectDGCNN(BEVDetector):
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
-        self.pts_voxel_encoder = MODELS.build(pts_voxel_encoder)
+        self.pts_voxel_encoder = build_part(pts_voxel_encoder)
         self.reads_points = isinstance(self.pts_voxel_encoder, DynamicVFE | DynamicSimpleVFE | DynamicPillarFeatureNet)
-        self.pts_middle_encoder = MODELS.build(pts_middle_encoder)
-        self.pts_backbone = MODELS.build(pts_backbone)
+        self.pts_middle_encoder = build_part(pts_middle_encoder)
+        self.pts_backbone = build_part(pts_backbone)
         self.pts_neck = MODELS.build(pts_neck)
         self.pts_bbox_head = MODELS.build(pts_bbox_head)
 

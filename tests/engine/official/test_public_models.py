@@ -18,7 +18,6 @@ from bevdistill.engine.official import convert_file
 from bevdistill.structures import META_KEY, read_foreign_checkpoint
 
 CONFIGS = Path(__file__).resolve().parents[3] / 'configs'
-AUX = dict(share_channels=256, head_channels=64, num_convs=3)
 
 
 @pytest.fixture(autouse=True)
@@ -55,11 +54,11 @@ def model_of(config: str, **head: Any) -> nn.Module:
         ('keys_bevformer_small', 'bevformer', 'bevformer/bevformer_small_24e_released', {}, True),
         ('keys_bevformer_base', 'bevformer', 'bevformer/bevformer_base_24e_released', {}, True),
         (
-            'keys_bevdistill_r50_baseline_bevformer_128x128', 'bevformer', 'bevformer/bevformer-t_r50_2x', {}, False,
+            'keys_bevdistill_r50_baseline_bevformer_128x128', 'bevformer', 'bevformer/bevformer-t_r50_2x_released',
+            dict(aux_heatmap=None), False,
         ),
         (
-            'keys_bevdistill_r50_student', 'bevdistill-student', 'bevformer/bevformer-t_r50_2x',
-            dict(aux_heatmap=AUX), False,
+            'keys_bevdistill_r50_student', 'bevdistill-student', 'bevformer/bevformer-t_r50_2x_released', {}, True,
         ),
     ],
 )
