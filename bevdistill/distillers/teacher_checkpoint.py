@@ -14,9 +14,10 @@ from ..structures import BOX_CONVENTION, CONVERTER, META_KEY, convention_unknown
 
 TRAIN_A_TEACHER = (
     'Train a teacher with\n'
-    '  python tools/train.py configs/object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py\n'
-    '(on a CPU: its twin under configs/synthetic/) and name its checkpoint in the config, or with\n'
-    '  --cfg-options model.teacher_checkpoint=work_dirs/teacher_pillar02_cbgs_20e_nus-3d/epoch_20.pth'
+    '  python tools/train.py configs/object_dgcnn/teacher_voxel01_cbgs_20e_nus-3d.py\n'
+    '(for the CPU-sized configs: configs/synthetic/object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py) and name its\n'
+    'checkpoint in the config, or with\n'
+    '  --cfg-options model.teacher_checkpoint=work_dirs/teacher_voxel01_cbgs_20e_nus-3d/epoch_20.pth'
 )
 
 
