@@ -28,8 +28,8 @@ class PortableSparseEncoder(SparseEncoder):
     """SparseEncoder (SECOND, Sensors 2018) of spconv 2.x with the same parameters, on CUDA and, forward only, on CPU.
 
     Beside what mmdet3d's encoder does: it computes in float32 under autocast, a batch without voxels gives zeros that
-    are part of the graph, weights load in the kernel layout of mmdet3d < 1.1 and mmcv (z, y, x, in, out) as well as
-    in spconv's (out, z, y, x, in) whatever the file's metadata say, and training on a CPU is refused.
+    are part of the graph, weights load in the kernel layout of spconv 1.x and mmcv (z, y, x, in, out) as well as in
+    spconv 2.x's (out, z, y, x, in) whatever the file's metadata say, and training on a CPU is refused.
 
     Args:
         **kwargs: Of mmdet3d's encoder: in_channels, sparse_shape (z, y, x), encoder_channels, ...

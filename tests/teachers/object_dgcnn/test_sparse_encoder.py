@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 
 import pytest
@@ -121,10 +122,12 @@ def test_kernels_of_both_layouts_load_whatever_the_metadata_say(
     )
     if with_metadata:
         rebuilt._metadata = weights._metadata
-    other = PortableSparseEncoder(**CONFIG)
-    other.load_state_dict(rebuilt, strict=True)
-    for name, value in other.state_dict().items():
-        assert torch.equal(value, weights[name]), name
+    fresh = PortableSparseEncoder(**CONFIG)
+    # A copy too, as an exponential moving average makes one.
+    for other in (copy.deepcopy(fresh), fresh):
+        other.load_state_dict(rebuilt, strict=True)
+        for name, value in other.state_dict().items():
+            assert torch.equal(value, weights[name]), name
     assert rebuilt['conv_input.0.weight'].shape == ((4, 3, 3, 3, 3) if layout.startswith('out') else (3, 3, 3, 3, 4))
 
 
