@@ -186,7 +186,7 @@ class BEVDistiller(Base3DDetector):
                 for term, value in module(student, teacher, targets).items():
                     entries[f'distill.{name}.{term}'] = value * weight if 'loss' in term else value.detach()
                 if not self.schedules[name].constant:
-                    entries[f'distill.{name}.weight'] = student.bev.new_tensor(weight)
+                    entries[f'distill.{name}.weight'] = student.bev.new_full((), weight)
         return entries
 
     def predict(self, inputs: dict[str, Any], samples: list[Det3DDataSample], **kwargs: Any) -> list[Det3DDataSample]:

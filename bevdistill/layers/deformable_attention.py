@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from mmcv.ops.multi_scale_deform_attn import (
@@ -18,6 +19,7 @@ from mmcv.ops.multi_scale_deform_attn import (
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
+from ..structures.constants import constant, constant_like
 from .precision import full_precision
 
 MAX_IM2COL_STEP = 64
@@ -44,7 +46,12 @@ class FeatureLevels:
         sizes = tuple((int(height), int(width)) for height, width in sizes)
         counts = [height * width for height, width in sizes]
         starts = [sum(counts[:level]) for level in range(len(counts))]
-        return cls(sizes, torch.tensor(sizes, device=device), torch.tensor(starts, device=device))
+        device = torch.device('cpu' if device is None else device)
+        return cls(sizes, constant(sizes, torch.long, device), constant(tuple(starts), torch.long, device))
+
+    def extents(self, like: Tensor) -> Tensor:
+        """(width, height) of each level, (L, 2), of the type of a tensor: what offsets in cells are divided by."""
+        return constant_like(tuple((width, height) for height, width in self.sizes), like)
 
     @property
     def num_tokens(self) -> int:
@@ -119,11 +126,26 @@ def reset_projection(linear: nn.Linear) -> None:
 
 @MODELS.register_module()
 class DeformableAttention(MultiScaleDeformableAttention):
-    """mmcv's multi-scale deformable attention, computed in float32 also under automatic mixed precision.
+    """mmcv's multi-scale deformable attention, computed in float32 at least and without waiting for the device.
+
+    Parameters and start values are mmcv's. What it attends comes as :class:`FeatureLevels`: mmcv's own forward pass
+    compares sizes on the device with the number of tokens, which makes the host wait in every layer.
 
     Note:
-        The originals force float32 here for the same reason: sampling locations lose up to a cell in float16.
+        The originals force float32 here too: sampling locations lose up to a cell in float16.
+
+    Args:
+        batch_first: Must be True: tensors are (B, Q, C).
+        **kwargs: Of mmcv's module.
+
+    Raises:
+        ValueError: If `batch_first` is False.
     """
+
+    def __init__(self, batch_first: bool = True, **kwargs: Any) -> None:
+        if not batch_first:
+            raise ValueError('DeformableAttention takes tensors (B, Q, C): set batch_first=True')
+        super().__init__(batch_first=True, **kwargs)
 
     def forward(
         self,
@@ -132,24 +154,34 @@ class DeformableAttention(MultiScaleDeformableAttention):
         value: Tensor | None = None,
         identity: Tensor | None = None,
         query_pos: Tensor | None = None,
-        key_padding_mask: Tensor | None = None,
-        reference_points: Tensor | None = None,
-        spatial_shapes: Tensor | None = None,
-        level_start_index: Tensor | None = None,
+        *,
+        reference_points: Tensor,
+        levels: FeatureLevels,
         **kwargs: object,
     ) -> Tensor:
-        """As mmcv's; the result is float32."""
-        tensors = {
-            'value': value,
-            'identity': identity,
-            'query_pos': query_pos,
-            'reference_points': reference_points,
-        }
+        """Attend.
+
+        Args:
+            query: (B, Q, C).
+            key: Not used.
+            value: Tokens of all levels, (B, S, C); None: the queries.
+            identity: What the result is added to; None: the queries.
+            query_pos: Position of the queries, added where offsets and weights are predicted.
+            reference_points: (x, y) in [0, 1] for each level, (B, Q, L, 2).
+            levels: Sizes of the levels.
+            **kwargs: Not used; what a transformer layer hands to its other attentions comes along.
+
+        Returns:
+            (B, Q, C), float32 at least.
+        """
         with torch.autocast(query.device.type, enabled=False):
-            return super().forward(
-                full_precision(query),
-                key_padding_mask=key_padding_mask,
-                spatial_shapes=spatial_shapes,
-                level_start_index=level_start_index,
-                **{name: None if tensor is None else full_precision(tensor) for name, tensor in tensors.items()},
-            )
+            query = full_precision(query)
+            value = query if value is None else full_precision(value)
+            identity = query if identity is None else full_precision(identity)
+            asking = query if query_pos is None else query + full_precision(query_pos)
+            shape = (*query.shape[:2], self.num_heads, self.num_levels, self.num_points)
+            offsets = self.sampling_offsets(asking).view(*shape, 2) / levels.extents(query)[:, None]
+            locations = full_precision(reference_points)[:, :, None, :, None] + offsets
+            weights = self.attention_weights(asking).view(*shape[:3], -1).softmax(dim=-1).view(shape)
+            tokens = self.value_proj(value).unflatten(-1, (self.num_heads, -1))
+            return self.dropout(self.output_proj(sample_deformable(tokens, levels, locations, weights))) + identity

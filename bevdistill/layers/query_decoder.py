@@ -140,8 +140,7 @@ class QueryDecoder(BaseModule):
                 value=tokens_BSC,
                 query_pos=query_pos_BQC,
                 reference_points=references_BQR[:, :, None, :2].expand(-1, -1, self.num_levels, -1),
-                spatial_shapes=levels.shapes,
-                level_start_index=levels.starts,
+                levels=levels,
             )
             with torch.autocast(query_BQC.device.type, enabled=False):
                 raw.append(branch(full_precision(query_BQC)))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..structures import BEVGrid, Targets
+from ..structures.constants import constant_like
 
 
 def gaussian_radius(sizes_N2: Tensor, min_overlap: float = 0.1) -> Tensor:
@@ -134,10 +135,8 @@ def _flatten(targets: Targets) -> tuple[Tensor, Tensor]:
     """Boxes of all samples, (N, 9), and the sample that each belongs to, (N,)."""
     counts = [len(boxes) for boxes in targets.boxes]
     boxes_N9 = torch.cat(list(targets.boxes)).float()
-    sample_N = torch.arange(len(counts), device=boxes_N9.device).repeat_interleave(
-        torch.tensor(counts, device=boxes_N9.device), output_size=sum(counts)
-    )
-    return boxes_N9, sample_N
+    sample_N = [boxes_N9.new_full((count,), sample, dtype=torch.long) for sample, count in enumerate(counts)]
+    return boxes_N9, torch.cat(sample_N)
 
 
 def _draw(
@@ -156,7 +155,7 @@ def _draw(
     canvas = boxes_N9.new_zeros(num_planes, grid.rows, grid.cols)
     if len(boxes_N9) == 0:
         return canvas
-    size_N2 = boxes_N9[:, 3:5] / boxes_N9.new_tensor(grid.cell_size)
+    size_N2 = boxes_N9[:, 3:5] / constant_like(grid.cell_size, boxes_N9)
     valid_N = known_N & (size_N2 > 0).all(dim=1) & size_N2.isfinite().all(dim=1) & grid.contains(boxes_N9[:, :2])
     cell_N2 = torch.where(valid_N[:, None], grid.to_cells(boxes_N9[:, :2]), 0.0).floor().long()
     limit = max(grid.rows, grid.cols)

@@ -76,19 +76,16 @@ class SetLoss(nn.Module):
             weight_10 = torch.as_tensor(code_weights, dtype=torch.float32, device=codes_LBQ10.device)
             weight_LBQ10 = known_LBQ1 * weight_10
             positives = shared_normaliser((assigned_LBQ[-1] != UNMATCHED).sum(), floor=1)
-            losses: dict[str, Tensor] = {}
-            last = len(logits_LBQK) - 1
-            for layer in range(last + 1):
-                prefix = '' if layer == last else f'd{layer}.'
-                losses[f'{prefix}loss_cls'] = self.loss_cls(
-                    logits_LBQK[layer].flatten(0, 1), label_LBQ[layer].flatten(), avg_factor=positives
-                )
-                losses[f'{prefix}loss_bbox'] = self.loss_bbox(
-                    codes_LBQ10[layer].flatten(0, 1),
-                    target_LBQ10[layer].flatten(0, 1),
-                    weight_LBQ10[layer].flatten(0, 1),
-                    avg_factor=positives,
-                )
+            # All layers at once, and weights outside: mmdet's L1 loss waits for the device to see whether any is set.
+            rows = logits_LBQK.shape[:-1]
+            cls_LBQK = self.loss_cls(logits_LBQK.flatten(0, 2), label_LBQ.flatten(), reduction_override='none')
+            bbox_LBQ10 = self.loss_bbox(codes_LBQ10, target_LBQ10, reduction_override='none') * weight_LBQ10
+            cls_L = cls_LBQK.view(*rows, -1).sum(dim=(1, 2, 3)) / positives
+            bbox_L = bbox_LBQ10.sum(dim=(1, 2, 3)) / positives
+        losses: dict[str, Tensor] = {}
+        for layer, (cls, bbox) in enumerate(zip(cls_L, bbox_L, strict=True), start=1):
+            prefix = '' if layer == len(cls_L) else f'd{layer - 1}.'
+            losses |= {f'{prefix}loss_cls': cls, f'{prefix}loss_bbox': bbox}
         return losses
 
 
@@ -105,9 +102,9 @@ def gather_targets(assigned_LBQ: Tensor, targets: Targets, num_classes: int) -> 
     """
     counts = [len(boxes) for boxes in targets.boxes]
     background = sum(counts)
-    starts = assigned_LBQ.new_tensor([sum(counts[:sample]) for sample in range(len(counts))])
-    index_LBQ = torch.where(assigned_LBQ == UNMATCHED, background, assigned_LBQ + starts[None, :, None])
+    start_B1 = torch.stack([assigned_LBQ.new_full((1,), sum(counts[:sample])) for sample in range(len(counts))])
+    index_LBQ = torch.where(assigned_LBQ == UNMATCHED, background, assigned_LBQ + start_B1)
     boxes_N9 = torch.cat(list(targets.boxes)).float()
     codes_N10 = torch.cat((encode_boxes(boxes_N9), boxes_N9.new_full((1, CODE_SIZE), float('nan'))))
-    labels_N = torch.cat((*targets.labels, assigned_LBQ.new_tensor([num_classes])))
+    labels_N = torch.cat((*targets.labels, assigned_LBQ.new_full((1,), num_classes)))
     return labels_N[index_LBQ], codes_N10[index_LBQ]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .constants import constant_like
+
 
 @dataclass(frozen=True)
 class BEVGrid:
@@ -75,7 +77,7 @@ class BEVGrid:
         axes = points.shape[-1]
         if axes not in (2, 3):
             raise ValueError(f'expected (x, y) or (x, y, z) in the last dimension, got shape {tuple(points.shape)}')
-        return points.new_tensor(self.point_cloud_range[:axes]), points.new_tensor(self.extent[:axes])
+        return constant_like(self.point_cloud_range[:axes], points), constant_like(self.extent[:axes], points)
 
     def normalise(self, metres: Tensor) -> Tensor:
         """Metres to ``[0, 1]`` across the range; (..., 2) or (..., 3) keeps its shape."""
@@ -89,11 +91,11 @@ class BEVGrid:
 
     def to_cells(self, metres_xy: Tensor) -> Tensor:
         """Metres (..., 2) to continuous (col, row); ``floor`` of it is the cell that holds the point."""
-        return self.normalise(metres_xy) * metres_xy.new_tensor([self.cols, self.rows])
+        return self.normalise(metres_xy) * constant_like((self.cols, self.rows), metres_xy)
 
     def to_metres(self, cells_xy: Tensor) -> Tensor:
         """Inverse of :meth:`to_cells`."""
-        return self.denormalise(cells_xy / cells_xy.new_tensor([self.cols, self.rows]))
+        return self.denormalise(cells_xy / constant_like((self.cols, self.rows), cells_xy))
 
     def contains(self, metres: Tensor) -> Tensor:
         """Whether points (..., 2) or (..., 3) lie inside the range, lower bound included: (...) bool."""

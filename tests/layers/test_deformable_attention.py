@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttention
 from torch import nn
 from torch.nn import functional
 
@@ -60,16 +61,33 @@ def test_projection_start():
     assert float(linear.weight.abs().max()) <= (6 / 50) ** 0.5
 
 
+def test_decoder_attention_is_mmcvs():
+    levels = FeatureLevels.of([(3, 4), (2, 5)])
+    ours = DeformableAttention(embed_dims=16, num_heads=2, num_levels=2, dropout=0.0)
+    theirs = MultiScaleDeformableAttention(16, num_heads=2, num_levels=2, dropout=0.0, batch_first=True)
+    nn.init.normal_(ours.attention_weights.weight)
+    nn.init.normal_(ours.sampling_offsets.weight)
+    theirs.load_state_dict(ours.state_dict())
+    query, position, value, residual = (torch.randn(3, count, 16) for count in (5, 5, 22, 5))
+    arguments = dict(query_pos=position, reference_points=torch.rand(3, 5, 2, 2))
+    for given in (dict(value=value), dict(value=value, identity=residual)):
+        want = theirs(query, spatial_shapes=levels.shapes, level_start_index=levels.starts, **given, **arguments)
+        torch.testing.assert_close(ours(query, levels=levels, **given, **arguments), want)
+    alone = FeatureLevels.of([(1, 3), (2, 1)])
+    arguments = dict(reference_points=torch.rand(3, 5, 2, 2))
+    want = theirs(query, spatial_shapes=alone.shapes, level_start_index=alone.starts, **arguments)
+    torch.testing.assert_close(ours(query, levels=alone, **arguments), want)
+
+
 def test_decoder_attention_stays_float32_under_autocast():
-    attention = DeformableAttention(16, num_heads=2, num_levels=1, batch_first=True).eval()
+    attention = DeformableAttention(embed_dims=16, num_heads=2, num_levels=1).eval()
     levels = FeatureLevels.of([(3, 4)])
     arguments = dict(
         query=torch.randn(2, 5, 16),
         value=torch.randn(2, 12, 16),
         query_pos=torch.randn(2, 5, 16),
         reference_points=torch.rand(2, 5, 1, 2),
-        spatial_shapes=levels.shapes,
-        level_start_index=levels.starts,
+        levels=levels,
     )
     want = attention(**arguments)
     with torch.autocast('cpu', dtype=torch.bfloat16):
@@ -77,7 +95,9 @@ def test_decoder_attention_stays_float32_under_autocast():
     assert got.dtype == torch.float32 and torch.equal(got, want)
 
 
-def test_message():
+def test_messages():
+    with pytest.raises(ValueError, match='set batch_first=True'):
+        DeformableAttention(embed_dims=16, batch_first=False)
     levels = FeatureLevels.of([(3, 4)])
     with pytest.raises(ValueError, match=r'11 tokens do not fill levels of sizes \(\(3, 4\),\)'):
         sample_deformable(torch.randn(1, 11, 1, 2), levels, torch.rand(1, 2, 1, 1, 1, 2), torch.rand(1, 2, 1, 1, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bevdistill.matching import CODE_WEIGHTS, SetLoss, gather_targets, set_loss
+from bevdistill.matching import CODE_WEIGHTS, SetLoss, gather_targets
 from bevdistill.structures import BEVGrid, BEVOutputs, Targets, encode_boxes
 
 GRID = BEVGrid((-51.2, -51.2, -5.0, 51.2, 51.2, 3.0), 2, 2)
@@ -90,15 +90,6 @@ def test_code_weights():
     assert loss(outputs, targets, [0.0] * 10)['loss_bbox'] == 0
     half = loss(outputs, targets, torch.full((10,), 0.5))['loss_bbox']
     torch.testing.assert_close(half * 2, loss(outputs, targets, [1.0] * 10)['loss_bbox'])
-
-
-def test_positives_are_averaged_over_ranks(monkeypatch):
-    outputs, targets = outputs_of(torch.randn(1, 1, 4, 3), torch.randn(1, 1, 4, 10)), some_targets(2)
-    alone = SetLoss()(outputs, targets)
-    monkeypatch.setattr(set_loss, 'reduce_mean', lambda value: (value + 6) / 2)
-    shared = SetLoss()(outputs, targets)
-    for name, value in alone.items():
-        torch.testing.assert_close(shared[name], value / 2)
 
 
 def test_gather_targets():

@@ -102,8 +102,7 @@ class DeformableEncoder(BaseModule):
                 tokens_BSC,
                 query_pos=position_1SC,
                 reference_points=references,
-                spatial_shapes=levels.shapes,
-                level_start_index=levels.starts,
+                levels=levels,
             )
         return tokens_BSC
 
