@@ -81,11 +81,9 @@ def write(args: argparse.Namespace) -> None:
     folder = args.out or writer.default_folder(Path('work_dirs') / 'teacher_cache', name)
     cache = writer.write(folder, command(args, folder), args.batch_size, args.workers)
     if cache.manifest.complete:
-        print(
-            f'complete: {cache.manifest.num_samples} samples in {folder}. Train with it:\n'
-            f'  python tools/train.py {shlex.quote(args.config)} --cfg-options '
-            f'model.teacher_checkpoint={shlex.quote(args.checkpoint)} model.teacher_cache={shlex.quote(str(folder))}'
-        )
+        options = [f'model.teacher_checkpoint={args.checkpoint}', f'model.teacher_cache={folder}', *args.cfg_options]
+        train = shlex.join(['python', 'tools/train.py', args.config, '--cfg-options', *options])
+        print(f'complete: {cache.manifest.num_samples} samples in {folder}. Train with it:\n  {train}')
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.logging import print_log
 
 from ..distillers import TeacherCheckpoint
 from ..distillers.teacher_cache import CacheKey, LoadTeacherOutputs, Samples, TeacherCache, frozen_points, leaf_datasets
@@ -42,4 +41,3 @@ def follow_teacher_cache(cfg: Config) -> None:
         leaf.modality = dict(leaf.get('modality') or {}, use_camera=True, use_lidar=False)
         stages: Mapping[str, Any] = {name: stage for name, stage in leaf.pipeline.items() if name != STAGE}
         leaf.pipeline = dict(stages) | {STAGE: dict(type=LoadTeacherOutputs.__name__, folder=str(Path(folder)))}
-    print_log(f'teacher_cache: the training data loads no LiDAR and reads {folder}', logger='current')
