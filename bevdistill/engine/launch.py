@@ -41,6 +41,9 @@ def load_config(
     if not file.is_file():
         raise FileNotFoundError(_no_config(file))
     cfg = Config.fromfile(str(file))
+    # Its text is written four times per run. Formatted by yapf, each would take seconds, and it is readable without;
+    # fromfile has this option too, but forgets it.
+    cfg = Config(cfg.to_dict(), cfg.text, cfg.filename, cfg.env_variables, format_python_code=False)
     apply_overrides(cfg, overrides or {})
     if work_dir is not None:
         cfg.work_dir = str(work_dir)

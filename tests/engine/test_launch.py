@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import mmengine.config.config
 import pytest
 import torch
 from mmengine.config import Config
@@ -39,6 +40,17 @@ def test_work_dir(tmp_path: Path) -> None:
     assert load_config(file, work_dir=tmp_path / 'x').work_dir == str(tmp_path / 'x')
     file = write_config(tmp_path, extra="work_dir = 'own'\n")
     assert load_config(file).work_dir == 'own'
+
+
+def test_text_of_a_config_is_a_config_and_takes_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # of what conftest.py does to the text
+    file = write_config(tmp_path)
+    cfg = load_config(file, {'model.num_classes': 2})
+    assert cfg.filename == str(file)
+    with monkeypatch.context() as patch:
+        patch.setattr(mmengine.config.config, 'FormatCode', None)  # yapf, seconds for each text
+        text = cfg.pretty_text
+    assert Config.fromstring(text, '.py').to_dict() == cfg.to_dict()
 
 
 def test_unknown_override(tmp_path: Path) -> None:
