@@ -15,7 +15,10 @@ from nuscenes.eval.common.config import config_factory
 from nuscenes.eval.common.loaders import load_prediction
 from nuscenes.eval.detection.data_classes import DetectionBox
 
-CONFIG = Path(__file__).resolve().parents[2] / 'configs/synthetic/bevdistill/bevdistill_r50_1x_nus-3d.py'
+from bevdistill.structures import BOX_CONVENTION, META_KEY
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs/synthetic/bevdistill'
+SINGLE, HISTORY = 'bevdistill_r50_1x_nus-3d.py', 'bevdistill-t_convnext-b_trainval_nus-3d.py'
 
 
 @pytest.fixture(scope='module')
@@ -26,14 +29,11 @@ def test_root(synthetic_roots: Callable[[str], Path]) -> Path:
 
 @pytest.fixture
 def submit(test_root: Path, toy_folder: Path, run_tool: Callable[..., object]) -> Callable[..., object]:
-    """Run test.py on the test split with an untrained distilled student and further words."""
+    """``submit(config, *words, more=())``: test.py on the test split with an untrained distilled student."""
     from bevdistill.engine.launch import load_config
 
     words = ['nuscenes', '--root-path', test_root, '--version', 'v1.0-test', '--out-dir', toy_folder]
     assert run_tool('create_data.py', *words) == 0
-    cfg = load_config(CONFIG, {'model.teacher_checkpoint': 'not there.pth'})
-    init_default_scope('mmdet3d')
-    torch.save({'state_dict': MODELS.build(cfg.model).state_dict()}, toy_folder / 'student.pth')
     infos = toy_folder / 'nuscenes_infos_test.pkl'
     options = [
         'model.teacher_checkpoint=not there.pth',
@@ -42,19 +42,23 @@ def submit(test_root: Path, toy_folder: Path, run_tool: Callable[..., object]) -
         *('test_dataloader.num_workers=0', 'test_dataloader.persistent_workers=False'),
     ]
 
-    def run(*words: str, more: tuple[str, ...] = ()) -> object:
-        command = [CONFIG, 'student.pth', '--work-dir', 'run', *words, '--cfg-options', *options, *more]
+    def run(config: str, *words: str, more: tuple[str, ...] = ()) -> object:
+        cfg = load_config(CONFIGS / config, {'model.teacher_checkpoint': 'not there.pth'})
+        init_default_scope('mmdet3d')
+        meta = {META_KEY: {'box_convention': BOX_CONVENTION}}
+        torch.save({'state_dict': MODELS.build(cfg.model).state_dict(), 'meta': meta}, toy_folder / 'student.pth')
+        command = [CONFIGS / config, 'student.pth', '--work-dir', 'run', *words, '--cfg-options', *options, *more]
         return run_tool('test.py', *command)
 
     return run
 
 
 @pytest.mark.parametrize(
-    ('more', 'boxes'),
+    ('config', 'more', 'boxes'),
     [
-        (('test_evaluator.class_range=50',), 100),
+        (HISTORY, ('test_evaluator.class_range=50',), 100),
         # No centre lies there, so no sample has a box.
-        (('model.student.pts_bbox_head.coder.post_center_range=[900,900,0,999,999,1]',), 0),
+        (SINGLE, ('model.student.pts_bbox_head.coder.post_center_range=[900,900,0,999,999,1]',), 0),
     ],
 )
 def test_a_camera_student_submits_every_sample_without_reading_lidar(
@@ -62,11 +66,12 @@ def test_a_camera_student_submits_every_sample_without_reading_lidar(
     test_root: Path,
     toy_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
+    config: str,
     more: tuple[str, ...],
     boxes: int,
 ) -> None:
     monkeypatch.setattr('bevdistill.datasets.transforms.points.read_points', lambda *_: pytest.fail('LiDAR was read'))
-    assert submit('--format-only', more=more) == 0
+    assert submit(config, '--format-only', more=more) == 0
     path = toy_folder / 'run/predictions/pred_instances_3d/results_nusc.json'
     limit = config_factory('detection_cvpr_2019').max_boxes_per_sample
     submitted, meta = load_prediction(str(path), limit, DetectionBox)
@@ -85,4 +90,4 @@ def test_scoring_what_has_no_annotations_says_what_to_do(
 
     monkeypatch.setattr(TestLoop, 'run', lambda loop: pytest.fail('predicted before the error'))
     with pytest.raises(ValueError, match=r"version 'v1\.0-test' have no public annotations .*test\.py .*--format-only"):
-        submit()
+        submit(SINGLE)
