@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -100,12 +101,15 @@ class _Moves(TorchFunctionMode):
             self.found.add(f'upload by {name}')
         elif name in ('__getitem__', '__setitem__') and _has_list(args[1]):
             self.found.add('upload of a list of indices')
-        elif name == 'to' and any(args[0] is made for made in self.from_host) and not kwargs.get('non_blocking'):
+        elif name == 'to' and self._uploads(args, kwargs):
             self.found.add('upload that is waited for')
-        result = func(*args, **kwargs)
-        if name == 'from_numpy':
-            self.from_host.append(result)
-        return result
+        return func(*args, **kwargs)
+
+
+    def _uploads(self, args: Any, kwargs: Any) -> bool:
+        """Whether `to` moves an array of the host to a device and waits."""
+        moved = 'device' in kwargs or any(isinstance(part, str | torch.device | Tensor) for part in args[1:])
+        return moved and any(args[0] is made for made in self.from_host) and not kwargs.get('non_blocking')
 
 
 def _is_mask(index: Any) -> bool:
@@ -124,5 +128,13 @@ def _leaves_device(tensor: Tensor, device: torch.device | None) -> bool:
 def count_host_syncs() -> Iterator[HostSyncs]:
     """``with count_host_syncs() as syncs: ...``, then ``syncs.number`` and ``str(syncs)``."""
     found = HostSyncs()
-    with _Moves(found), _Reads(found):
+    moves = _Moves(found)
+    from_numpy = torch.from_numpy
+
+    def marked(array: np.ndarray) -> Tensor:
+        moves.from_host.append(from_numpy(array))
+        return moves.from_host[-1]
+
+    # Torch does not tell its modes about this function.
+    with mock.patch.object(torch, 'from_numpy', marked), moves, _Reads(found):
         yield found

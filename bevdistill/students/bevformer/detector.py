@@ -140,15 +140,16 @@ class BEVFormer(BEVDetector):
         """
         length = imgs.shape[1]
         exists_BT = queue_flags(samples, length)
+        device = imgs.device
+        frames = self.pts_bbox_head.see([Frames.from_samples(samples, device, t) for t in range(length)])
         with frozen_pass(self):
             # One pass of the backbone for all past frames: they do not depend on one another.
             features = self.extract_feat(imgs[:, :-1].flatten(0, 1))
             past = [level.unflatten(0, (len(samples), length - 1)) for level in features]
             bev_BQC = None
             for t in range(length - 1):
-                frame = [level[:, t] for level in past]
-                bev_BQC = self._encode(frame, samples, t, bev_BQC, exists_BT[:, t])
-        return self._encode(self.extract_feat(imgs[:, -1]), samples, length - 1, bev_BQC, exists_BT[:, -1])
+                bev_BQC = self._encode([level[:, t] for level in past], frames[t], bev_BQC, exists_BT[:, t])
+        return self._encode(self.extract_feat(imgs[:, -1]), frames[-1], bev_BQC, exists_BT[:, -1])
 
     def encode_in_scenes(self, imgs: Tensor, samples: Sequence[Det3DDataSample]) -> Tensor:
         """BEV features of frames that follow what was tested before, and of one another where they share a scene.
@@ -164,20 +165,24 @@ class BEVFormer(BEVDetector):
         if not self.video_test_mode:
             return self.pts_bbox_head.encode(features, Frames.from_samples(samples, imgs.device).without_motion())
         encoded: dict[int, Tensor] = {}
-        for places in time_steps(samples):
-            part = [samples[place] for place in places]
-            bev_BQC = self._encode_remembered([_rows(level, places) for level in features], part)
+        steps = time_steps(samples)
+        parts = [[samples[place] for place in places] for places in steps]
+        seen = self.pts_bbox_head.see([Frames.from_samples(part, imgs.device) for part in parts])
+        for places, part, frames in zip(steps, parts, seen, strict=True):
+            bev_BQC = self._encode_remembered([_rows(level, places) for level in features], part, frames)
             encoded.update(zip(places, bev_BQC, strict=True))
         self.memory.keep(sample.metainfo['scene_token'] for sample in samples)
         return torch.stack([encoded[place] for place in range(len(samples))])
 
-    def _encode_remembered(self, features: Sequence[Tensor], samples: Sequence[Det3DDataSample]) -> Tensor:
+    def _encode_remembered(
+        self, features: Sequence[Tensor], samples: Sequence[Det3DDataSample], frames: Frames
+    ) -> Tensor:
         """Encode one frame of each of several scenes, and remember it."""
         device = features[0].device
         before = [self.memory.recall(sample) for sample in samples]
         state_B18 = np.stack([state_since(*pair) for pair in zip(before, samples, strict=True)]).astype(np.float32)
-        frames = replace(Frames.from_samples(samples, device), can_bus=torch.from_numpy(state_B18).to(device))
-        exists_B = torch.tensor([frame is not None for frame in before], device=device)
+        frames = replace(frames, can_bus=torch.from_numpy(state_B18).to(device, non_blocking=True))
+        exists_B = torch.from_numpy(np.array([frame is not None for frame in before])).to(device, non_blocking=True)
         known = [frame.bev for frame in before if frame is not None]
         past_BQC = None
         if known:
@@ -191,18 +196,15 @@ class BEVFormer(BEVDetector):
     def _encode(
         self,
         features: Sequence[Tensor],
-        samples: Sequence[Det3DDataSample],
-        t: int,
+        frames: Frames,
         past_BQC: Tensor | None,
         exists_B: NDArray[np.bool_],
     ) -> Tensor:
-        """Encode entry `t` of the queues; `exists_B` says which of them continue `past_BQC`."""
-        device = features[0].device
-        frames = Frames.from_samples(samples, device, t)
+        """Encode one entry of the queues; `exists_B` says which of them continue `past_BQC`."""
         if past_BQC is None or not exists_B.any():
             bev_BQC: Tensor = self.pts_bbox_head.encode(features, frames.without_motion())
             return bev_BQC
-        continues_B = torch.from_numpy(exists_B).to(device)
+        continues_B = torch.from_numpy(exists_B).to(features[0].device, non_blocking=True)
         bev_BQC = self.pts_bbox_head.encode(features, frames.without_motion(~continues_B), past_BQC, continues_B)
         return bev_BQC
 

@@ -5,10 +5,14 @@ Legend: B samples, N cameras, Q BEV queries, C channels, S tokens of a camera.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import torch
 from mmcv.cnn.bricks.transformer import FFN
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from ...layers import FeatureLevels
 from ...structures import BEVGrid
@@ -80,6 +84,8 @@ class BEVFormerEncoder(BaseModule):
         num_temporal_points: Sampling points per head on each BEV map.
         feedforward_channels: Hidden channels of the feed-forward network.
         dropout: Probability in attentions and feed-forward network.
+        with_cp: Do not keep what is inside the layers for the backward pass but compute it again there: less memory, a
+            forward pass of the encoder more.
         released_shift_both: Shift the reference points of the present by the ego motion too, as the released weights
             of BEVFormer and BEVDistill were trained, also for samples without history.
 
@@ -99,6 +105,7 @@ class BEVFormerEncoder(BaseModule):
         num_temporal_points: int = 4,
         feedforward_channels: int = 512,
         dropout: float = 0.1,
+        with_cp: bool = False,
         released_shift_both: bool = False,
     ) -> None:
         super().__init__()
@@ -109,6 +116,7 @@ class BEVFormerEncoder(BaseModule):
         self.grid = grid
         self.num_levels = num_levels
         self.num_pillar_points = num_pillar_points
+        self.with_cp = with_cp
         self.released_shift_both = released_shift_both
         self.layers = ModuleList(
             BEVFormerLayer(
@@ -143,6 +151,15 @@ class BEVFormerEncoder(BaseModule):
         past_BQ12 = present_1Q12 + torch.where(exists_B[:, None, None, None], shift_B112, 0.0)
         return torch.cat((past_BQ12, present_1Q12.expand_as(past_BQ12)), dim=2)
 
+    def see(self, frames: Sequence[Frames]) -> list[Frames]:
+        """Find out which BEV queries the cameras see, for all frames at once; the host waits for the device once."""
+        unseen = [frame for frame in frames if frame.hits is None]
+        if not unseen:
+            return list(frames)
+        points_QD3 = pillar_points(self.grid, self.num_pillar_points, unseen[0].lidar2img.device)
+        found = iter(CameraHits.gather_frames([project(points_QD3, frame) for frame in unseen]))
+        return [replace(frame, hits=next(found)) if frame.hits is None else frame for frame in frames]
+
     def forward(
         self,
         query_BQC: Tensor,
@@ -169,8 +186,7 @@ class BEVFormerEncoder(BaseModule):
         Returns:
             (B, Q, C).
         """
-        points_QD3 = pillar_points(self.grid, self.num_pillar_points, query_BQC.device)
-        hits = CameraHits.gather(*project(points_QD3, frames))
+        hits = self.see([frames])[0].hits
         history = None
         if prev_bev_BQC is not None:
             if history_exists_B is None:
@@ -180,8 +196,11 @@ class BEVFormerEncoder(BaseModule):
         bev_levels = FeatureLevels.of([(self.grid.rows, self.grid.cols)] * entries, query_BQC.device)
         references_BQ22 = self.references(shift_B2, history_exists_B if history is not None else None)
         query_pos_BQC = query_pos_BQC.expand_as(query_BQC)
+        surroundings = (query_pos_BQC, value_BNSC, levels, hits, references_BQ22, bev_levels, history)
+        recompute = self.with_cp and self.training and torch.is_grad_enabled()
         for layer in self.layers:
-            query_BQC = layer(
-                query_BQC, query_pos_BQC, value_BNSC, levels, hits, references_BQ22, bev_levels, history
-            )
+            if recompute:
+                query_BQC = checkpoint(layer, query_BQC, *surroundings, use_reentrant=False)
+            else:
+                query_BQC = layer(query_BQC, *surroundings)
         return query_BQC

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from mmdet3d.structures import Det3DDataSample
 from numpy.typing import NDArray
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from .projection import CameraHits
 
 CAN_BUS_SIZE = 18
 TRANSLATION = slice(0, 3)
@@ -29,11 +32,13 @@ class Frames:
         lidar2img: (B, N, 4, 4) float32, LiDAR frame in metres to pixels; rows 0 and 1 are divided by row 2.
         can_bus: (B, 18) float32, the vehicle's state, see ``TRANSLATION``, ``YAW`` and ``TURN``.
         image_size: (height, width) in pixels that the feature maps span, padding included.
+        hits: Which BEV queries the cameras see, where it is known already; otherwise the encoder finds out.
     """
 
     lidar2img: Tensor
     can_bus: Tensor
     image_size: tuple[int, int]
+    hits: CameraHits | None = None
 
     @classmethod
     def from_samples(

@@ -108,6 +108,11 @@ class BEVFormerHead(AuxHeatmapMixin, BaseModule):
         super().init_weights()
         reset_cls_bias(self.cls_branches)
 
+    def see(self, frames: Sequence[Frames]) -> list[Frames]:
+        """See :meth:`~.encoder.BEVFormerEncoder.see`."""
+        seen: list[Frames] = self.transformer.encoder.see(frames)
+        return seen
+
     def encode(
         self,
         features: Sequence[Tensor],

@@ -5,6 +5,7 @@ Legend: B samples, N cameras, Q BEV queries, D pillar points, V visible queries 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -84,16 +85,30 @@ class CameraHits:
 
     @classmethod
     def gather(cls, uv_BNQD2: Tensor, seen_BNQD: Tensor) -> CameraHits:
-        """Collect the queries of which any pillar point is seen.
+        """Collect the queries of which any pillar point is seen; each sample has its own hits."""
+        return cls.gather_frames([(uv_BNQD2, seen_BNQD)])[0]
 
-        Each sample has its own hits. One number, the padded length, goes to the host.
+    @classmethod
+    def gather_frames(cls, projected: Sequence[tuple[Tensor, Tensor]]) -> list[CameraHits]:
+        """The same for several frames, of which each is a result of :func:`project`.
+
+        How long the padded lists are has to be known to the host: the only time that it waits for the device in a
+        forward pass, once for all frames.
         """
-        hit_BNQ = seen_BNQD.any(dim=-1)
-        length = max(int(hit_BNQ.sum(dim=-1).max()), 1)
+        hits = [seen_BNQD.any(dim=-1) for _, seen_BNQD in projected]
+        lengths: list[int] = torch.stack([hit_BNQ.sum(dim=-1).max() for hit_BNQ in hits]).tolist()
+        return [
+            cls._padded(uv_BNQD2, hit_BNQ, max(length, 1))
+            for (uv_BNQD2, _), hit_BNQ, length in zip(projected, hits, lengths, strict=True)
+        ]
+
+    @classmethod
+    def _padded(cls, uv_BNQD2: Tensor, hit_BNQ: Tensor, length: int) -> CameraHits:
+        """Lists of `length` queries per camera, those that it sees first."""
         order_BNV = hit_BNQ.int().argsort(dim=-1, descending=True, stable=True)[..., :length]
         cameras_BQ = hit_BNQ.sum(dim=1).clamp(min=1)
         weight_BNQ = hit_BNQ / cameras_BQ[:, None]
-        batch, num_cams, queries, depth = seen_BNQD.shape
+        batch, _, queries, depth, _ = uv_BNQD2.shape
         points = uv_BNQD2.gather(2, order_BNV[..., None, None].expand(-1, -1, -1, depth, 2))
         start_B11 = torch.arange(batch, device=order_BNV.device)[:, None, None] * queries
         return cls(order_BNV + start_B11, weight_BNQ.gather(2, order_BNV), points)
