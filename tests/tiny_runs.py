@@ -17,7 +17,7 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 @HOOKS.register_module(force=True)
 class LossRecorder(Hook):
-    """Keeps the total loss of every iteration."""
+    """Keeps the total loss of every iteration, and the runner."""
 
     latest: LossRecorder
 
@@ -25,6 +25,9 @@ class LossRecorder(Hook):
         LossRecorder.latest = self
         self.losses: list[float] = []
         self.names: set[str] = set()
+
+    def before_train(self, runner: Any) -> None:
+        self.runner = runner
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         self.losses.append(float(outputs['loss']))

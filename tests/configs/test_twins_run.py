@@ -1,4 +1,4 @@
-"""Every CPU-sized twin trains and is scored, through the functions behind tools/train.py and tools/test.py."""
+"""Every CPU-sized twin trains and is scored, by the function behind tools/train.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from mmengine.registry import DefaultScope, init_default_scope
 from tiny_runs import tiny_config, train
 
 import bevdistill  # noqa: F401
-from bevdistill.engine.launch import run_testing
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'synthetic'
 TEACHER = 'object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py'
@@ -64,6 +63,6 @@ def test_trains_and_is_scored(
     assert all(map(math.isfinite, recorder.losses))
     distilled = {entry for entry in recorder.names if entry.startswith('distill.')}
     assert bool(distilled) == name.startswith('bevdistill')
-    metrics = run_testing(cfg, str(tmp_path / f'iter_{ITERATIONS}.pth'))
+    metrics = recorder.runner.test()
     assert 0 <= metrics['nuscenes/NDS'] <= 1
     assert 0 <= metrics['nuscenes/mAP'] <= 1

@@ -22,6 +22,7 @@ MODELS = {'pillar': 'teacher_pillar02_keyframe.py', 'bevformer': 'bevformer_r50_
 MIN_LIDAR_POINTS = 5
 GOAL = 0.9
 SCORE = 'keyframe/mAP_2.0'
+PAGE_DPI = 90
 
 EXAMPLES = """
 examples:
@@ -85,8 +86,10 @@ def read_log(work_dir: Path) -> dict[str, dict[int, float]]:
     for file in sorted(work_dir.glob('*/vis_data/scalars.json')):
         for line in file.read_text().splitlines():
             entry = json.loads(line)
+            kind = '' if 'loss' in entry else 'val_'
             for name, value in entry.items():
-                log.setdefault(name, {})[int(entry['step'])] = value
+                # Seconds are logged of iterations and of validations.
+                log.setdefault(kind + name if 'time' in name else name, {})[int(entry['step'])] = value
     return log
 
 
@@ -103,7 +106,8 @@ def draw_curve(log: dict[str, dict[int, float]], title: str, path: Path) -> None
     axes.set(xlabel='iteration', ylabel='AP', ylim=(-0.02, 1.02), title=title)
     axes.grid(alpha=0.3)
     losses = axes.twinx()
-    losses.plot(list(log['loss']), list(log['loss'].values()), color='0.6', linewidth=1, label='loss (right)')
+    loss = log['loss']
+    losses.plot(list(loss), list(loss.values()), color='0.6', linewidth=1, label='loss, mean of 50 (right)')
     losses.set(yscale='log', ylabel='loss')
     handles = axes.get_legend_handles_labels()[0] + losses.get_legend_handles_labels()[0]
     axes.legend(handles=handles, fontsize=8, loc='center right')
@@ -132,7 +136,9 @@ def draw_page(viewer: ModelViewer, title: str, note: str, path: Path) -> None:
     page = Page(
         title, view.frame, viewer.detector.grid, viewer.classes, view.predictions, view.maps, note=note, threshold=0.3
     )
-    save_figure(report_page(page), path)
+    figure = report_page(page)
+    figure.set_dpi(PAGE_DPI)
+    save_figure(figure, path)
 
 
 def score_without_sensor(cfg: Config, viewer: ModelViewer) -> float:

@@ -1,0 +1,168 @@
+#!/usr/bin/env python
+"""Say what a config is, without data: parameters, FLOPs, taps, losses with their weights and schedules."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tools.command_line import add_overrides, config_of, make_parser, mistakes_in_words
+
+EXAMPLES = """
+examples:
+  # a student, a teacher or a distiller
+  tools/analysis_tools/describe.py configs/bevdistill/bevdistill_r50_1x_nus-3d.py
+
+  # at once: counting FLOPs runs every side on images of full size, which takes a minute or more on a CPU
+  tools/analysis_tools/describe.py CONFIG --no-flops
+
+  # a CPU-sized twin, whose images are smaller than nuScenes'
+  tools/analysis_tools/describe.py configs/synthetic/bevformer/bevformer_r50_1x_nus-3d.py --image-size 64 176
+
+FLOPs are multiply-adds of one frame in testing on made-up images and points: convolutions (deformable ones too), matrix
+products, normalisation and bilinear sampling, without element-wise operations. Those of attention to the cameras depend
+on where the cameras look, those of voxels on the points.
+"""
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = make_parser(__doc__, EXAMPLES)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--no-flops', action='store_true', help='leave out FLOPs; nothing is run then')
+    parser.add_argument(
+        '--image-size',
+        nargs=2,
+        type=int,
+        default=(900, 1600),
+        metavar=('HEIGHT', 'WIDTH'),
+        help="pixels of an image on disk (default: 900 1600, nuScenes')",
+    )
+    parser.add_argument('--json', type=Path, metavar='OUT', help='write the facts to this file too')
+    add_overrides(parser)
+    args = parser.parse_args(argv)
+    if min(args.image_size) < 32:
+        parser.error(f'--image-size must be at least 32 32, got {args.image_size[0]} {args.image_size[1]}')
+    return args
+
+
+def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Rows as aligned columns; columns numbered in `right` are aligned to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return '\n'.join(
+        '  '
+        + '  '.join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def number(count: int) -> str:
+    """A count with three digits: ``42.9 M``; ``-`` for none."""
+    for size, unit in ((1e9, ' G'), (1e6, ' M'), (1e3, ' k')):
+        if count >= 0.9995 * size:
+            return f'{count / size:.{max(0, 3 - len(str(int(count / size))))}f}{unit}'
+    return str(count) if count else '-'
+
+
+def side_text(side: str, facts: Mapping[str, Any]) -> str:
+    """One detector: grid, parameters and FLOPs by part, own losses."""
+    grid, flops = facts['grid'], facts.get('flops')
+    metres = (grid['point_cloud_range'][3] - grid['point_cloud_range'][0]) / grid['cols']
+    frames = f', {facts["queue_length"]} frames in training' if facts['queue_length'] > 1 else ''
+    lines = [
+        f'{side}: {facts["type"]}, {grid["rows"]} x {grid["cols"]} cells of {metres:.4g} m, '
+        f'{facts["num_classes"]} classes{frames}'
+    ]
+    rows = [['part', 'parameters', 'trained', *(['FLOPs'] if flops else [])]]
+    for name, count in facts['parameters'].items():
+        label = 'all' if not name else '  ' * (name.count('.') + 1) + name.rpartition('.')[2]
+        numbers = [count['all'], count['trained'], *([flops['by_module'].get(name, 0)] if flops else [])]
+        rows.append([label, *map(number, numbers)])
+    lines.append(table(rows, right=(1, 2, 3)))
+    if flops:
+        seen = 'points' if flops['image'] is None else '{} images of {} x {}'.format(*flops['image'])
+        missing = f'; not counted: {", ".join(flops["not_counted"])}' if flops['not_counted'] else ''
+        lines.append(f'  FLOPs: multiply-adds of one frame in testing, from {seen}{missing}')
+    lines.append('  losses of its own: ' + ', '.join(
+        f'{name.rpartition("pts_bbox_head.")[2]} {loss["type"]} x {loss["weight"]:g}'
+        for name, loss in facts['losses'].items()
+    ))
+    return '\n'.join(lines)
+
+
+def taps_text(facts: Mapping[str, Any]) -> str:
+    """Which side offers which tap, and who wants it."""
+    sides = facts['sides']
+    taps = list(dict.fromkeys(tap for side in sides.values() for tap in side['taps']))
+    rows = [['tap', *sides, *(['wanted by'] if facts['losses'] else [])]]
+    for tap in taps:
+        row = [tap, *('yes' if tap in side['taps'] else '-' for side in sides.values())]
+        if facts['losses']:
+            wants = [
+                f'{loss["name"]} ({", ".join(ours)})'
+                for loss in facts['losses']
+                if (ours := [side for side in sides if f'{side}.{tap}' in loss['wants']])
+            ]
+            row.append(', '.join(wants) or '-')
+        rows.append(row)
+    return 'taps\n' + table(rows)
+
+
+def losses_text(facts: Mapping[str, Any]) -> str:
+    """Losses of distillation with weight, schedule, taps and options."""
+    lines = ['losses of distillation' if facts['losses'] else 'losses of distillation: none']
+    for loss in facts['losses']:
+        schedule = 'constant' if loss['constant'] else ', '.join(f'{k} {v:g}' for k, v in loss['schedule'].items())
+        terms = ''.join(f'; {term} x {weight:g}' for term, weight in loss['terms'].items())
+        lines += [
+            f'  {loss["name"]}: {loss["type"]} x {loss["weight"]:g}{terms}',
+            f'    schedule    {schedule}',
+            f'    taps        {", ".join(loss["wants"]) or "none: its weight is 0, it is not built"}',
+            f'    parameters  {number(loss["parameters"])}',
+            f'    options     {option_text(loss["options"])}',
+        ]
+    if 'init_from_teacher' in facts:
+        lines.append(f'start from the teacher: {", ".join(facts["init_from_teacher"]) or "nothing"}')
+        named = facts['teacher_checkpoint'] or 'to be named, model.teacher_checkpoint=FILE'
+        lines.append(f'teacher checkpoint: {named}')
+    return '\n'.join(lines)
+
+
+def option_text(options: Mapping[str, Any]) -> str:
+    """Options of a loss on one line: ``mask=SoftForeground(sigma=2.0), channels=sum``."""
+
+    def value(item: Any) -> str:
+        if not isinstance(item, Mapping):
+            return str(item)
+        inner = ', '.join(f'{key}={value(entry)}' for key, entry in item.items() if key != 'type')
+        return f'{item.get("type", "")}({inner})'
+
+    return ', '.join(f'{key}={value(item)}' for key, item in options.items()) or 'none'
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse, build, print; errors of the user are one line."""
+    args = parse_args(argv)
+    with mistakes_in_words('describe.py'):
+        cfg = config_of(args)
+        from describe_model import describe
+
+        facts = {'config': args.config, **describe(cfg, tuple(args.image_size), not args.no_flops)}
+        if args.json is not None:
+            args.json.parent.mkdir(parents=True, exist_ok=True)
+            args.json.write_text(json.dumps(facts, indent=2) + '\n')
+    blocks = [side_text(side, side_facts) for side, side_facts in facts['sides'].items()]
+    print('\n\n'.join([f'{args.config}: {facts["model"]}', *blocks, taps_text(facts), losses_text(facts)]))
+
+
+if __name__ == '__main__':
+    main()
