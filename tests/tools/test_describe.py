@@ -71,6 +71,16 @@ def test_taps_say_who_wants_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert rows['states'] == ['yes', 'yes', '-']
 
 
+@pytest.mark.parametrize('released', [False, True])
+def test_loss_of_a_heatmap_is_told_where_there_is_one(tmp_path: Path, released: bool) -> None:
+    form = '_released' if released else ''
+    config = CONFIGS / 'bevdistill' / f'bevdistill_r50_1x{form}_nus-3d.py'
+    own = described(tmp_path, config, '--no-flops')['sides']['student']['losses']
+    weights = {name.rpartition('pts_bbox_head.')[2]: loss['weight'] for name, loss in own.items()}
+    heatmap = {'loss_heatmap.focal': 1.0} if released else {}
+    assert weights == {'loss_set.loss_cls': 2.0, 'loss_set.loss_bbox': 0.25, **heatmap}
+
+
 def test_losses_of_weight_zero_are_not_built(tmp_path: Path) -> None:
     facts = described(tmp_path, DISTILLED, '--no-flops', '--cfg-options', 'model.losses.dense.weight=0')
     assert facts['losses'][0]['wants'] == []

@@ -61,6 +61,7 @@ def describe(cfg: Config, image_size: tuple[int, int], flops: bool = True) -> di
 
 def describe_side(detector: nn.Module) -> dict[str, Any]:
     """Type, grid, parameters, taps and own losses of a detector."""
+    taps = offered_taps(detector)
     return {
         'type': type(detector).__name__,
         'queue_length': getattr(detector, 'queue_length', 1),
@@ -73,11 +74,12 @@ def describe_side(detector: nn.Module) -> dict[str, Any]:
             }
             for name, module in parts(detector)
         },
-        'taps': list(offered_taps(detector)),
+        'taps': list(taps),
         'losses': {
             name: {'type': type(module).__name__, 'weight': module.loss_weight}
             for name, module in detector.named_modules()
-            if hasattr(module, 'loss_weight')
+            # A head has its heatmap's loss also where no heatmap feeds it.
+            if hasattr(module, 'loss_weight') and ('heatmap' in taps or 'loss_heatmap' not in name)
         },
     }
 
