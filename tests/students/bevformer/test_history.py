@@ -39,6 +39,7 @@ def test_asking_again_gives_the_same_answer():
     for index in range(3):
         memory.remember(frame('a', index), bev(float(index)))
     first = memory.recall(frame('a', 2))
+    assert torch.equal(first.bev, bev(1.0))
     memory.remember(frame('a', 2), bev(2.0))
     assert memory.recall(frame('a', 2)) is first
     assert torch.equal(memory.recall(frame('a', 3)).bev, bev(2.0))
