@@ -153,6 +153,7 @@ class CacheWriter:
             queries=kept.logits.shape[2],
             all_queries=whole.logits.shape[2],
             probes=self.samples.probes,
+            infos=self.samples.infos,
             num_samples=len(self.samples.digests),
             command=command,
         )

@@ -9,7 +9,7 @@ from typing import Any
 from mmengine.config import Config
 
 from ..distillers import TeacherCheckpoint
-from ..distillers.teacher_cache import CacheKey, LoadTeacherOutputs, Samples, TeacherCache, frozen_points, leaf_datasets
+from ..distillers.teacher_cache import CacheKey, LoadTeacherOutputs, TeacherCache, frozen_points, leaf_datasets
 
 STAGE = 'teacher_outputs'
 
@@ -36,7 +36,7 @@ def follow_teacher_cache(cfg: Config) -> None:
     leaves = list(leaf_datasets(cfg.train_dataloader.dataset))
     for leaf in leaves:
         own = CacheKey.of(sha256, cfg.model.teacher, cfg.model.data_preprocessor, frozen_points(leaf.pipeline))
-        cache.check(own, held.differences(Samples.of(leaf), str(leaf.ann_file)))
+        cache.check(own, held.differences_of(leaf))
     for leaf in leaves:
         leaf.modality = dict(leaf.get('modality') or {}, use_camera=True, use_lidar=False)
         stages: Mapping[str, Any] = {name: stage for name, stage in leaf.pipeline.items() if name != STAGE}

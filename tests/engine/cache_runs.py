@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,16 @@ def released(cfg: Config) -> Config:
         losses['contrast'][side].update(in_channels=64, channels=32)
     cfg.model.losses = losses
     return cfg
+
+
+def few(infos: Path, folder: Path, count: int) -> Path:
+    """Information files of the first `count` samples for training, and all for validation."""
+    for split, kept in (('train', count), ('val', None)):
+        name = f'nuscenes_infos_{split}.pkl'
+        content = pickle.loads((infos / name).read_bytes())
+        content['data_list'] = content['data_list'][:kept]
+        (folder / name).write_bytes(pickle.dumps(content))
+    return folder
 
 
 def with_cache(cfg: Config, folder: Path) -> Config:

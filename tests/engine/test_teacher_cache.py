@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from cache_runs import distilled, released, save_teacher, with_cache, write
+from cache_runs import distilled, few, released, save_teacher, with_cache, write
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from tiny_runs import train
@@ -19,6 +19,8 @@ from bevdistill.distillers import TeacherCache
 from bevdistill.engine import follow_teacher_cache
 from bevdistill.engine.launch import run_testing
 from bevdistill.structures import META_KEY
+
+SAMPLES = 8
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +33,10 @@ def _clean():
 
 
 @pytest.fixture(scope='module')
-def data(synthetic_root: Path, synthetic_infos: Path) -> tuple[Path, Path]:
-    return synthetic_root, synthetic_infos
+def data(
+    synthetic_root: Path, synthetic_infos: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    return synthetic_root, few(synthetic_infos, tmp_path_factory.mktemp('infos'), SAMPLES)
 
 
 @pytest.fixture(scope='module')

@@ -44,6 +44,7 @@ class Manifest:
         queries: Queries in a record.
         all_queries: Queries of the teacher; more than `queries` if only the best were kept.
         probes: See :class:`Samples`.
+        infos: See :class:`Samples`.
         num_samples: Samples that it is to hold.
         command: The command that makes it, or goes on with it.
         complete: Whether all records are there.
@@ -55,6 +56,7 @@ class Manifest:
     queries: int
     all_queries: int
     probes: dict[str, str]
+    infos: tuple[str, ...]
     num_samples: int
     command: str
     complete: bool = False
@@ -63,7 +65,8 @@ class Manifest:
     def from_plain(cls, plain: dict[str, Any]) -> Manifest:
         """Inverse of :meth:`to_plain`."""
         fields = {key: value for key, value in plain.items() if key != 'format'}
-        return cls(**fields | dict(key=CacheKey(**plain['key']), layout=Layout.from_plain(plain['layout'])))
+        key, layout = CacheKey(**plain['key']), Layout.from_plain(plain['layout'])
+        return cls(**fields | dict(key=key, layout=layout, infos=tuple(plain['infos'])))
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -110,8 +113,9 @@ class TeacherCache:
     @property
     def samples(self) -> Samples:
         """The samples that it holds, or is to hold."""
-        probes = self.manifest.probes
-        return Samples(json.loads((self.folder / 'samples.json').read_text()), probes)
+        manifest = self.manifest
+        digests = json.loads((self.folder / 'samples.json').read_text())
+        return Samples(digests, manifest.probes, manifest.infos)
 
     def check(self, own: CacheKey, more: list[str] | None = None) -> None:
         """Refuse an incomplete cache, and one that was computed from something else.

@@ -59,6 +59,7 @@ def fill_cache(tmp_path: Path) -> Callable[..., TeacherCache]:
             queries=kept.logits.shape[2],
             all_queries=whole.logits.shape[2],
             probes={},
+            infos=(),
             num_samples=whole.batch_size,
             command=COMMAND,
         )

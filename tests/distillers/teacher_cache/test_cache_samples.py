@@ -35,11 +35,10 @@ def records() -> list[dict[str, Any]]:
 def test_labels_order_and_a_part_of_the_samples_do_not_matter(tmp_path: Path, records: list[dict[str, Any]]) -> None:
     held = Samples.of(write(tmp_path / 'one', records))
     assert set(held.digests) == {*'abcd'}
-    assert set(held.probes) == {'a', 'd'}
+    assert set(held.probes) == {'a.bin', 'd.bin'}
     for entry in records:
         del entry['instances']
-    part = Samples.of(write(tmp_path / 'two', records[::-1][:2]))
-    assert held.differences(part, 'two') == []
+    assert held.differences_of(write(tmp_path / 'two', records[::-1][:2])) == []
 
 
 @pytest.mark.parametrize(
@@ -55,26 +54,40 @@ def test_labels_order_and_a_part_of_the_samples_do_not_matter(tmp_path: Path, re
 def test_whatever_the_points_are_made_of_matters(tmp_path: Path, records: list[dict[str, Any]], change: Any) -> None:
     held = Samples.of(write(tmp_path / 'one', deepcopy(records)))
     change(records[1])
-    (line,) = held.differences(Samples.of(write(tmp_path / 'two', records)), 'two')
+    (line,) = held.differences_of(write(tmp_path / 'two', records))
     assert line.startswith('data: 1 samples have other LiDAR files, calibration or times, b for one')
     assert '(the cache: 4 samples' in line
-    assert 'this run: 4 of two' in line
+    assert 'this run: 4 of infos.pkl' in line
 
 
 def test_samples_that_are_not_there(tmp_path: Path, records: list[dict[str, Any]]) -> None:
     held = Samples.of(write(tmp_path / 'one', records[:2]))
-    (line,) = held.differences(Samples.of(write(tmp_path / 'two', records)), 'two')
+    (line,) = held.differences_of(write(tmp_path / 'two', records))
     assert line.startswith('data: 2 samples are not in the cache, c for one')
 
 
-def test_two_roots_that_name_their_files_alike(tmp_path: Path, records: list[dict[str, Any]]) -> None:
+@pytest.mark.parametrize('rewritten', [False, True])
+def test_two_roots_that_name_their_files_alike(
+    tmp_path: Path, records: list[dict[str, Any]], rewritten: bool
+) -> None:
     held = Samples.of(write(tmp_path / 'one', records))
-    other = write(tmp_path / 'two', records)
-    (tmp_path / 'two' / 'lidar' / 'd.bin').write_bytes(b'another world')
-    (line,) = held.differences(Samples.of(other), 'two')
-    assert line.startswith('data: sample d has other points')
-    (tmp_path / 'two' / 'lidar' / 'd.bin').unlink()
-    assert held.differences(Samples.of(other), 'a machine without points') == []
+    other = write(tmp_path / 'two', records[::-1] if rewritten else records)
+    points = tmp_path / 'two' / 'lidar' / 'd.bin'
+    assert held.differences_of(other) == []
+    points.write_bytes(b'another world')
+    (line,) = held.differences_of(other)
+    assert line.startswith('data: d.bin has other points, SHA-256 ')
+    points.unlink()
+    assert held.differences_of(other) == []
+
+
+def test_a_known_information_file_is_not_read(
+    tmp_path: Path, records: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = write(tmp_path / 'one', records)
+    held = Samples.of(dataset)
+    monkeypatch.setattr(Samples, 'of', lambda *_: pytest.fail('read again'))
+    assert held.differences_of(dataset) == []
 
 
 def test_merged(tmp_path: Path, records: list[dict[str, Any]]) -> None:
