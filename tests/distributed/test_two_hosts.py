@@ -22,8 +22,8 @@ def test_a_cut_run_resumes_to_the_weights_of_an_undisturbed_one(
         pytest.skip(f'this machine cannot play two hosts: {obstacle}')
     outcome = two_hosts.play(synthetic_root, synthetic_infos, tmp_path)
     for rank, (seconds, message) in enumerate(zip(outcome.seconds, outcome.messages, strict=True)):
-        # The time-out, and what the processes need to end.
-        assert seconds < outcome.timeout + 30
+        # The time-out, and what the processes need to end on a busy machine.
+        assert outcome.timeout / 2 < seconds < outcome.timeout + 60
         assert f'rank {rank} lost contact with the other processes of the run' in message
         assert f'{outcome.resumed_from} is whole; start all hosts again with --resume auto' in message
     assert outcome.resumed_from == f'iter_{two_hosts.CHECKPOINT_EVERY}.pth'

@@ -190,14 +190,15 @@ def data_options(root: Path, infos: Path) -> list[str]:
     return [*found, 'val_dataloader=None', 'val_evaluator=None', 'val_cfg=None']
 
 
-def play(root: Path, infos: Path, folder: Path, timeout: int = 20) -> Outcome:
+def play(root: Path, infos: Path, folder: Path, timeout: int = 30) -> Outcome:
     """Train undisturbed, train with a cut, resume, and compare.
 
     Args:
         root: A synthetic nuScenes.
         infos: Folder of its information files.
         folder: Where work dirs and outputs go.
-        timeout: Seconds that a process waits for the others.
+        timeout: Seconds that a process waits for the others. At the start it has to cover how far apart the processes
+            come up, on a busy machine too.
     """
     options = [
         *data_options(root, infos),
