@@ -133,6 +133,28 @@ def test_teacher(tmp_path: Path) -> None:
     assert side['parameters']['']['trained'] == side['parameters']['']['all']
 
 
+def test_voxel_teacher_names_what_is_not_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip('spconv')
+    file = TEACHER.with_name('teacher_voxel01_cbgs_20e_nus-3d.py')
+    (side,) = described(tmp_path, file)['sides'].values()
+    counts = side['flops']['by_module']
+    assert side['flops']['not_counted'] == ['sparse convolutions of pts_middle_encoder']
+    assert counts.get('pts_middle_encoder', 0) == 0
+    assert min(counts['pts_voxel_encoder'], counts['pts_backbone'], counts['pts_bbox_head']) > 10**6
+    assert 'not counted: sparse convolutions of pts_middle_encoder' in capsys.readouterr().out
+
+
+def test_kept_answers_are_forgotten() -> None:
+    layer = nn.Linear(2, 2)
+    ones = torch.ones(1, 2)
+    with describe_flops.answers_kept([layer]) as keep:
+        before = layer(ones)
+        keep()
+        assert torch.equal(layer(2 * ones), before)
+    assert not torch.equal(layer(2 * ones), before)
+    assert 'forward' not in vars(layer)
+
+
 def test_deformable_convolutions_count_as_plain_ones() -> None:
     from mmengine.analysis import FlopAnalyzer
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,12 +125,44 @@ class Flops:
     Attributes:
         by_module: From the dotted name of a module inside the detector ('' for all) to the count.
         image: Cameras, height and width that the network saw, or None.
-        not_counted: Operations with a kernel of their own that have no known count.
+        not_counted: Operations with a kernel of their own that have no known count, and parts with sparse convolutions.
     """
 
     by_module: dict[str, int]
     image: tuple[int, int, int] | None
     not_counted: Sequence[str]
+
+
+def sparse_parts(detector: nn.Module) -> dict[str, nn.Module]:
+    """Parts of a detector with sparse convolutions, which spconv cannot run while it is traced."""
+    return {
+        name: part
+        for name, part in detector.named_children()
+        if any(hasattr(module, 'subm') for module in part.modules())
+    }
+
+
+@contextmanager
+def answers_kept(parts: Iterable[nn.Module]) -> Iterator[Callable[[], None]]:
+    """Inside the context the parts remember their last answer; after the call of what it yields they repeat it."""
+    answers: dict[nn.Module, Any] = {}
+    parts = list(parts)
+    hooks = [part.register_forward_hook(lambda part, _, answer: answers.__setitem__(part, answer)) for part in parts]
+
+    def keep() -> None:
+        for hook in hooks:
+            hook.remove()
+        for part in parts:
+            # An attribute of the object, in front of its class's method. Tracing drops whatever leads to nothing.
+            part.forward = lambda given, *_, answer=answers[part], **__: answer + 0 * given.sum()
+
+    try:
+        yield keep
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for part in parts:
+            vars(part).pop('forward', None)
 
 
 @torch.no_grad()
@@ -147,13 +180,15 @@ def count_flops(detector: nn.Module, preprocessor: nn.Module, sensors: SensorDat
     frames = [preprocessor(sensors.batch(frame), False) for frame in range(2)]
     # Not between the frames: a switch of the mode makes a detector forget.
     first, second = (_OneFrame(detector, data).eval() for data in frames)
-    if getattr(detector, 'queue_length', 1) > 1:
-        first(first.tensor())
-    analyzer = FlopAnalyzer(second, (second.tensor(),))
-    analyzer.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings('none')
-    analyzer.set_op_handle(CUSTOM + 'ModulatedDeformConv2dFunction', deformable_convolution)
-    with warnings.catch_warnings():
+    sparse = sparse_parts(detector)
+    with answers_kept(sparse.values()) as keep, warnings.catch_warnings():
         warnings.simplefilter('ignore')
+        if sparse or getattr(detector, 'queue_length', 1) > 1:
+            first(first.tensor())
+        keep()
+        analyzer = FlopAnalyzer(second, (second.tensor(),))
+        analyzer.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings('none')
+        analyzer.set_op_handle(CUSTOM + 'ModulatedDeformConv2dFunction', deformable_convolution)
         by_module = analyzer.by_module()
         unknown = analyzer.unsupported_ops()
     # Forget the made-up scene.
@@ -162,5 +197,8 @@ def count_flops(detector: nn.Module, preprocessor: nn.Module, sensors: SensorDat
     return Flops(
         {name.removeprefix('detector').removeprefix('.'): int(count) for name, count in by_module.items() if name},
         None if image is None else (image.shape[2], image.shape[4], image.shape[5]),
-        sorted(name.removeprefix(CUSTOM) for name in unknown if name.startswith(CUSTOM)),
+        [
+            *(f'sparse convolutions of {name}' for name in sparse),
+            *sorted(name.removeprefix(CUSTOM) for name in unknown if name.startswith(CUSTOM)),
+        ],
     )
