@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
 from datetime import timedelta
 from pathlib import Path
@@ -31,6 +32,7 @@ def answers(rank: int | None, folder: Path) -> dict[str, Any]:
 def run_rank(rank: int, folder: str) -> None:
     """One rank; its answers, or its error, go to a file."""
     torch.set_num_threads(1)
+    logging.disable(logging.WARNING)
     out = Path(folder) / f'rank{rank}.pt'
     try:
         dist.init_process_group(
