@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..structures import BOX_CONVENTION, CONVERTER, META_KEY, convention_unknown, conversion_advice
+from ..structures import BOX_CONVENTION, META_KEY, convention_unknown, conversion_advice, unreadable_advice
 
 TRAIN_A_TEACHER = (
     'Train a teacher with\n'
@@ -110,8 +110,7 @@ class TeacherCheckpoint:
         except Exception as error:  # The reader of a file that is no checkpoint can fail in any way.
             raise ValueError(
                 f'teacher checkpoint {self.path} cannot be read as plain data. Either it is damaged, or it holds '
-                'Python objects, and loading those could run code; then convert it with '
-                f'python {CONVERTER}, which runs nothing in it. torch says: {type(error).__name__}: {error}'
+                f'Python objects, and loading those could run code: {unreadable_advice(self.path)}'
             ) from error
         return checkpoint
 

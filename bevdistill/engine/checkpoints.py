@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ..structures import CONVERTER
+from ..structures import unreadable_advice
 from .atomic_backend import AtomicBackend
 
 _NUMBERED = re.compile(r'^(?:epoch|iter)_(\d+)\.pth$')
@@ -82,8 +82,11 @@ def save_checkpoint(content: dict[str, Any], path: str | Path) -> None:
 
 
 @contextmanager
-def unreadable_checkpoints_explained() -> Iterator[None]:
+def unreadable_checkpoints_explained(path: str | Path | None) -> Iterator[None]:
     """Say what to do about a checkpoint that holds more than plain data.
+
+    Args:
+        path: The file that is loaded.
 
     Raises:
         ValueError: In place of torch's ``UnpicklingError``.
@@ -92,7 +95,6 @@ def unreadable_checkpoints_explained() -> Iterator[None]:
         yield
     except pickle.UnpicklingError as error:
         raise ValueError(
-            'a checkpoint holds Python objects, and loading those could run code, so it was refused. Checkpoints of '
-            f'this package hold plain data. Convert a public one with {CONVERTER}, which runs nothing in it. '
-            f'torch says: {str(error).splitlines()[0]}'
+            f'checkpoint {path} holds Python objects, and loading those could run code, so it was refused: '
+            + (unreadable_advice(path) if path else str(error).splitlines()[0])
         ) from error

@@ -173,7 +173,7 @@ def run_training(cfg: Config) -> Runner:
     if not cfg.get('resume') and cfg.get('load_from'):
         cfg.load_from = existing_checkpoint(cfg.load_from)
     follow_teacher_cache(cfg)
-    with distributed_run(cfg), unreadable_checkpoints_explained():
+    with distributed_run(cfg), unreadable_checkpoints_explained(cfg.get('load_from')):
         runner = build_runner(cfg)
         check_same_start(cfg)
         check_trainable(runner.model)
@@ -192,7 +192,7 @@ def run_testing(cfg: Config, checkpoint: str) -> dict[str, float]:
         ValueError: If it does not fit the config.
     """
     cfg.load_from, cfg.resume = existing_checkpoint(checkpoint), False
-    with distributed_run(cfg), unreadable_checkpoints_explained():
+    with distributed_run(cfg), unreadable_checkpoints_explained(cfg.load_from):
         metrics: dict[str, float] = build_runner(cfg).test()
     return metrics
 

@@ -5,7 +5,15 @@ from .bev_outputs import BEVOutputs
 from .box_code import BOX_SIZE, CODE_SIZE, decode_boxes, encode_boxes
 from .checkpoint_file import ForeignCheckpoint, read_foreign_checkpoint, weights_below
 from .checkpoint_meta import BOX_CONVENTION, META_KEY
-from .public_weights import CONVERTER, KINDS, convention_unknown, conversion_advice, likely_kind, without_wrapper
+from .public_weights import (
+    CONVERTER,
+    KINDS,
+    convention_unknown,
+    conversion_advice,
+    likely_kind,
+    unreadable_advice,
+    without_wrapper,
+)
 from .targets import Targets
 
 __all__ = [
@@ -25,6 +33,7 @@ __all__ = [
     'encode_boxes',
     'likely_kind',
     'read_foreign_checkpoint',
+    'unreadable_advice',
     'weights_below',
     'without_wrapper',
 ]

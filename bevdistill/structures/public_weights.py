@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from .checkpoint_file import read_foreign_checkpoint
 from .checkpoint_meta import META_KEY
 
 CONVERTER = 'tools/model_converters/convert_official.py'
@@ -74,6 +75,17 @@ def conversion_advice(path: str | Path, names: Iterable[str]) -> str:
         'have another order: loaded as they are, boxes and labels would be wrong without any error. Convert it once '
         f'with\n  {command}{choice}'
     )
+
+
+def unreadable_advice(path: str | Path) -> str:
+    """What to do about a checkpoint that holds more than plain data, which is refused because that could run code."""
+    try:
+        read = read_foreign_checkpoint(path)
+    except (OSError, ValueError) as error:
+        return f'it cannot be read without running it: {error}'
+    if convention_unknown(read.weights, read.meta):
+        return conversion_advice(path, read.weights)
+    return f'it holds {", ".join(read.left_out)}. Save its weights alone: a dict of tensors with the key state_dict'
 
 
 def _is_new(version: object) -> bool:

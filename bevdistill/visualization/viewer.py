@@ -15,9 +15,9 @@ from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 
-from ..engine.checkpoints import existing_checkpoint
+from ..engine.checkpoints import existing_checkpoint, unreadable_checkpoints_explained
 from ..engine.launch import load_config
-from ..structures import BEVOutputs
+from ..structures import BEVOutputs, convention_unknown, conversion_advice
 from .boxes import BoxSet
 from .frame import Frame
 from .hook import predicting_model
@@ -150,13 +150,17 @@ def _test_data(cfg: Config, data_root: str | None) -> tuple[BaseDataset, tuple[s
 
 def _load_weights(model: Any, checkpoint: str, config: str | Path) -> None:
     try:
-        load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
+        with unreadable_checkpoints_explained(checkpoint):
+            loaded = load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         shown = '\n  '.join(line[:200] for line in lines[:4]) + ('\n  ...' if len(lines) > 4 else '')
         raise ValueError(
             f'checkpoint {checkpoint} does not fit {config}; was the config changed since?\n  {shown}'
         ) from error
+    weights = loaded.get('state_dict', loaded)
+    if convention_unknown(weights, loaded.get('meta') or {}):
+        raise ValueError(f'checkpoint {checkpoint} cannot be shown as it is: {conversion_advice(checkpoint, weights)}')
 
 
 def _settle_teacher(cfg: Config, checkpoint: str) -> bool:

@@ -49,7 +49,15 @@ def test_stale_pointer(tmp_path: Path, pointer: str) -> None:
 
 
 def test_checkpoint_with_objects_is_explained(tmp_path: Path) -> None:
-    torch.save(dict(odd=Path('x')), tmp_path / 'odd.pth')
-    with pytest.raises(ValueError, match=r'could run code, so it was refused.*convert_official\.py'):  # noqa: SIM117
-        with unreadable_checkpoints_explained():
-            torch.load(tmp_path / 'odd.pth')
+    file = tmp_path / 'odd.pth'
+    for names, message in (
+        (['head.weight'], r'odd\.pth holds .*could run code, so it was refused: it holds pathlib\.'),
+        (
+            ['img_backbone.x', 'pts_bbox_head.bev_embedding.weight'],
+            r'(?s)so it was refused: it does not say.*convert_official\.py \S*odd\.pth \S* --kind bevformer',
+        ),
+    ):
+        torch.save(dict(meta=dict(odd=Path('x')), state_dict={name: torch.ones(1) for name in names}), file)
+        with pytest.raises(ValueError, match=message):  # noqa: SIM117
+            with unreadable_checkpoints_explained(file):
+                torch.load(file)

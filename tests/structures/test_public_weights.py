@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import datetime
+from pathlib import Path
 
-from bevdistill.structures import KINDS, convention_unknown, conversion_advice, likely_kind
+import pytest
+import torch
+
+from bevdistill.structures import KINDS, convention_unknown, conversion_advice, likely_kind, unreadable_advice
 
 HEAD = 'pts_bbox_head.'
 CAMERA = ['img_backbone.conv1.weight', HEAD + 'bev_embedding.weight']
@@ -44,6 +48,15 @@ def test_other_detectors_are_of_no_kind() -> None:
 )
 def test_convention(names: list[str], meta: dict, unknown: bool) -> None:
     assert convention_unknown(names, meta) == unknown
+
+
+def test_unreadable_files(tmp_path: Path) -> None:
+    (tmp_path / 'text.pth').write_text('hello')
+    assert 'not a checkpoint of torch, or it is damaged' in unreadable_advice(tmp_path / 'text.pth')
+    torch.save(dict(state_dict={'x': torch.ones(1)}, meta=dict(time=datetime(2022, 1, 1))), tmp_path / 'a.pth')
+    assert 'datetime.datetime. Save its weights alone' in unreadable_advice(tmp_path / 'a.pth')
+    torch.save(dict(state_dict={CAMERA[1]: torch.ones(1)}, meta=dict(time=datetime(2022, 1, 1))), tmp_path / 'b.pth')
+    assert '--kind bevformer' in unreadable_advice(tmp_path / 'b.pth')
 
 
 def test_advice_is_a_command() -> None:

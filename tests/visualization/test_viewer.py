@@ -3,6 +3,8 @@ from typing import Any
 
 import pytest
 import torch
+from mmdet3d.registry import MODELS
+from torch import nn
 
 from bevdistill.visualization.viewer import ModelViewer
 
@@ -92,3 +94,22 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
     assert 'size mismatch for bev' in str(error.value)
     with pytest.raises(FileNotFoundError, match='no checkpoint'):
         ModelViewer(config, tmp_path / 'absent.pth')
+
+
+@MODELS.register_module(force=True)
+class BoxPictures(PictureDetector):
+    """The toy with a weight that is named as a box head's."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.pts_bbox_head = nn.Linear(1, 1)
+
+
+def test_public_weights_must_be_converted(tmp_path: Path) -> None:
+    config = _config(tmp_path, 'one', dict(type='BoxPictures', sensor='img'), CAMERA)
+    weights, file = BoxPictures(sensor='img').state_dict(), tmp_path / 'public.pth'
+    torch.save(dict(state_dict=weights, meta=dict(mmdet3d_version='0.17.1')), file)
+    with pytest.raises(ValueError, match=r'(?s)public\.pth cannot be shown as it is.*convert_official\.py'):
+        ModelViewer(config, file)
+    torch.save(dict(state_dict=weights, meta=dict(bevdistill={})), file)
+    ModelViewer(config, file)
