@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from filelock import FileLock
+from mmengine.registry import DefaultScope
 
 REPO = Path(__file__).resolve().parents[1]
 SHARED = REPO.parent / 'shared'
@@ -24,6 +25,16 @@ Golden = Callable[[str], tuple[dict[str, Any], dict[str, np.ndarray]]]
 def _repeatable() -> None:
     torch.manual_seed(0)
     np.random.seed(0)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One thread, and no scope of mmengine's registries left behind: for tests that run a training in this process."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    DefaultScope._instance_dict.clear()
 
 
 @pytest.fixture(scope='session')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 import tiny_runs
 import torch
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
 from tiny_runs import train
 
 import bevdistill
@@ -23,14 +21,7 @@ DISTILLED = 'bevdistill/bevdistill_r50_1x_nus-3d.py'
 PINNED = [12.227, 11.848, 11.086, 10.858]
 """Total loss of the student at iterations 0, 5, 10 and 15, seed 0."""
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    DefaultScope._instance_dict.clear()
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ import torch
 import torch.multiprocessing as mp
 from cache_runs import COMMAND, distilled, few, released, save_teacher, with_cache, write
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
 
 from bevdistill.distillers import TeacherCache
 from bevdistill.engine import AtomicBackend, CacheWriter, follow_teacher_cache
@@ -24,14 +23,7 @@ from bevdistill.structures import BEVGrid
 
 SAMPLES = 8
 
-
-@pytest.fixture(autouse=True)
-def _clean():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    DefaultScope._instance_dict.clear()
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 
 @pytest.fixture(scope='module')

@@ -11,7 +11,6 @@ import pytest
 import torch
 from cache_runs import distilled, few, released, save_teacher, with_cache, write
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
 from tiny_runs import train
 
 from bevdistill.datasets import LoadLidarPoints
@@ -22,14 +21,7 @@ from bevdistill.structures import META_KEY
 
 SAMPLES = 8
 
-
-@pytest.fixture(autouse=True)
-def _clean():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    DefaultScope._instance_dict.clear()
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 
 @pytest.fixture(scope='module')

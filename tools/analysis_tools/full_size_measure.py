@@ -155,7 +155,7 @@ def training_step(cfg: Any, model: Any, batch: dict[str, Any]) -> Callable[[], s
 
     def run() -> str:
         logged = model.train_step(batch, optim_wrapper)
-        terms = {name: float(value) for name, value in logged.items() if name == 'loss' or name.startswith('distill')}
+        terms = {name: float(value.detach()) for name, value in logged.items() if name == 'loss' or name.startswith('distill')}
         return ', '.join(f'{name} {value:.4g}' for name, value in terms.items())
 
     return run

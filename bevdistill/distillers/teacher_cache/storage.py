@@ -28,7 +28,7 @@ from .key import CacheKey
 from .layout import OPTIONAL_TAPS, Layout
 from .samples import Samples
 
-FORMAT = 1
+FORMAT = 2
 TOOL = 'python tools/cache_teacher.py CONFIG CHECKPOINT'
 Put = Callable[[bytes, Path], None]
 
