@@ -57,7 +57,7 @@ def test_no_cache_and_another_format(tmp_path: Path, cache: TeacherCache) -> Non
         LoadTeacherOutputs(str(tmp_path / 'nowhere'))
     manifest = cache.folder / 'manifest.json'
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | dict(format=99)))
-    with pytest.raises(ValueError, match='has format 99, this version reads 1'):
+    with pytest.raises(ValueError, match='has format 99, this version reads 2'):
         TeacherCache(cache.folder).check(CacheKey())
 
 
