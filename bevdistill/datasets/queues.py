@@ -60,7 +60,26 @@ def release_queue(index: int, length: int, key: FrameKey) -> list[int]:
     return queue
 
 
+def consecutive_queue(index: int, length: int, key: FrameKey) -> list[int]:
+    """The frames right before the current one, as they follow each other in testing.
+
+    Nothing in the network's input tells how much time lies between two frames. With a queue of even steps a short
+    training can learn velocities; the random rules vary the steps, which a long one bears.
+
+    Args:
+        index: The current frame.
+        length: Frames in the queue, the current one included.
+        key: Unused; all rules share one signature.
+
+    Returns:
+        `length` indices, ascending, the last is `index`.
+    """
+    del key
+    return [max(frame, 0) for frame in range(index - length + 1, index + 1)]
+
+
 QUEUE_RULES: dict[str, Callable[[int, int, FrameKey], list[int]]] = {
+    'consecutive': consecutive_queue,
     'random_drop': random_drop_queue,
     'release': release_queue,
 }

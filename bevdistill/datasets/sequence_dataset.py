@@ -53,7 +53,7 @@ class SequenceNuScenesDataset(NuScenesDataset):
         ann_file: Information file, relative to the root.
         pipeline: Transforms.
         queue_length: Frames T in training, the current one included.
-        queue_rule: ``random_drop`` or ``release``, see :mod:`.queues`.
+        queue_rule: ``random_drop``, ``release`` or ``consecutive``, see :mod:`.queues`.
         released_can_bus: Fill ``can_bus`` as the code behind the released weights did: see :func:`absolute_can_bus`,
             and the position is that of the ego car's rear axle. Otherwise it is the LiDAR's, about which the BEV map
             turns; with the rear axle, a metre behind it, history lands 8 cm off after a turn by 5 degrees.

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bevdistill.datasets.queues import QUEUE_RULES, random_drop_queue, release_queue
+from bevdistill.datasets.queues import QUEUE_RULES, consecutive_queue, random_drop_queue, release_queue
 
 FRAMES = [('a', 0), ('a', 1), ('a', 2), ('a', 3), ('b', 0), ('b', 1), ('b', 2)]
 
@@ -21,6 +21,11 @@ def test_every_queue_is_ascending_and_ends_with_the_frame(rule: str, length: int
         assert queue[-1] == index
         assert queue == sorted(queue)
         assert min(queue) >= max(0, index - length)
+
+
+def test_consecutive_leaves_out_none() -> None:
+    assert consecutive_queue(6, 3, key) == [4, 5, 6]
+    assert consecutive_queue(1, 4, key) == [0, 0, 0, 1]
 
 
 def test_random_drop_leaves_out_each_candidate_at_times() -> None:
