@@ -13,8 +13,8 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from ...layers import AuxHeatmapMixin, make_cls_branch, make_reg_branch, reset_cls_bias, to_codes
-from ...matching import HeatmapLoss, SetLoss
-from ...structures import BEVGrid, BEVOutputs, Targets
+from ...matching import CODE_WEIGHTS, HeatmapLoss, SetLoss
+from ...structures import CODE_SIZE, BEVGrid, BEVOutputs, Targets
 from .transformer import ObjectDGCNNTransformer
 
 
@@ -38,7 +38,10 @@ class ObjectDGCNNHead(AuxHeatmapMixin, BaseModule):
         loss: Config of the set loss, default :class:`~bevdistill.matching.set_loss.SetLoss`.
         loss_heatmap: Config of the heatmap's loss, default :class:`~bevdistill.matching.heatmap_loss.HeatmapLoss`.
         coder: Config of the coder, for example :class:`~bevdistill.matching.coder.NMSFreeCoder`.
+        code_weights: Weight of each slot of the box code in the set loss. Not part of the checkpoint, as released.
     """
+
+    code_weights: Tensor
 
     def __init__(
         self,
@@ -55,8 +58,12 @@ class ObjectDGCNNHead(AuxHeatmapMixin, BaseModule):
         aux_heatmap: dict[str, Any] | None = None,
         loss: dict[str, Any] | None = None,
         loss_heatmap: dict[str, Any] | None = None,
+        code_weights: Sequence[float] = CODE_WEIGHTS,
     ) -> None:
         super().__init__()
+        if len(code_weights) != CODE_SIZE:
+            raise ValueError(f'code_weights must be {CODE_SIZE} numbers, got {list(code_weights)}')
+        self.register_buffer('code_weights', torch.tensor(code_weights, dtype=torch.float32), persistent=False)
         self.grid = BEVGrid.from_config(**grid)
         self.num_classes = num_classes
         self.transformer = ObjectDGCNNTransformer(
@@ -105,7 +112,7 @@ class ObjectDGCNNHead(AuxHeatmapMixin, BaseModule):
 
     def loss(self, outputs: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
         """Losses of all decoder layers and, with a heatmap, ``loss_heatmap``."""
-        losses: dict[str, Tensor] = self.loss_set(outputs, targets)
+        losses: dict[str, Tensor] = self.loss_set(outputs, targets, self.code_weights)
         if outputs.heatmap is not None:
             losses['loss_heatmap'] = self.loss_heatmap(outputs.heatmap, targets, outputs.grid)
         return losses

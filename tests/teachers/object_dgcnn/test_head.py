@@ -252,3 +252,16 @@ def test_start_values_have_the_statistics_of_the_original(golden, initialised_re
     torch.testing.assert_close(
         initialised_release_head.task_heads[0].heatmap[-1].bias, torch.full((10,), -2.19)
     )
+
+
+def test_weights_of_slots_are_a_setting_and_not_in_the_checkpoint() -> None:
+    torch.manual_seed(0)
+    head = make_head()
+    maps, targets = make_maps(), make_targets(3, 2)
+    heavy = make_head(code_weights=[2.0] * 8 + [0.4] * 2)
+    heavy.load_state_dict(head.state_dict())
+    assert 'code_weights' not in head.state_dict()
+    usual, twice = (one.loss(one.eval()(maps), targets)['loss_bbox'] for one in (head, heavy))
+    torch.testing.assert_close(twice, 2 * usual)
+    with pytest.raises(ValueError, match='code_weights must be 10 numbers'):
+        make_head(code_weights=[1.0, 2.0])
