@@ -9,8 +9,7 @@ _base_ = ['../../bevdistill/bevdistill-t_convnext-b_trainval_nus-3d.py', '../_ba
 
 model = dict(
     student={
-        **_base_.cpu_student,
-        'queue_length': _base_.cpu_queue_length,
+        **_base_.cpu_temporal_student,
         'img_backbone': dict(
             arch=dict(_delete_=True, depths=[2, 2], channels=[32, 64]), out_indices=(1,), drop_path_rate=0.0, init_cfg=None
         ),

@@ -7,7 +7,7 @@
 _base_ = ['../../bevdistill/bevdistill-t_r101-dcn_2x_nus-3d.py', '../_base_/cpu_distiller.py']
 
 model = dict(
-    student=dict(**_base_.cpu_student, queue_length=_base_.cpu_queue_length),
+    student=_base_.cpu_temporal_student,
     **_base_.cpu_distiller,
 )
 train_dataloader = _base_.cpu_temporal_train_dataloader

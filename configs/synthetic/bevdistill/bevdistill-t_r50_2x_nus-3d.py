@@ -8,7 +8,7 @@
 _base_ = ['../../bevdistill/bevdistill-t_r50_2x_nus-3d.py', '../_base_/cpu_distiller.py']
 
 model = dict(
-    student=dict(**_base_.cpu_student, queue_length=_base_.cpu_queue_length),
+    student=_base_.cpu_temporal_student,
     **_base_.cpu_distiller,
 )
 model['losses']['dense']['weight'] = 2.0

@@ -6,8 +6,7 @@
 _base_ = ['../../bevformer/bevformer_tiny_24e_nus-3d.py', '../_base_/cpu.py']
 
 model = dict(
-    **_base_.cpu_student,
-    queue_length=_base_.cpu_queue_length,
+    **_base_.cpu_temporal_student,
     data_preprocessor=dict(grid_mask=dict(prob=0.0)),
 )
 train_dataloader = _base_.cpu_temporal_train_dataloader
