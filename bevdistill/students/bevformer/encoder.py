@@ -14,7 +14,7 @@ from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ...layers import FeatureLevels
+from ...layers import FeatureLevels, full_precision
 from ...structures import BEVGrid
 from .frame import Frames
 from .projection import CameraHits, pillar_points, project
@@ -141,7 +141,7 @@ class BEVFormerEncoder(BaseModule):
         Returns:
             (B, Q, 2 entries, 2), or (1, Q, 2, 2) where all samples agree.
         """
-        centres_Q2 = self.grid.cell_centres(shift_B2.device, normalised=True).flatten(0, 1)
+        centres_Q2 = self.grid.cell_centres(shift_B2.device, shift_B2.dtype, normalised=True).flatten(0, 1)
         present_1Q12 = centres_Q2[None, :, None]
         shift_B112 = shift_B2[:, None, None]
         if self.released_shift_both:
@@ -156,7 +156,8 @@ class BEVFormerEncoder(BaseModule):
         unseen = [frame for frame in frames if frame.hits is None]
         if not unseen:
             return list(frames)
-        points_QD3 = pillar_points(self.grid, self.num_pillar_points, unseen[0].lidar2img.device)
+        matrix = full_precision(unseen[0].lidar2img)
+        points_QD3 = pillar_points(self.grid, self.num_pillar_points, matrix.device, matrix.dtype)
         found = iter(CameraHits.gather_frames([project(points_QD3, frame) for frame in unseen]))
         return [replace(frame, hits=next(found)) if frame.hits is None else frame for frame in frames]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...layers import full_precision
 from ...structures import BEVGrid
 from .frame import Frames
 
@@ -21,7 +22,9 @@ FAR_OUTSIDE = 10.0
 """Image sizes; points behind a camera project to anywhere, and no offset leads back from here."""
 
 
-def pillar_points(grid: BEVGrid, num_points: int, device: torch.device | str | None = None) -> Tensor:
+def pillar_points(
+    grid: BEVGrid, num_points: int, device: torch.device | str | None = None, dtype: torch.dtype = torch.float32
+) -> Tensor:
     """Points on a vertical pillar in each cell, from half a metre above the floor to half a metre under the roof.
 
     Heights are ``linspace(0.5, Z - 0.5, D)`` metres above ``z_min`` with Z the height of the range (BEVFormer, arXiv
@@ -32,15 +35,15 @@ def pillar_points(grid: BEVGrid, num_points: int, device: torch.device | str | N
     """
     height, floor = grid.extent[2], grid.point_cloud_range[2]
     margin = 0.5 if height >= 2 else height / (2 * num_points)
-    z_D = torch.linspace(margin, height - margin, num_points, device=device) + floor
-    xy_Q2 = grid.cell_centres(device).flatten(0, 1)
+    z_D = torch.linspace(margin, height - margin, num_points, device=device, dtype=dtype) + floor
+    xy_Q2 = grid.cell_centres(device, dtype).flatten(0, 1)
     return torch.cat(
         (xy_Q2[:, None].expand(-1, num_points, -1), z_D[None, :, None].expand(len(xy_Q2), -1, -1)), dim=-1
     )
 
 
 def project(points_QD3: Tensor, frames: Frames) -> tuple[Tensor, Tensor]:
-    """Project points into every camera, in float32.
+    """Project points into every camera, in float32 at least.
 
     Args:
         points_QD3: Metres, LiDAR frame.
@@ -51,7 +54,8 @@ def project(points_QD3: Tensor, frames: Frames) -> tuple[Tensor, Tensor]:
         the camera and strictly inside the image.
     """
     with torch.autocast(points_QD3.device.type, enabled=False):
-        matrix_BN34 = frames.lidar2img.float()[..., :3, :]
+        matrix_BN34 = full_precision(frames.lidar2img)[..., :3, :]
+        points_QD3 = points_QD3.to(matrix_BN34)
         # Element by element: a matrix product could be computed in TF32.
         x, y, z = (points_QD3[..., axis] for axis in range(3))
         rows = [

@@ -71,7 +71,7 @@ class PillarDeformableAttention(BaseModule):
         size_L2 = levels.shapes.flip(-1)[:, None].to(query.dtype)
         offsets = self.sampling_offsets(query).view(*shape, 2) / size_L2
         offsets = offsets.view(*shape[:-1], self.num_points // num_pillar, num_pillar, 2)
-        locations = (points[:, :, None, None, None] + offsets).view(*shape, 2)
+        locations = (points.to(offsets)[:, :, None, None, None] + offsets).view(*shape, 2)
         weights = self.attention_weights(query).view(*shape[:3], -1).softmax(dim=-1).view(shape)
         value = self.value_proj(value).unflatten(-1, (self.num_heads, -1))
         return sample_deformable(value, levels, locations, weights)
@@ -128,6 +128,6 @@ class SpatialCrossAttention(BaseModule):
                 hits.points.flatten(0, 1),
                 levels,
             )
-            weighted = seen * hits.weight.flatten(0, 1)[..., None]
+            weighted = seen * hits.weight.to(seen).flatten(0, 1)[..., None]
             slots = torch.zeros_like(flat).index_add(0, index, weighted.flatten(0, 1))
             return query_BQC + self.dropout(self.output_proj(slots.view_as(query_BQC)))
