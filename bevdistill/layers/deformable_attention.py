@@ -1,96 +1,38 @@
-"""Deformable attention: levels of a token sequence, sampling, initial offsets, and the float32 form of mmcv's module.
+"""Deformable attention: start values, what queries ask for, and the float32 form of mmcv's module.
 
-Legend: B batch, S tokens of all levels, M heads, D channels of a head, Q queries, L levels, P points, C = M * D.
+Legend: B batch, S tokens of all levels, M heads, Q queries, L levels, P points, C channels.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from mmcv.ops.multi_scale_deform_attn import (
-    MultiScaleDeformableAttention,
-    MultiScaleDeformableAttnFunction,
-    multi_scale_deformable_attn_pytorch,
-)
+from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttention
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
+from torch.nn import functional
 
-from ..structures.constants import constant, constant_like
+from .feature_levels import FeatureLevels
 from .precision import full_precision
-
-MAX_IM2COL_STEP = 64
-"""Samples that the compiled kernel takes at once; mmcv's default."""
+from .sampling import sample_deformable
 
 
-@dataclass(frozen=True)
-class FeatureLevels:
-    """Sizes of the maps whose tokens are concatenated level after level, row by row.
+def ask(query: Tensor, offsets: nn.Linear, weights: nn.Linear) -> Tensor:
+    """Sampling offsets and attention weights (before the softmax) of queries, side by side, by one matrix product.
 
     Args:
-        sizes: (height, width) of each level.
-        shapes: The same as an int64 tensor (L, 2), where the kernels want it.
-        starts: Index of each level's first token, (L,).
-    """
-
-    sizes: tuple[tuple[int, int], ...]
-    shapes: Tensor
-    starts: Tensor
-
-    @classmethod
-    def of(cls, sizes: Sequence[tuple[int, int]], device: torch.device | str | None = None) -> FeatureLevels:
-        """Describe levels of the given sizes."""
-        sizes = tuple((int(height), int(width)) for height, width in sizes)
-        counts = [height * width for height, width in sizes]
-        starts = [sum(counts[:level]) for level in range(len(counts))]
-        device = torch.device('cpu' if device is None else device)
-        return cls(sizes, constant(sizes, torch.long, device), constant(tuple(starts), torch.long, device))
-
-    def extents(self, like: Tensor) -> Tensor:
-        """(width, height) of each level, (L, 2), of the type of a tensor: what offsets in cells are divided by."""
-        return constant_like(tuple((width, height) for height, width in self.sizes), like)
-
-    @property
-    def num_tokens(self) -> int:
-        """Tokens of all levels together, S."""
-        return sum(height * width for height, width in self.sizes)
-
-
-def im2col_step(batch: int) -> int:
-    """Largest step up to :data:`MAX_IM2COL_STEP` that divides the batch, as the compiled kernel demands."""
-    return next(step for step in range(min(batch, MAX_IM2COL_STEP), 0, -1) if batch % step == 0)
-
-
-def sample_deformable(value_BSMD: Tensor, levels: FeatureLevels, locations: Tensor, weights: Tensor) -> Tensor:
-    """Weighted sum of bilinear samples (Deformable DETR, arXiv 2010.04159, equation 3), in float32 at least.
-
-    Args:
-        value_BSMD: Projected tokens of all levels.
-        levels: Their sizes.
-        locations: (B, Q, M, L, P, 2), x and y in [0, 1] of a level's map; zero outside.
-        weights: (B, Q, M, L, P).
+        query: (..., C).
+        offsets: Layer that predicts offsets.
+        weights: Layer that predicts weights.
 
     Returns:
-        (B, Q, C), the heads concatenated.
+        (..., outputs of both layers), offsets first.
     """
-    value_BSMD = full_precision(value_BSMD)
-    locations, weights = locations.to(value_BSMD), weights.to(value_BSMD)
-    if value_BSMD.shape[1] != levels.num_tokens:
-        raise ValueError(f'{value_BSMD.shape[1]} tokens do not fill levels of sizes {levels.sizes}')
-    with torch.autocast(value_BSMD.device.type, enabled=False):
-        if value_BSMD.is_cuda:
-            return MultiScaleDeformableAttnFunction.apply(
-                value_BSMD.contiguous(),
-                levels.shapes,
-                levels.starts,
-                locations.contiguous(),
-                weights.contiguous(),
-                im2col_step(value_BSMD.shape[0]),
-            )
-        return multi_scale_deformable_attn_pytorch(value_BSMD, levels.sizes, locations, weights)
+    return functional.linear(
+        query, torch.cat((offsets.weight, weights.weight)), torch.cat((offsets.bias, weights.bias))
+    )
 
 
 def reset_sampling(offsets: nn.Linear, weights: nn.Linear, num_heads: int, num_groups: int, num_points: int) -> None:
@@ -180,8 +122,10 @@ class DeformableAttention(MultiScaleDeformableAttention):
             identity = query if identity is None else full_precision(identity)
             asking = query if query_pos is None else query + full_precision(query_pos)
             shape = (*query.shape[:2], self.num_heads, self.num_levels, self.num_points)
-            offsets = self.sampling_offsets(asking).view(*shape, 2) / levels.extents(query)[:, None]
+            asked = ask(asking, self.sampling_offsets, self.attention_weights)
+            offsets, weights = asked.split((self.sampling_offsets.out_features, math.prod(shape[2:])), dim=-1)
+            offsets = offsets.unflatten(-1, (*shape[2:], 2)) / levels.extents(query)[:, None]
             locations = full_precision(reference_points)[:, :, None, :, None] + offsets
-            weights = self.attention_weights(asking).view(*shape[:3], -1).softmax(dim=-1).view(shape)
+            weights = weights.unflatten(-1, (self.num_heads, -1)).softmax(dim=-1).view(shape)
             tokens = self.value_proj(value).unflatten(-1, (self.num_heads, -1))
             return self.dropout(self.output_proj(sample_deformable(tokens, levels, locations, weights))) + identity

@@ -1,4 +1,4 @@
-"""Levels, sampling, start values, precision."""
+"""Start values, precision, what queries ask for."""
 
 from __future__ import annotations
 
@@ -6,40 +6,8 @@ import pytest
 import torch
 from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttention
 from torch import nn
-from torch.nn import functional
 
-from bevdistill.layers import DeformableAttention, FeatureLevels, reset_projection, reset_sampling, sample_deformable
-from bevdistill.layers.deformable_attention import im2col_step
-
-
-def test_levels():
-    levels = FeatureLevels.of([(3, 5), (2, 1), (1, 4)])
-    assert levels.shapes.tolist() == [[3, 5], [2, 1], [1, 4]]
-    assert levels.starts.tolist() == [0, 15, 17]
-    assert levels.num_tokens == 21
-
-
-@pytest.mark.parametrize(('batch', 'step'), [(1, 1), (6, 6), (64, 64), (66, 33), (67, 1), (128, 64)])
-def test_step_divides_the_batch(batch, step):
-    assert im2col_step(batch) == step
-
-
-def test_sampling_equals_loops():
-    sizes, heads, channels = [(3, 4), (2, 5)], 2, 3
-    value = torch.randn(2, 22, heads, channels)
-    where, weight = torch.rand(2, 4, heads, 2, 3, 2) * 1.4 - 0.2, torch.randn(2, 4, heads, 2, 3)
-    output = sample_deformable(value, FeatureLevels.of(sizes), where, weight)
-    for b in range(2):
-        for q in range(4):
-            for m in range(heads):
-                total = torch.zeros(channels)
-                for level, tokens in enumerate(value[b].split([12, 10])):
-                    image = tokens[:, m].view(*sizes[level], channels).permute(2, 0, 1)[None]
-                    for p in range(3):
-                        point = where[b, q, m, level, p].view(1, 1, 1, 2) * 2 - 1
-                        sample = functional.grid_sample(image, point, align_corners=False).flatten()
-                        total += weight[b, q, m, level, p] * sample
-                torch.testing.assert_close(output[b, q, m * channels : (m + 1) * channels], total)
+from bevdistill.layers import DeformableAttention, FeatureLevels, ask, reset_projection, reset_sampling
 
 
 @pytest.mark.parametrize('kind', ['tsa', 'msda3d', 'dec'])
@@ -95,9 +63,11 @@ def test_decoder_attention_stays_float32_under_autocast():
     assert got.dtype == torch.float32 and torch.equal(got, want)
 
 
+def test_two_layers_by_one_product():
+    first, second, query = nn.Linear(6, 4), nn.Linear(6, 3), torch.randn(2, 5, 6)
+    torch.testing.assert_close(ask(query, first, second), torch.cat((first(query), second(query)), dim=-1))
+
+
 def test_messages():
     with pytest.raises(ValueError, match='set batch_first=True'):
         DeformableAttention(embed_dims=16, batch_first=False)
-    levels = FeatureLevels.of([(3, 4)])
-    with pytest.raises(ValueError, match=r'11 tokens do not fill levels of sizes \(\(3, 4\),\)'):
-        sample_deformable(torch.randn(1, 11, 1, 2), levels, torch.rand(1, 2, 1, 1, 1, 2), torch.rand(1, 2, 1, 1, 1))

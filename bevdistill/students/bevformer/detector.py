@@ -182,13 +182,14 @@ class BEVFormer(BEVDetector):
         before = [self.memory.recall(sample) for sample in samples]
         state_B18 = np.stack([state_since(*pair) for pair in zip(before, samples, strict=True)]).astype(np.float32)
         frames = replace(frames, can_bus=torch.from_numpy(state_B18).to(device, non_blocking=True))
-        exists_B = torch.from_numpy(np.array([frame is not None for frame in before])).to(device, non_blocking=True)
         known = [frame.bev for frame in before if frame is not None]
-        past_BQC = None
+        past_BQC = exists_B = None
         if known:
             # A scene that begins has a row too, which the flag makes the encoder ignore.
             past_BQC = torch.stack([known[0] if frame is None else frame.bev for frame in before]).to(device)
-        bev_BQC: Tensor = self.pts_bbox_head.encode(features, frames, past_BQC, exists_B if known else None)
+        if 0 < len(known) < len(before):
+            exists_B = torch.from_numpy(np.array([frame is not None for frame in before])).to(device, non_blocking=True)
+        bev_BQC: Tensor = self.pts_bbox_head.encode(features, frames, past_BQC, exists_B)
         for sample, bev_QC in zip(samples, bev_BQC, strict=True):
             self.memory.remember(sample, bev_QC)
         return bev_BQC
@@ -203,6 +204,9 @@ class BEVFormer(BEVDetector):
         """Encode one entry of the queues; `exists_B` says which of them continue `past_BQC`."""
         if past_BQC is None or not exists_B.any():
             bev_BQC: Tensor = self.pts_bbox_head.encode(features, frames.without_motion())
+            return bev_BQC
+        if exists_B.all():
+            bev_BQC = self.pts_bbox_head.encode(features, frames, past_BQC)
             return bev_BQC
         continues_B = torch.from_numpy(exists_B).to(features[0].device, non_blocking=True)
         bev_BQC = self.pts_bbox_head.encode(features, frames.without_motion(~continues_B), past_BQC, continues_B)

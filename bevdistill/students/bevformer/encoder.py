@@ -19,7 +19,7 @@ from ...structures import BEVGrid
 from .frame import Frames
 from .projection import CameraHits, pillar_points, project
 from .spatial_attention import SpatialCrossAttention
-from .temporal_attention import ENTRIES, History, TemporalSelfAttention
+from .temporal_attention import History, TemporalSelfAttention
 
 
 class BEVFormerLayer(BaseModule):
@@ -131,12 +131,12 @@ class BEVFormerEncoder(BaseModule):
             for _ in range(num_layers)
         )
 
-    def references(self, shift_B2: Tensor, exists_B: Tensor | None) -> Tensor:
+    def references(self, shift_B2: Tensor, history: History | None) -> Tensor:
         """Reference points on history and present.
 
         Args:
             shift_B2: Ego motion in units of the range.
-            exists_B: Which samples have history, None for none.
+            history: Which samples have history, None if none has.
 
         Returns:
             (B, Q, 2 entries, 2), or (1, Q, 2, 2) where all samples agree.
@@ -146,9 +146,11 @@ class BEVFormerEncoder(BaseModule):
         shift_B112 = shift_B2[:, None, None]
         if self.released_shift_both:
             return (present_1Q12 + shift_B112).expand(-1, -1, 2, -1)
-        if exists_B is None:
+        if history is None:
             return present_1Q12.expand(-1, -1, 2, -1)
-        past_BQ12 = present_1Q12 + torch.where(exists_B[:, None, None, None], shift_B112, 0.0)
+        if history.exists is not None:
+            shift_B112 = torch.where(history.exists[:, None, None, None], shift_B112, 0.0)
+        past_BQ12 = present_1Q12 + shift_B112
         return torch.cat((past_BQ12, present_1Q12.expand_as(past_BQ12)), dim=2)
 
     def see(self, frames: Sequence[Frames]) -> list[Frames]:
@@ -190,13 +192,11 @@ class BEVFormerEncoder(BaseModule):
         hits = self.see([frames])[0].hits
         history = None
         if prev_bev_BQC is not None:
-            if history_exists_B is None:
-                history_exists_B = torch.ones(len(query_BQC), dtype=torch.bool, device=query_BQC.device)
             history = History(prev_bev_BQC, history_exists_B, query_BQC)
-        entries = 1 if history is None else ENTRIES
-        bev_levels = FeatureLevels.of([(self.grid.rows, self.grid.cols)] * entries, query_BQC.device)
-        references_BQ22 = self.references(shift_B2, history_exists_B if history is not None else None)
-        query_pos_BQC = query_pos_BQC.expand_as(query_BQC)
+        bev_levels = FeatureLevels.of([(self.grid.rows, self.grid.cols)], query_BQC.device)
+        references_BQ22 = self.references(shift_B2, history)
+        # Once for all layers: under autocast the tokens come in half precision.
+        value_BNSC = full_precision(value_BNSC)
         surroundings = (query_pos_BQC, value_BNSC, levels, hits, references_BQ22, bev_levels, history)
         recompute = self.with_cp and self.training and torch.is_grad_enabled()
         for layer in self.layers:

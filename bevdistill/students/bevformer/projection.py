@@ -1,6 +1,6 @@
 """Which BEV queries each camera sees, and where.
 
-Legend: B samples, N cameras, Q BEV queries, D pillar points, V visible queries of a camera (padded).
+Legend: B samples, N cameras, Q BEV queries, D pillar points, H pairs of a camera and a query that it sees.
 """
 
 from __future__ import annotations
@@ -75,44 +75,62 @@ def project(points_QD3: Tensor, frames: Frames) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class CameraHits:
-    """The queries that each camera sees, padded to a common number; computed once a frame for all layers.
+    """Which query is seen by which camera, as one list of H pairs; made once a frame for all layers.
+
+    The pairs are sorted by sample, camera and query. A padded list has equally many pairs for each camera, as kernels
+    on an accelerator want it; the pairs that fill it up weigh nothing.
 
     Args:
-        index: Rows of the flattened (B * Q) queries, (B, N, V) int64.
-        weight: 1 / number of cameras that see the query, 0 for padding, (B, N, V).
-        points: The query's pillar points in the camera, (B, N, V, D, 2).
+        row: The query, a row of the flattened (B * Q) queries, (H,) int64.
+        image: The camera, an index into the flattened (B * N) cameras, (H,) int64.
+        weight: 1 / number of cameras that see the query, 0 for padding, (H,).
+        points: The query's pillar points in the camera, (H, D, 2).
     """
 
-    index: Tensor
+    row: Tensor
+    image: Tensor
     weight: Tensor
     points: Tensor
 
     @classmethod
-    def gather(cls, uv_BNQD2: Tensor, seen_BNQD: Tensor) -> CameraHits:
+    def gather(cls, uv_BNQD2: Tensor, seen_BNQD: Tensor, padded: bool | None = None) -> CameraHits:
         """Collect the queries of which any pillar point is seen; each sample has its own hits."""
-        return cls.gather_frames([(uv_BNQD2, seen_BNQD)])[0]
+        return cls.gather_frames([(uv_BNQD2, seen_BNQD)], padded)[0]
 
     @classmethod
-    def gather_frames(cls, projected: Sequence[tuple[Tensor, Tensor]]) -> list[CameraHits]:
+    def gather_frames(cls, projected: Sequence[tuple[Tensor, Tensor]], padded: bool | None = None) -> list[CameraHits]:
         """The same for several frames, of which each is a result of :func:`project`.
 
-        How long the padded lists are has to be known to the host: the only time that it waits for the device in a
-        forward pass, once for all frames.
+        How long the lists are has to be known to the host: the only time that it waits for the device in a forward
+        pass, once for all frames.
+
+        Args:
+            projected: Points and whether they are seen, of each frame.
+            padded: Give every camera equally many pairs; None: anywhere but on the host.
         """
+        if padded is None:
+            padded = projected[0][0].device.type != 'cpu'
         hits = [seen_BNQD.any(dim=-1) for _, seen_BNQD in projected]
-        lengths: list[int] = torch.stack([hit_BNQ.sum(dim=-1).max() for hit_BNQ in hits]).tolist()
+        # A list of its own for each camera if they are padded, otherwise one for all.
+        lists = [hit_BNQ.flatten(0, 1) if padded else hit_BNQ.flatten()[None] for hit_BNQ in hits]
+        lengths: list[int] = torch.stack([hit.sum(dim=-1).max() for hit in lists]).tolist()
         return [
-            cls._padded(uv_BNQD2, hit_BNQ, max(length, 1))
-            for (uv_BNQD2, _), hit_BNQ, length in zip(projected, hits, lengths, strict=True)
+            cls._listed(uv_BNQD2, hit_BNQ, _first_true(hit, max(length, 1)))
+            for (uv_BNQD2, _), hit_BNQ, hit, length in zip(projected, hits, lists, lengths, strict=True)
         ]
 
     @classmethod
-    def _padded(cls, uv_BNQD2: Tensor, hit_BNQ: Tensor, length: int) -> CameraHits:
-        """Lists of `length` queries per camera, those that it sees first."""
-        order_BNV = hit_BNQ.int().argsort(dim=-1, descending=True, stable=True)[..., :length]
-        cameras_BQ = hit_BNQ.sum(dim=1).clamp(min=1)
-        weight_BNQ = hit_BNQ / cameras_BQ[:, None]
-        batch, _, queries, depth, _ = uv_BNQD2.shape
-        points = uv_BNQD2.gather(2, order_BNV[..., None, None].expand(-1, -1, -1, depth, 2))
-        start_B11 = torch.arange(batch, device=order_BNV.device)[:, None, None] * queries
-        return cls(order_BNV + start_B11, weight_BNQ.gather(2, order_BNV), points)
+    def _listed(cls, uv_BNQD2: Tensor, hit_BNQ: Tensor, pair_H: Tensor) -> CameraHits:
+        """Look up what belongs to pairs, which are given as indices into (B * N * Q)."""
+        cams, queries = hit_BNQ.shape[1:]
+        weight_BNQ = hit_BNQ / hit_BNQ.sum(dim=1, keepdim=True).clamp(min=1)
+        image_H = pair_H // queries
+        row_H = image_H // cams * queries + pair_H % queries
+        return cls(row_H, image_H, weight_BNQ.flatten()[pair_H], uv_BNQD2.flatten(0, 2)[pair_H])
+
+
+def _first_true(flag_GK: Tensor, length: int) -> Tensor:
+    """Flat indices of the true entries of each row, `length` of them, filled up with others: (G * length,)."""
+    rows, entries = flag_GK.shape
+    order_GK = flag_GK.int().argsort(dim=-1, descending=True, stable=True)[:, :length]
+    return (order_GK + torch.arange(rows, device=flag_GK.device)[:, None] * entries).flatten()

@@ -1,16 +1,18 @@
 """Spatial cross-attention of BEV queries into camera features.
 
-Legend: B samples, N cameras, Q BEV queries, V visible queries of a camera, C channels, S tokens of a camera, M heads,
-L levels, P points per head and level, D pillar points.
+Legend: B samples, N cameras, Q BEV queries, R = B * Q, I = B * N images, C channels, S tokens of a camera, M heads,
+L levels, P points per head and level, D pillar points, H pairs of a camera and a query that it sees.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ...layers import FeatureLevels, full_precision, reset_projection, reset_sampling, sample_deformable
+from ...layers import FeatureLevels, ask, full_precision, reset_projection, reset_sampling, sample_images
 from .projection import CameraHits
 
 
@@ -46,35 +48,37 @@ class PillarDeformableAttention(BaseModule):
         reset_sampling(self.sampling_offsets, self.attention_weights, self.num_heads, self.num_levels, self.num_points)
         reset_projection(self.value_proj)
 
-    def forward(self, query: Tensor, value: Tensor, points: Tensor, levels: FeatureLevels) -> Tensor:
+    def forward(self, query_RC: Tensor, value_ISC: Tensor, hits: CameraHits, levels: FeatureLevels) -> Tensor:
         """Attend.
 
         Args:
-            query: (B * N, V, C).
-            value: (B * N, S, C).
-            points: Pillar points in the image, (B * N, V, D, 2), in [0, 1].
+            query_RC: Queries of all samples.
+            value_ISC: Tokens of all cameras of all samples.
+            hits: Which query looks at which camera, where, and with which weight.
             levels: Sizes of the camera's feature maps.
 
         Returns:
-            (B * N, V, C).
+            Weighted sum over the cameras of each query, (R, C).
 
         Raises:
             ValueError: If the pillar points do not divide P, or the levels are not as built.
         """
-        batch, visible, _ = query.shape
-        num_pillar = points.shape[2]
+        num_pillar = hits.points.shape[1]
         if self.num_points % num_pillar:
             raise ValueError(f'num_points={self.num_points} is not a multiple of the {num_pillar} pillar points')
         if len(levels.sizes) != self.num_levels:
             raise ValueError(f'the camera attention was built for {self.num_levels} feature levels, got {levels.sizes}')
-        shape = (batch, visible, self.num_heads, self.num_levels, self.num_points)
-        size_L2 = levels.shapes.flip(-1)[:, None].to(query.dtype)
-        offsets = self.sampling_offsets(query).view(*shape, 2) / size_L2
-        offsets = offsets.view(*shape[:-1], self.num_points // num_pillar, num_pillar, 2)
-        locations = (points.to(offsets)[:, :, None, None, None] + offsets).view(*shape, 2)
-        weights = self.attention_weights(query).view(*shape[:3], -1).softmax(dim=-1).view(shape)
-        value = self.value_proj(value).unflatten(-1, (self.num_heads, -1))
-        return sample_deformable(value, levels, locations, weights)
+        shape = (self.num_heads, self.num_levels, self.num_points)
+        # What a query asks for does not depend on the camera.
+        asked_RA = ask(query_RC, self.sampling_offsets, self.attention_weights)
+        offsets, weights = asked_RA.index_select(0, hits.row).split((2 * math.prod(shape), math.prod(shape)), dim=-1)
+        weights = weights.unflatten(-1, (self.num_heads, -1)).softmax(dim=-1) * hits.weight.to(weights)[:, None, None]
+        offsets = offsets.unflatten(-1, (*shape, 2)) / levels.extents(offsets)[:, None]
+        offsets = offsets.unflatten(3, (-1, num_pillar))
+        locations = (hits.points.to(offsets)[:, None, None, None] + offsets).flatten(3, 4)
+        value = self.value_proj(value_ISC).unflatten(-1, (self.num_heads, -1))
+        weights = weights.unflatten(-1, shape[1:])
+        return sample_images(value, levels, locations, weights, hits.image, hits.row, len(query_RC))
 
 
 class SpatialCrossAttention(BaseModule):
@@ -119,15 +123,6 @@ class SpatialCrossAttention(BaseModule):
         """
         with torch.autocast(query_BQC.device.type, enabled=False):
             query_BQC = full_precision(query_BQC)
-            flat = query_BQC.flatten(0, 1)
-            index = hits.index.flatten()
-            batch, num_cams, visible = hits.index.shape
-            seen = self.deformable_attention(
-                flat.index_select(0, index).view(batch * num_cams, visible, -1),
-                full_precision(value_BNSC).flatten(0, 1),
-                hits.points.flatten(0, 1),
-                levels,
-            )
-            weighted = seen * hits.weight.to(seen).flatten(0, 1)[..., None]
-            slots = torch.zeros_like(flat).index_add(0, index, weighted.flatten(0, 1))
+            value_ISC = full_precision(value_BNSC).flatten(0, 1)
+            slots = self.deformable_attention(query_BQC.flatten(0, 1), value_ISC, hits, levels)
             return query_BQC + self.dropout(self.output_proj(slots.view_as(query_BQC)))

@@ -5,11 +5,13 @@ Legend: B samples, Q BEV queries, C channels, M heads, P points, 2 entries: hist
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ...layers import FeatureLevels, full_precision, reset_projection, reset_sampling, sample_deformable
 
@@ -21,12 +23,12 @@ class History(NamedTuple):
 
     Args:
         bev: Previous BEV map, turned into the present heading, (B, Q, C).
-        exists: Which samples have one, (B,) bool; the rows of the others are ignored.
+        exists: Which samples have one, (B,) bool; the rows of the others are ignored. None: all.
         current: The queries that entered the encoder, (B, Q, C): what the present half attends in every layer.
     """
 
     bev: Tensor
-    exists: Tensor
+    exists: Tensor | None
     current: Tensor
 
 
@@ -82,36 +84,59 @@ class TemporalSelfAttention(BaseModule):
 
         Args:
             query_BQC: Running BEV queries.
-            query_pos_BQC: Their position, used where offsets and weights are predicted.
+            query_pos_BQC: Their position, used where offsets and weights are predicted, (B or 1, Q, C).
             references_BQ22: Reference (x, y) in [0, 1] for each entry, (B or 1, Q, 2, 2).
-            levels: Size of the BEV grid, once without history, once per entry with it.
+            levels: Size of the BEV grid.
             history: None if no sample has one.
 
         Returns:
             (B, Q, C), float32.
         """
         with torch.autocast(query_BQC.device.type, enabled=False):
-            query_BQC = full_precision(query_BQC)
-            past_BQC, tokens = self._tokens(query_BQC, history)
-            asking = torch.cat((past_BQC, query_BQC + full_precision(query_pos_BQC)), dim=-1)
-            shape = (*query_BQC.shape[:2], self.num_heads, ENTRIES, self.num_points)
-            size_2 = levels.shapes[0].flip(-1).to(query_BQC.dtype)
-            offsets = self.sampling_offsets(asking).view(*shape, 2) / size_2
+            query_BQC, query_pos_BQC = full_precision(query_BQC), full_precision(query_pos_BQC)
+            entries = None if history is None else self._entries(query_BQC, history)
+            asked = self._ask(query_BQC, query_pos_BQC, None if entries is None else entries[0])
+            shape = (self.num_heads, ENTRIES, self.num_points)
+            offsets, weights = asked.split((2 * math.prod(shape), math.prod(shape)), dim=-1)
+            offsets = offsets.unflatten(-1, (*shape, 2)) / levels.extents(asked)
             locations = references_BQ22[:, :, None, :, None] + offsets
-            weights = self.attention_weights(asking).view(shape).softmax(dim=-1) / ENTRIES
-            if history is None:
+            weights = weights.unflatten(-1, shape).softmax(dim=-1) / ENTRIES
+            if entries is None:
                 # Both entries look at the same map, so they are points of one level.
-                locations, weights = locations.flatten(3, 4)[:, :, :, None], weights.flatten(3)[:, :, :, None]
-            value = self.value_proj(tokens).unflatten(-1, (self.num_heads, -1))
-            attended = sample_deformable(value, levels, locations, weights)
+                attended = self._attend(query_BQC, levels, locations.flatten(3, 4), weights.flatten(3))
+            else:
+                past, present = (
+                    self._attend(tokens_BQC, levels, locations[:, :, :, entry], weights[:, :, :, entry])
+                    for entry, tokens_BQC in enumerate(entries)
+                )
+                attended = past + present
             return query_BQC + self.dropout(self.output_proj(attended))
 
+    def _ask(self, query_BQC: Tensor, query_pos_BQC: Tensor, past_BQC: Tensor | None) -> Tensor:
+        """Offsets and weights predicted from ``(past, query + query_pos)``, past and query being one without history.
+
+        The halves of the layers' matrices are applied one by one: nothing is concatenated, a position that all samples
+        share is looked at once, and the past, through which no gradient goes, costs none.
+        """
+        matrix = torch.cat((self.sampling_offsets.weight, self.attention_weights.weight))
+        bias = torch.cat((self.sampling_offsets.bias, self.attention_weights.bias))
+        of_past, of_present = matrix.chunk(2, dim=1)
+        if past_BQC is None:
+            asked_BQA = functional.linear(query_BQC, of_past + of_present)
+        else:
+            asked_BQA = functional.linear(past_BQC, of_past) + functional.linear(query_BQC, of_present)
+        return asked_BQA + functional.linear(query_pos_BQC, of_present, bias)
+
+    def _attend(self, tokens_BQC: Tensor, levels: FeatureLevels, locations: Tensor, weights: Tensor) -> Tensor:
+        """Sample one map: locations (B, Q, M, points, 2), weights (B, Q, M, points)."""
+        value = self.value_proj(tokens_BQC).unflatten(-1, (self.num_heads, -1))
+        return sample_deformable(value, levels, locations[:, :, :, None], weights[:, :, :, None])
+
     @staticmethod
-    def _tokens(query_BQC: Tensor, history: History | None) -> tuple[Tensor, Tensor]:
-        """History for predicting offsets, (B, Q, C), and tokens to attend: (B, Q, C), or (B, 2 Q, C) with history."""
-        if history is None:
-            return query_BQC, query_BQC
+    def _entries(query_BQC: Tensor, history: History) -> tuple[Tensor, Tensor]:
+        """Maps to attend, past and present, (B, Q, C) each; a sample without history has its query in both."""
+        past_BQC, present_BQC = full_precision(history.bev), full_precision(history.current)
+        if history.exists is None:
+            return past_BQC, present_BQC
         exists_B11 = history.exists[:, None, None]
-        past_BQC = torch.where(exists_B11, full_precision(history.bev), query_BQC)
-        present_BQC = torch.where(exists_B11, full_precision(history.current), query_BQC)
-        return past_BQC, torch.cat((past_BQC, present_BQC), dim=1)
+        return torch.where(exists_B11, past_BQC, query_BQC), torch.where(exists_B11, present_BQC, query_BQC)

@@ -8,6 +8,8 @@ every sample on a cell centre, and the test asserts that all locations keep away
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,17 +61,20 @@ def locations(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Tensor]]:
     """Distance of every sampling location to the nearest kink, in cells."""
     seen: list[Tensor] = []
 
-    def watched(value: Tensor, levels: FeatureLevels, where: Tensor, weights: Tensor) -> Tensor:
-        size_L2 = levels.shapes.flip(-1)[:, None].to(where)
-        cells = where.detach() * size_L2 - 0.5
-        seen.append((cells - cells.round()).abs().min())
-        return original(value, levels, where, weights)
+    def watch(module: ModuleType, name: str) -> None:
+        original = getattr(module, name)
 
-    original = spatial_attention.sample_deformable
-    for module in (spatial_attention, temporal_attention):
-        monkeypatch.setattr(module, 'sample_deformable', watched)
+        def watched(value: Tensor, levels: FeatureLevels, where: Tensor, *others: Any) -> Tensor:
+            cells = where.detach() * levels.extents(where)[:, None] - 0.5
+            seen.append((cells - cells.round()).abs().min())
+            return original(value, levels, where, *others)
+
+        monkeypatch.setattr(module, name, watched)
+
+    watch(spatial_attention, 'sample_images')
+    watch(temporal_attention, 'sample_deformable')
     yield seen
-    assert seen
+    assert len(seen) >= 4
     assert min(float(distance) for distance in seen) > 10 * STEP
 
 

@@ -47,14 +47,16 @@ def test_hits_per_sample():
     seen = torch.rand(2, 3, 7, 2) > 0.6
     seen[1, 2] = False
     uv = torch.rand(2, 3, 7, 2, 2)
-    hits = CameraHits.gather(uv, seen)
-    for b in range(2):
-        for n in range(3):
-            want = [q for q in range(7) if seen[b, n, q].any()]
-            real = hits.weight[b, n] > 0
-            assert (hits.index[b, n][real] - b * 7).tolist() == want
-            for slot, q in enumerate(want):
-                count = sum(bool(seen[b, m, q].any()) for m in range(3))
-                assert torch.isclose(hits.weight[b, n, slot], torch.tensor(1 / count))
-                assert torch.equal(hits.points[b, n, slot], uv[b, n, q])
-    assert ((hits.index >= 0) & (hits.index < 14)).all()
+    want = [(b, n, q) for b in range(2) for n in range(3) for q in range(7) if seen[b, n, q].any()]
+    longest = int(seen.any(dim=-1).sum(dim=-1).max())
+    for padded in (False, True):
+        hits = CameraHits.gather(uv, seen, padded)
+        assert len(hits.row) == (6 * longest if padded else len(want))
+        real = hits.weight > 0
+        assert hits.row[real].tolist() == [b * 7 + q for b, n, q in want]
+        assert hits.image[real].tolist() == [b * 3 + n for b, n, q in want]
+        assert torch.equal(hits.points[real], torch.stack([uv[pair] for pair in want]))
+        counts = [sum(bool(seen[b, m, q].any()) for m in range(3)) for b, n, q in want]
+        torch.testing.assert_close(hits.weight[real], 1 / torch.tensor(counts))
+        assert ((hits.row >= 0) & (hits.row < 14)).all()
+    assert hits.image.tolist() == [image for image in range(6) for _ in range(longest)]

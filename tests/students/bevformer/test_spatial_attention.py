@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from bevdistill.layers import FeatureLevels
+from bevdistill.layers import FeatureLevels, sampling
 from bevdistill.students.bevformer import PillarDeformableAttention, SpatialCrossAttention
 from bevdistill.students.bevformer.projection import CameraHits
 
@@ -27,10 +27,13 @@ def test_matches_original(golden):
     value_BNSC = inputs['value'].permute(2, 0, 1, 3)
     output = attention(inputs['query'], value_BNSC, hits, levels)
     torch.testing.assert_close(output, outputs['output'], atol=1e-5, rtol=1e-4)
-    inner = attention.deformable_attention(
-        inputs['inner_query'], inputs['inner_value'], inputs['inner_reference_points'], levels
+    asking, want = inputs['inner_query'], outputs['inner_output']
+    rows = torch.arange(len(asking) * asking.shape[1])
+    each = CameraHits(
+        rows, rows // asking.shape[1], torch.ones(len(rows)), inputs['inner_reference_points'].flatten(0, 1)
     )
-    torch.testing.assert_close(inner, outputs['inner_output'], atol=1e-5, rtol=1e-4)
+    inner = attention.deformable_attention(asking.flatten(0, 1), inputs['inner_value'], each, levels)
+    torch.testing.assert_close(inner.view_as(want), want, atol=1e-5, rtol=1e-4)
 
 
 def test_equals_loops_over_queries_and_cameras():
@@ -67,6 +70,37 @@ def test_equals_loops_over_queries_and_cameras():
             slot = torch.stack(views).mean(0) if views else torch.zeros(channels)
             want = query[b, q] + attention.output_proj(slot)
             torch.testing.assert_close(output[b, q], want, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_padded_lists_give_the_same(monkeypatch, dtype):
+    """The form for accelerators, here by torch's operators: outputs and gradients."""
+    attention = SpatialCrossAttention(8, 2, num_levels=2, num_points=4, dropout=0.0).to(dtype)
+    for parameter in attention.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    levels = FeatureLevels.of([(4, 5), (2, 3)])
+    query, value = (torch.randn(2, *shape, 8, dtype=dtype, requires_grad=True) for shape in ((6,), (3, 26)))
+    uv, seen = torch.rand(2, 3, 6, 2, 2) * 1.4 - 0.2, torch.rand(2, 3, 6, 2) > 0.6
+
+    def run(padded):
+        hits = CameraHits.gather(uv, seen, padded)
+        output = attention(query, value, hits, levels)
+        gradients = torch.autograd.grad(output.square().sum(), [query, value, *attention.parameters()])
+        return len(hits.row), [output, *gradients]
+
+    pairs, want = run(False)
+    assert pairs == int(seen.any(dim=-1).sum())
+    torch.testing.assert_close(run(True)[1], want)
+    monkeypatch.setattr(sampling, '_on_host', by_torch)
+    more, got = run(True)
+    assert more == 6 * int(seen.any(dim=-1).sum(dim=-1).max())
+    torch.testing.assert_close(got, want, atol=2e-5, rtol=1e-4)
+
+
+def by_torch(value, levels, locations, weights, image, row, rows):
+    groups = (len(value), -1)
+    output = sampling._by_mmcv(value, levels, locations.unflatten(0, groups), weights.unflatten(0, groups))
+    return output.new_zeros(rows, output.shape[-1]).index_add(0, row, output.flatten(0, 1))
 
 
 def test_samples_do_not_mix_and_padding_is_inert():
@@ -109,10 +143,15 @@ def test_messages():
     with pytest.raises(ValueError, match='not divisible by num_heads=3'):
         PillarDeformableAttention(8, 3)
     attention = PillarDeformableAttention(8, 2, num_levels=1, num_points=4)
-    query, value = torch.randn(1, 2, 8), torch.randn(1, 20, 8)
+    query, value = torch.randn(2, 8), torch.randn(1, 20, 8)
+
+    def look(pillar: int, *sizes: tuple[int, int]) -> None:
+        hits = CameraHits(torch.arange(2), torch.zeros(2).long(), torch.ones(2), torch.rand(2, pillar, 2))
+        attention(query, value, hits, FeatureLevels.of(sizes))
+
     with pytest.raises(ValueError, match='not a multiple of the 3 pillar points'):
-        attention(query, value, torch.rand(1, 2, 3, 2), FeatureLevels.of([(4, 5)]))
+        look(3, (4, 5))
     with pytest.raises(ValueError, match='built for 1 feature levels'):
-        attention(query, value, torch.rand(1, 2, 2, 2), FeatureLevels.of([(2, 5), (2, 5)]))
+        look(2, (2, 5), (2, 5))
     with pytest.raises(ValueError, match='20 tokens do not fill levels'):
-        attention(query, value, torch.rand(1, 2, 2, 2), FeatureLevels.of([(4, 6)]))
+        look(2, (4, 6))

@@ -8,7 +8,7 @@ import torch
 from bevdistill.layers import FeatureLevels
 from bevdistill.students.bevformer import History, TemporalSelfAttention
 
-ONE, TWO = FeatureLevels.of([(10, 8)]), FeatureLevels.of([(10, 8)] * 2)
+LEVELS = FeatureLevels.of([(10, 8)])
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def always(current, prev):
 def test_matches_original(recorded):
     attention, data = recorded
     query, pos, prev = data['in.query'], data['in.query_pos'], data['in.prev_bev']
-    with_prev = attention(query, pos, references(data, 'reference_points_with_prev'), TWO, always(query, prev))
+    with_prev = attention(query, pos, references(data, 'reference_points_with_prev'), LEVELS, always(query, prev))
     torch.testing.assert_close(with_prev, data['out.with_prev'], atol=1e-5, rtol=1e-4)
-    no_prev = attention(query, pos, references(data, 'reference_points_no_prev'), ONE)
+    no_prev = attention(query, pos, references(data, 'reference_points_no_prev'), LEVELS)
     torch.testing.assert_close(no_prev, data['out.no_prev'], atol=1e-5, rtol=1e-4)
 
 
@@ -43,14 +43,13 @@ def test_batch_equals_samples(recorded):
     attention, data = recorded
     query, pos, prev = data['in.b2_query'], data['in.b2_query_pos'], data['in.b2_prev_bev']
     for history, name in ((True, 'with_prev'), (False, 'no_prev')):
-        levels = TWO if history else ONE
         refs = references(data, f'b2_reference_points_{name}', batch=2)
-        both = attention(query, pos, refs, levels, always(query, prev) if history else None)
+        both = attention(query, pos, refs, LEVELS, always(query, prev) if history else None)
         torch.testing.assert_close(both[0], data[f'out.b2_{name}'][0], atol=1e-5, rtol=1e-4)
         for b in range(2):
             one = slice(b, b + 1)
             alone = attention(
-                query[one], pos[one], refs[one], levels, always(query[one], prev[one]) if history else None
+                query[one], pos[one], refs[one], LEVELS, always(query[one], prev[one]) if history else None
             )
             torch.testing.assert_close(alone[0], both[b], atol=1e-5, rtol=1e-5)
 
@@ -64,9 +63,9 @@ def test_mixed_batch():
     prev = torch.randn(2, 80, 16)
     prev[1] = float('nan')
     refs = torch.rand(2, 80, 2, 2)
-    output = attention(query, pos, refs, TWO, History(prev, torch.tensor([True, False]), current))
-    first = attention(query[:1], pos[:1], refs[:1], TWO, always(current[:1], prev[:1]))
-    second = attention(query[1:], pos[1:], refs[1:], ONE)
+    output = attention(query, pos, refs, LEVELS, History(prev, torch.tensor([True, False]), current))
+    first = attention(query[:1], pos[:1], refs[:1], LEVELS, always(current[:1], prev[:1]))
+    second = attention(query[1:], pos[1:], refs[1:], LEVELS)
     torch.testing.assert_close(output, torch.cat((first, second)), atol=1e-5, rtol=1e-5)
 
 

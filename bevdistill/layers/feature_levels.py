@@ -1,0 +1,44 @@
+"""Maps of several sizes as one sequence of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..structures.constants import constant, constant_like
+
+
+@dataclass(frozen=True)
+class FeatureLevels:
+    """Sizes of the maps whose tokens are concatenated level after level, row by row.
+
+    Args:
+        sizes: (height, width) of each level.
+        shapes: The same as an int64 tensor (L, 2), where the kernels want it.
+        starts: Index of each level's first token, (L,).
+    """
+
+    sizes: tuple[tuple[int, int], ...]
+    shapes: Tensor
+    starts: Tensor
+
+    @classmethod
+    def of(cls, sizes: Sequence[tuple[int, int]], device: torch.device | str | None = None) -> FeatureLevels:
+        """Describe levels of the given sizes."""
+        sizes = tuple((int(height), int(width)) for height, width in sizes)
+        counts = [height * width for height, width in sizes]
+        starts = [sum(counts[:level]) for level in range(len(counts))]
+        device = torch.device('cpu' if device is None else device)
+        return cls(sizes, constant(sizes, torch.long, device), constant(tuple(starts), torch.long, device))
+
+    def extents(self, like: Tensor) -> Tensor:
+        """(width, height) of each level, (L, 2), of the type of a tensor: what offsets in cells are divided by."""
+        return constant_like(tuple((width, height) for height, width in self.sizes), like)
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of all levels together, S."""
+        return sum(height * width for height, width in self.sizes)
