@@ -15,7 +15,8 @@ from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
 from .branches import refine_references
-from .deformable_attention import DeformableAttention, FeatureLevels
+from .deformable_attention import DeformableAttention
+from .feature_levels import FeatureLevels
 from .precision import full_precision
 
 

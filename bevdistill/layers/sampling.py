@@ -139,7 +139,7 @@ class HostSampling(torch.autograd.Function):
         """Sample; see :func:`sample_images`."""
         value, locations, weights = value.contiguous(), locations.contiguous(), weights.contiguous()
         ctx.save_for_backward(value, locations, weights, image, row, shapes, starts)
-        heads, channels = value.shape[2:]
+        heads, channels = map(int, value.shape[2:])
         output = value.new_zeros(rows, heads, channels)
         arrays = [tensor.detach().numpy() for tensor in (value, shapes, starts, locations, weights, image, row, output)]
         _for_heads(sampling_kernels.gather, arrays, heads)
@@ -150,7 +150,7 @@ class HostSampling(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of value, locations and weights."""
         value, locations, weights, image, row, shapes, starts = ctx.saved_tensors
-        heads, channels = value.shape[2:]
+        heads, channels = map(int, value.shape[2:])
         gradient = gradient.contiguous().view(-1, heads, channels)
         found = torch.zeros_like(value), torch.empty_like(locations), torch.empty_like(weights)
         given = (value, shapes, starts, locations, weights, image, row, gradient)

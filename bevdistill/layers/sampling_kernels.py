@@ -155,9 +155,11 @@ def gather(
             result = output[row[a], m]
             for level in range(levels):
                 height, width = shapes[level]
+                # In the precision of the value: an integer times float32 would be float64, and so all that follows.
+                tall, wide = value.dtype.type(height), value.dtype.type(width)
                 for p in range(points):
-                    x = locations[a, m, level, p, 0] * width - half
-                    y = locations[a, m, level, p, 1] * height - half
+                    x = locations[a, m, level, p, 0] * wide - half
+                    y = locations[a, m, level, p, 1] * tall - half
                     # Nothing is added outside, nor where the place is not a number.
                     if x > -1 and y > -1 and x < width and y < height:
                         _add(value, image[a], m, starts[level], height, width, x, y, weights[a, m, level, p], result)
@@ -203,15 +205,17 @@ def scatter(
             i, given = image[a], gradient[row[a], m]
             for level in range(levels):
                 height, width = shapes[level]
+                # In the precision of the value: an integer times float32 would be float64, and so all that follows.
+                tall, wide = value.dtype.type(height), value.dtype.type(width)
                 for p in range(points):
-                    x = locations[a, m, level, p, 0] * width - half
-                    y = locations[a, m, level, p, 1] * height - half
+                    x = locations[a, m, level, p, 0] * wide - half
+                    y = locations[a, m, level, p, 1] * tall - half
                     of_x = of_y = of_weight = zero
                     if x > -1 and y > -1 and x < width and y < height:
                         weight = weights[a, m, level, p]
                         of_x, of_y, of_weight = _spread(
                             value, of_value, i, m, starts[level], height, width, x, y, weight, given
                         )
-                    of_locations[a, m, level, p, 0] = of_x * width
-                    of_locations[a, m, level, p, 1] = of_y * height
+                    of_locations[a, m, level, p, 0] = of_x * wide
+                    of_locations[a, m, level, p, 1] = of_y * tall
                     of_weights[a, m, level, p] = of_weight
