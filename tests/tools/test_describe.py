@@ -19,6 +19,8 @@ sys.path.insert(0, str(REPO / 'tools' / 'analysis_tools'))
 import describe  # noqa: E402
 import describe_flops  # noqa: E402
 
+from bevdistill.layers import FeatureLevels, sample_deformable  # noqa: E402
+
 CONFIGS = REPO / 'configs'
 TWINS = CONFIGS / 'synthetic'
 DISTILLED = TWINS / 'bevdistill' / 'bevdistill_r50_1x_nus-3d.py'
@@ -204,3 +206,18 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit):
         describe.main([str(DISTILLED), '--image-size', '3', '5'])
     assert '--image-size must be at least 32 32' in capsys.readouterr().err
+
+
+def test_sampling_counts_four_cells_a_sample_and_channel() -> None:
+    from mmengine.analysis import FlopAnalyzer
+
+    class Sampler(nn.Module):
+        def forward(self, value: torch.Tensor) -> torch.Tensor:
+            locations, weights = torch.rand(2, 7, 3, 1, 4, 2), torch.rand(2, 7, 3, 1, 4)
+            return sample_deformable(value, FeatureLevels.of([(4, 5)]), locations, weights)
+
+    analyzer = FlopAnalyzer(Sampler(), (torch.zeros(2, 20, 3, 8),)).unsupported_ops_warnings(False)
+    analyzer.tracer_warnings('none').set_op_handle(
+        describe_flops.CUSTOM + 'HostSampling', describe_flops.deformable_sampling
+    )
+    assert int(analyzer.total()) == 4 * (2 * 7 * 3 * 4) * 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -118,6 +119,12 @@ def deformable_convolution(inputs: list[Any], outputs: list[Any]) -> Counter[str
     return Counter({'deformable_conv': conv_flop_count(*shapes)})
 
 
+def deformable_sampling(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+    """Multiply-adds of ``HostSampling(value, locations, weights, ...)``: four cells a sample and channel."""
+    value_ISMD, weights_AMLP = get_shape(inputs[0]), get_shape(inputs[2])
+    return Counter({'deformable_sampling': 4 * math.prod(weights_AMLP) * value_ISMD[-1]})
+
+
 @dataclass(frozen=True)
 class Flops:
     """Multiply-adds of one frame.
@@ -189,6 +196,7 @@ def count_flops(detector: nn.Module, preprocessor: nn.Module, sensors: SensorDat
         analyzer = FlopAnalyzer(second, (second.tensor(),))
         analyzer.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings('none')
         analyzer.set_op_handle(CUSTOM + 'ModulatedDeformConv2dFunction', deformable_convolution)
+        analyzer.set_op_handle(CUSTOM + 'HostSampling', deformable_sampling)
         by_module = analyzer.by_module()
         unknown = analyzer.unsupported_ops()
     # Forget the made-up scene.
