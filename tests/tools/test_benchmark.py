@@ -1,0 +1,254 @@
+"""tools/analysis_tools/benchmark.py: a run of the smallest size has every field; its statistics are worked by hand."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmengine.logging import MessageHub
+from torch import nn
+
+REPO = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPO / 'tools' / 'analysis_tools'))
+
+import benchmark  # noqa: E402
+import benchmark_clock  # noqa: E402
+import benchmark_ratios  # noqa: E402
+import benchmark_report  # noqa: E402
+from benchmark_clock import Clock, Spread, peak_bytes, ratio  # noqa: E402
+from benchmark_scaling import Fit  # noqa: E402
+from benchmark_stages import BytesMoved, Stage, inputs_kept, stage_row  # noqa: E402
+
+SPREAD = {'median', 'low', 'high', 'repeats'}
+MARKS = f'{benchmark_report.BEGIN}\nold\n{benchmark_report.END}\n'
+
+
+@pytest.fixture
+def _process_of_its_own(one_thread: None) -> Iterator[None]:
+    """Give back what a run changes in its process."""
+    progress = MessageHub.get_current_instance().runtime_info
+    before = dict(progress)
+    yield
+    progress.clear()
+    progress.update(before)
+
+
+@pytest.fixture
+def data_root(synthetic_root: Path, synthetic_infos: Path, tmp_path: Path) -> Path:
+    """Tiny data with information files in their root."""
+    root = tmp_path / 'nuscenes'
+    root.mkdir()
+    for file in (*synthetic_root.iterdir(), *synthetic_infos.iterdir()):
+        (root / file.name).symlink_to(file)
+    return root
+
+
+@pytest.mark.slow  # builds the demo's models a dozen times: every part of the benchmark is run
+@pytest.mark.usefixtures('_process_of_its_own')
+def test_a_quick_run_has_every_field(data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, document, plot = tmp_path / 'figures.json', tmp_path / 'docs' / 'page.md', tmp_path / 'docs' / 'plot.png'
+    document.parent.mkdir()
+    document.write_text(f'# Title\n\n{MARKS}\nafter\n')
+    argv = ['--quick', '--repeats', '2', '--data-root', str(data_root), '--out', str(out)]
+    benchmark.main([*argv, '--markdown', str(document), '--plot', str(plot)])
+    results = json.loads(out.read_text())
+    assert set(results['ratios']) == {
+        'encoder_time', 'encoder_memory', 'targets_time', 'distilled_live', 'distilled_cached', 'loader_wait',
+    }  # fmt: skip
+    for row in results['ratios'].values():
+        assert set(row) == SPREAD | {'what', 'target', 'met'}
+        assert row['median'] > 0
+    assert set(results['times']) == {
+        'encoder', 'encoder_reference', 'targets', 'targets_reference', 'student_forward', 'student_step',
+        'teacher_forward', 'distilled_step', 'distilled_step_cached', 'temporal_step',
+    }  # fmt: skip
+    for name, row in results['times'].items():
+        assert row['median'] > 0
+        assert row['samples_per_second'] > 0
+        assert row['peak_bytes'] is None if name.startswith('targets') else row['peak_bytes'] > 1000
+    assert results['loader']['workers'] == 2
+    assert all(set(results['loader'][key]) == SPREAD for key in ('seconds_per_sample', 'wait_seconds', 'step_seconds'))
+    assert [row['name'] for row in results['scaling']] == ['BEV cells', 'cameras', 'queue length T', 'samples']
+    assert all(len(row['sizes']) == len(row['seconds']) == 2 for row in results['scaling'])
+    assert list(results['stages']) == [
+        'backbone', 'neck', 'temporal attention', 'spatial attention', 'feed-forward', 'decoder',
+    ]  # fmt: skip
+    for row in results['stages'].values():
+        assert row['median'] == pytest.approx(row['forward_seconds'] + row['backward_seconds'], rel=0.5)
+        assert min(row['flops'], row['bytes'], row['share_of_product'], row['share_of_copy']) > 0
+    assert results['machine']['versions']['torch'] == torch.__version__
+    printed, text = capsys.readouterr().out, document.read_text()
+    assert text.startswith('# Title\n')
+    assert text.endswith('\nafter\n')
+    assert 'old' not in text
+    assert '](plot.png)' in text
+    assert plot.stat().st_size > 1000
+    for row in (*results['ratios'].values(), *results['times'].values()):
+        assert f'| {row["what"]} |' in text
+        assert f'| {row["what"]} |' in printed
+    assert str(tmp_path) not in text.replace(results['command'], '')
+
+
+def test_spread_by_hand() -> None:
+    # Quartiles of five sorted numbers are the second and the fourth.
+    assert Spread.of([10.0, 1.0, 3.0, 2.0, 4.0]) == Spread(3.0, 2.0, 4.0, 5)
+    assert Spread.of([7.0]) == Spread(7.0, 7.0, 7.0, 1)
+    with pytest.raises(ValueError, match='no measurements'):
+        Spread.of([])
+
+
+def test_ratio_is_taken_round_by_round() -> None:
+    # A machine at half its speed in the second round: 3 / (1 + 2), 8 / (2 + 4) and 2 / (1 + 1).
+    times = dict(both=[3.0, 8.0, 2.0], one=[1.0, 2.0, 1.0], other=[2.0, 4.0, 1.0])
+    measured = ratio(times, ['both'], ['one', 'other'])
+    assert measured.median == pytest.approx(1.0)
+    assert measured.high == pytest.approx((1 + 8 / 6) / 2)
+    with pytest.raises(ValueError, match=r'equally many repeats, got \[1, 3\]'):
+        ratio(dict(times, one=[1.0]), ['both'], ['one'])
+
+
+def test_a_target_is_met_up_to_its_number() -> None:
+    assert benchmark_ratios.entry('x', 0.5, 0.5)['met']
+    assert not benchmark_ratios.entry('x', Spread(0.51, 0.1, 0.9, 3), 0.5)['met']
+
+
+def test_sides_take_turns() -> None:
+    order: list[str] = []
+    rounds: list[int] = []
+    sides = {name: (lambda name=name: order.append(name)) for name in 'ab'}
+    times = Clock('cpu').alternate(sides, 2, lambda: rounds.append(len(order)))
+    assert ''.join(order) == 'ba' + 'ab' + 'ba'
+    assert rounds == [2, 4, 6]
+    assert {name: len(seconds) for name, seconds in times.items()} == dict(a=2, b=2)
+
+
+def test_waiting_is_no_processor_time() -> None:
+    assert Clock('cpu').seconds(lambda: time.sleep(0.2)) < 0.1
+
+
+def test_peak_memory_by_hand() -> None:
+    there_before = torch.ones(1000, 1000)
+
+    def run() -> None:
+        first = there_before + 1
+        second = first + 1
+        del first
+        third = second + 1
+        del second, third
+
+    # Two matrices of 4 MB at a time, the third in the place of the first.
+    assert peak_bytes(run, 'cpu') == pytest.approx(8e6, rel=0.01)
+
+
+def test_fits_find_known_series() -> None:
+    sizes = [1, 2, 4, 8]
+    fit = Fit.of(sizes, [0.5 * size**1.5 for size in sizes])
+    assert fit.exponent == pytest.approx(1.5)
+    assert fit.factor == pytest.approx(0.5)
+    fit = Fit.of(sizes, [2.0 + 3.0 * size for size in sizes])
+    assert fit.fixed == pytest.approx(2.0)
+    assert fit.each == pytest.approx(3.0)
+    assert 0.5 < fit.exponent < 1
+
+
+@pytest.mark.parametrize(('sizes', 'seconds'), [([1], [1.0]), ([2, 2], [1.0, 1.0]), ([1, 2], [0.0, 1.0])])
+def test_fits_refuse(sizes: list[int], seconds: list[float]) -> None:
+    with pytest.raises(ValueError, match='two sizes or more with positive seconds'):
+        Fit.of(sizes, seconds)
+
+
+def test_bytes_moved_by_hand() -> None:
+    left, right = torch.ones(2, 3), torch.ones(3, 4)
+    with BytesMoved() as moved:
+        product = left @ right
+    assert moved.total == 4 * (2 * 3 + 3 * 4 + 2 * 4)
+    with BytesMoved() as moved:
+        product.t().reshape(2, 4)[:1].expand(5, 4)
+    assert moved.total == 4 * 2 * 8  # reshaping the transposed matrix copies it, the rest are views
+    with BytesMoved() as moved:
+        product.add_(torch.ones(1).expand(2, 4))
+    assert moved.total == 4 + 4 * (8 + 1 + 8)  # ones(1) is written, then read as the one number that it holds
+
+
+def test_a_stage_is_its_calls_again() -> None:
+    first, second = nn.Linear(6, 5), nn.Linear(5, 4)
+    stage = Stage([second], [])
+    with inputs_kept(dict(stage=stage)):
+        second(first(torch.randn(3, 6)))
+        with torch.no_grad():
+            second(torch.randn(3, 5))
+    (_, ((given,), _)), = stage.calls
+    assert given.shape == (3, 5)
+    assert given.requires_grad
+    assert given.grad_fn is None
+    settings: Any = type('Settings', (), dict(clock=Clock('cpu'), device='cpu'))
+    row = stage_row(settings, stage, 2, dict(flops=1e9, bytes=1e9))
+    # Forward, gradient of the input, gradient of the weight: a product of 3 x 5 x 4 each, two operations a term.
+    assert row['flops'] == 3 * 2 * 3 * 5 * 4
+    assert given.grad is not None
+    assert second.weight.grad is not None
+    assert first.weight.grad is None
+
+
+def test_tables_go_between_the_marks() -> None:
+    assert benchmark_report.in_document(f'a\n{MARKS}b\n', 'new\n') == (
+        f'a\n{benchmark_report.BEGIN}\n\nnew\n\n{benchmark_report.END}\nb\n'
+    )
+    with pytest.raises(ValueError, match='no lines <!-- benchmark: begin -->'):
+        benchmark_report.in_document('a\n', 'new\n')
+
+
+def test_numbers_are_short() -> None:
+    assert [benchmark_report.number(value) for value in (0.04321, 1.5, 123.456, 98765.0)] == ['0.0432', '1.5', '123', '98800']
+    assert benchmark_report.spread(dict(median=0.41, low=0.4, high=0.43, repeats=3)) == '0.41 (0.4 to 0.43)'
+    assert benchmark_report.spread(dict(median=0.41, low=0.41, high=0.41, repeats=1)) == '0.41'
+
+
+def test_progress_ends_at_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = benchmark_clock.Progress(dict(one=3.0, two=1.0))
+    progress.begin('one')
+    for _ in range(5):
+        progress.step(0.25)
+    assert progress.bar.n == pytest.approx(3.0)
+    progress.begin('two')
+    progress.close()
+    assert progress.bar.n == pytest.approx(4.0)
+    assert 'left' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(('argv', 'message'), [
+    (['--data-root', 'nowhere'], r'no nowhere/nuscenes_infos_train.pkl; write it with: python tools/create_data.py'),
+    (['--markdown', 'page.md'], 'the document has no lines <!-- benchmark: begin -->'),
+])
+def test_mistakes_are_one_line(argv: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path('page.md').write_text('no marks\n')
+    with pytest.raises(SystemExit, match=f'benchmark.py: error: {message}'):
+        benchmark.main(argv)
+
+
+@pytest.mark.usefixtures('_process_of_its_own')
+def test_the_config_must_be_a_distillation(data_root: Path) -> None:
+    config = REPO / 'configs' / 'synthetic' / 'bevformer' / 'bevformer_r50_1x_nus-3d.py'
+    with pytest.raises(SystemExit, match='is the config of a BEVFormer alone; name one of a distillation'):
+        benchmark.main(['--only', 'loader', '--data-root', str(data_root), '--config', str(config)])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
+def test_a_gpu_that_is_not_there() -> None:
+    with pytest.raises(SystemExit, match='--device cuda, but torch sees no GPU'):
+        benchmark.main(['--device', 'cuda'])
+
+
+@pytest.mark.parametrize('argv', [['--repeats', '0'], ['--only', 'everything'], ['--threads', 'two']])
+def test_wrong_words(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        benchmark.parse_args(argv)
+    assert end.value.code == 2
+    assert argv[0] in capsys.readouterr().err

@@ -1,0 +1,173 @@
+"""Part of benchmark.py that asks how time grows: with BEV cells, cameras, frames and samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from benchmark_clock import Run, Spread
+from benchmark_models import (
+    Settings,
+    build,
+    load,
+    only,
+    prepared,
+    student_config,
+    training_step,
+    with_cameras,
+    with_queue,
+)
+from benchmark_ratios import encode_and_back, on_device
+from reference.workload import encoder_workload
+
+TOLERANCE = 0.15
+"""How far a measured exponent may be above the expected one."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One thing that is made larger.
+
+    Args:
+        name: What, with its unit.
+        what: What is timed.
+        order: Expected exponent.
+        sides: From size to run.
+    """
+
+    name: str
+    what: str
+    order: float
+    sides: dict[int, Run]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Two descriptions of measured times.
+
+    Args:
+        exponent: p of ``seconds = factor * size^p``, least squares of logarithms.
+        factor: Seconds at size 1 by that law.
+        fixed: Seconds that do not depend on the size, by ``seconds = fixed + each * size`` (least squares of relative
+            errors).
+        each: Seconds that a unit of size adds.
+    """
+
+    exponent: float
+    factor: float
+    fixed: float
+    each: float
+
+    @classmethod
+    def of(cls, sizes: Sequence[float], seconds: Sequence[float]) -> Fit:
+        """Fit.
+
+        Raises:
+            ValueError: If there are fewer than two different sizes, or a number is not positive.
+        """
+        if len(sizes) != len(seconds) or len(set(sizes)) < 2 or min(*sizes, *seconds) <= 0:
+            raise ValueError(f'a fit needs two sizes or more with positive seconds, got {sizes} and {seconds}')
+        exponent, intercept = np.polyfit(np.log(sizes), np.log(seconds), 1)
+        each, fixed = np.polyfit(sizes, seconds, 1, w=1 / np.asarray(seconds))
+        return cls(float(exponent), float(np.exp(intercept)), float(fixed), float(each))
+
+
+def encoder_axis(settings: Settings) -> Axis:
+    """The encoder over cells, otherwise as BEVFormer-tiny."""
+    sides = {}
+    for side in (6, 8) if settings.quick else (25, 35, 50, 70, 100):
+        sizes = dict(num_layers=1, embed_dims=32) if settings.quick else {}
+        work = on_device(encoder_workload(rows=side, cols=side, **sizes), settings.device)
+        sides[side * side] = encode_and_back(work.encoder, work)
+    return Axis('BEV cells', 'encoder forward + backward, BEVFormer-tiny', 1.0, sides)
+
+
+def camera_axis(settings: Settings) -> Axis:
+    """A training step of the student over cameras."""
+    cfg = prepared(settings, settings.config, with_teacher=False)
+    batch = only(load(cfg, 1), 'img')
+    sides = {}
+    for number in (1, 2) if settings.quick else (1, 2, 3, 4, 6):
+        config = student_config(cfg)
+        config['pts_bbox_head'].update(num_cams=number)
+        sides[number] = training_step(cfg, build(config, settings.device), with_cameras(batch, number))
+    return Axis('cameras', 'training step of the student, 1 sample', 1.0, sides)
+
+
+def queue_axis(settings: Settings) -> Axis:
+    """A training step of the student with history over frames, all with history."""
+    cfg = prepared(settings, settings.temporal_config, with_teacher=False)
+    batch = only(load(cfg, 1), 'img')
+    sides = {}
+    for length in (2, 3) if settings.quick else (2, 3, 4, 6, 8):
+        config = dict(student_config(cfg), queue_length=length)
+        sides[length] = training_step(cfg, build(config, settings.device), with_queue(batch, length))
+    return Axis('queue length T', 'training step of the student with history, 1 sample', 1.0, sides)
+
+
+def batch_axis(settings: Settings) -> Axis:
+    """A training step of the student over samples."""
+    cfg = prepared(settings, settings.config, with_teacher=False)
+    model = build(student_config(cfg), settings.device)
+    sizes = (1, 2) if settings.quick else (1, 2, 4, 8)
+    sides = {size: training_step(cfg, model, only(load(cfg, size), 'img')) for size in sizes}
+    return Axis('samples', 'training step of the student', 1.0, sides)
+
+
+AXES = (encoder_axis, camera_axis, queue_axis, batch_axis)
+
+
+def measure_scaling(settings: Settings) -> dict[str, Any]:
+    """Time each axis, fit it, and compare its exponent with the expected one."""
+    repeats = max(1, settings.repeats // 2)
+    rounds = repeats + 2
+    rows = []
+    for make in AXES:
+        axis = make(settings)
+        settings.step(1 / rounds / len(AXES))
+        named = {str(size): run for size, run in axis.sides.items()}
+        times = settings.clock.alternate(named, repeats, lambda: settings.step(1 / rounds / len(AXES)))
+        spreads = [Spread.of(times[name]) for name in named]
+        fit = Fit.of(list(axis.sides), [spread.median for spread in spreads])
+        rows.append(
+            dict(
+                name=axis.name,
+                what=axis.what,
+                sizes=list(axis.sides),
+                seconds=[vars(spread) for spread in spreads],
+                **vars(fit),
+                order=axis.order,
+                as_expected=fit.exponent <= axis.order + TOLERANCE,
+            )
+        )
+    return dict(scaling=rows)
+
+
+def plot_scaling(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Measured times with their quartiles, the fitted line, and one of the expected order through the last point."""
+    from matplotlib.figure import Figure
+
+    from bevdistill.visualization import save_figure
+
+    figure = Figure(figsize=(4 * len(rows), 3.6), layout='constrained')
+    for axes, row in zip(figure.subplots(1, len(rows), squeeze=False)[0], rows, strict=True):
+        sizes = np.array(row['sizes'], dtype=float)
+        medians, low, high = (np.array([point[key] for point in row['seconds']]) for key in ('median', 'low', 'high'))
+        error = [medians - low, high - medians]
+        axes.errorbar(sizes, medians, error, fmt='o', color='tab:blue', capsize=3, label='measured, quartiles')
+        line = row['factor'] * sizes ** row['exponent']
+        axes.plot(sizes, line, color='tab:blue', label=f'fit: exponent {row["exponent"]:.2f}')
+        expected = medians[-1] * (sizes / sizes[-1]) ** row['order']
+        axes.plot(sizes, expected, '--', color='tab:grey', label=f'expected: exponent {row["order"]:g}')
+        axes.set_xscale('log')
+        axes.set_yscale('log')
+        axes.set_xticks(sizes, [f'{size:g}' for size in sizes])
+        axes.minorticks_off()
+        axes.set_xlabel(row['name'])
+        axes.set_ylabel('seconds')
+        axes.set_title(row['what'], fontsize=9)
+        axes.legend(fontsize=8, frameon=False)
+    save_figure(figure, path)
