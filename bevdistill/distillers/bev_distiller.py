@@ -156,10 +156,12 @@ class BEVDistiller(Base3DDetector):
             **kwargs: Not used.
         """
         self._check_data()
+        # First the teacher: what it needs meanwhile is free again before the student begins to keep its activations.
+        answer = self.teacher(inputs, samples) if self.losses else None
         outputs = self.student.forward_outputs(inputs, samples)
         losses: dict[str, Tensor] = self.student.loss_from_outputs(outputs, samples)
-        if self.losses:
-            losses |= self.distill(outputs, self.teacher(inputs, samples), samples)
+        if answer is not None:
+            losses |= self.distill(outputs, answer, samples)
         return losses
 
     def distill(

@@ -261,6 +261,15 @@ def test_without_losses_the_teacher_does_not_run(save_teacher, batch) -> None:
     assert model.teacher.detector.seen_dtype is None
 
 
+def test_the_teacher_is_through_before_the_student_begins(save_teacher, batch) -> None:
+    model = build(save_teacher())
+    order: list[str] = []
+    model.student.stem.register_forward_hook(lambda *_: order.append('student'))
+    model.teacher.detector.stem.register_forward_hook(lambda *_: order.append('teacher'))
+    model(**batch(), mode='loss')
+    assert order == ['teacher', 'student']
+
+
 def test_losses_run_in_float32_under_autocast(save_teacher, batch) -> None:
     model = build(save_teacher()).eval()
     with torch.autocast('cpu', dtype=torch.bfloat16):
