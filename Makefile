@@ -4,6 +4,7 @@
 PYTHON ?=
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
+BENCH_ARGS ?=
 
 BOOT := $(shell for p in $(PYTHON) python3.11 python3; do "$$p" -c '' 2>/dev/null && { command -v "$$p"; break; }; done)
 in_env = py="$$('$(BOOT)' tools/setup --python '$(PYTHON)' --extras $(1))" &&
@@ -14,7 +15,7 @@ export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 export MPLBACKEND ?= Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint
+.PHONY: help setup demo test bench lint
 ifeq ($(BOOT),)
 $(error set-up: error: no python3 found. Install CPython 3.11 with its headers and a C++ compiler, then run again)
 endif
@@ -31,6 +32,9 @@ demo: ## data, teacher, two students, table and pictures, all on a CPU
 test: ## lint, then all tests
 	@$(call in_env,test lint) $(lint) && \
 	OMP_NUM_THREADS=1 "$$py" -m pytest -n logical --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
+
+bench: ## times, memory and their ratios to targets, on this machine
+	@$(call in_env,) "$$py" tools/analysis_tools/benchmark.py $(BENCH_ARGS)
 
 lint: ## ruff and mypy
 	@$(call in_env,lint) $(lint)

@@ -46,9 +46,9 @@ programs count little; on a GPU they are CUDA events.
 """
 
 # Seconds that each part takes with the default repeats, about: what the time left is told from.
-PARTS = dict(encoder=35.0, targets=9.0, steps=60.0, loader=20.0, scaling=130.0, stages=100.0)
+PARTS = dict(encoder=45.0, targets=9.0, steps=60.0, loader=18.0, scaling=95.0, stages=95.0)
 NEED_DATA = {'steps', 'loader', 'scaling'}
-DATA, DATA_SECONDS = 'making data', 25.0
+DATA, DATA_SECONDS = 'making data', 20.0
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -12,13 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+# The profiler tells of its own start and end otherwise, and of memory that is older than it.
+os.environ.setdefault('KINETO_LOG_LEVEL', '99')
+os.environ.setdefault('TORCH_CPP_LOG_LEVEL', 'ERROR')
+
 import torch
 from tqdm import tqdm
 
 Run = Callable[[], object]
 
-# The profiler tells of its own start and end otherwise.
-os.environ.setdefault('KINETO_LOG_LEVEL', '99')
 
 
 @dataclass(frozen=True)
@@ -146,19 +148,19 @@ class Progress:
         self.parts = dict(parts)
         # In a log file a line every ten seconds is enough.
         pace = 0.1 if sys.stderr.isatty() else 10.0
-        form = '{desc}: {percentage:3.0f} % |{bar}| {elapsed} passed, about {remaining} left'
+        form = '{desc:11} {percentage:3.0f} % |{bar}| {elapsed} passed, about {remaining} left'
         self.bar = tqdm(total=sum(self.parts.values()), bar_format=form, mininterval=pace)
-        self.end = 0.0
+        self.part, self.end = '', 0.0
 
     def begin(self, part: str) -> None:
         """The next part begins; the one before is through."""
         self.bar.update(self.end - self.bar.n)
-        self.end = self.bar.n + self.parts[part]
-        self.bar.set_description(part)
+        self.part, self.end = part, self.bar.n + self.parts[part]
+        self.bar.set_description_str(part)
 
     def step(self, share: float) -> None:
         """A share of the current part is done."""
-        self.bar.update(min(share * self.parts[self.bar.desc.removesuffix(': ')], self.end - self.bar.n))
+        self.bar.update(min(share * self.parts[self.part], self.end - self.bar.n))
 
     def close(self) -> None:
         """All is done."""

@@ -159,9 +159,11 @@ def measure_steps(settings: Settings) -> Result:
     """Steps of student, teacher and distiller."""
     described, samples = step_sides(settings)
     sides = {name: run for name, (_, run) in described.items()}
-    rounds = settings.repeats + 4
+    # The second round still finds memory for gradients and momentum.
+    warm_ups = 0 if settings.quick else 2
+    rounds = settings.repeats + warm_ups + 2
     settings.step(1 / rounds)
-    times = settings.clock.alternate(sides, settings.repeats, lambda: settings.step(1 / rounds), warm_ups=2)
+    times = settings.clock.alternate(sides, settings.repeats, lambda: settings.step(1 / rounds), warm_ups)
     peaks = {name: peak_bytes(run, settings.device) for name, run in sides.items()}
     live = ratio(times, ['distilled_step'], ['student_step', 'teacher_forward'])
     cached = ratio(times, ['distilled_step_cached'], ['student_step'])

@@ -123,13 +123,14 @@ AXES = (encoder_axis, camera_axis, queue_axis, batch_axis)
 def measure_scaling(settings: Settings) -> dict[str, Any]:
     """Time each axis, fit it, and compare its exponent with the expected one."""
     repeats = max(1, settings.repeats // 2)
-    rounds = repeats + 2
+    warm_ups = 0 if settings.quick else 1
+    rounds = repeats + warm_ups + 1
     rows = []
     for make in AXES:
         axis = make(settings)
         settings.step(1 / rounds / len(AXES))
         named = {str(size): run for size, run in axis.sides.items()}
-        times = settings.clock.alternate(named, repeats, lambda: settings.step(1 / rounds / len(AXES)))
+        times = settings.clock.alternate(named, repeats, lambda: settings.step(1 / rounds / len(AXES)), warm_ups)
         spreads = [Spread.of(times[name]) for name in named]
         fit = Fit.of(list(axis.sides), [spread.median for spread in spreads])
         rows.append(
