@@ -153,8 +153,9 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def command(argv: list[str]) -> str:
-    """The command line as it was given."""
-    return shlex.join(['tools/analysis_tools/benchmark.py', *argv])
+    """The command line as it was given, without the folders of this machine."""
+    words = [Path(word).name if Path(word).is_absolute() else word for word in argv]
+    return shlex.join(['tools/analysis_tools/benchmark.py', *words])
 
 
 def write(args: argparse.Namespace, results: dict[str, Any]) -> None:
