@@ -92,3 +92,12 @@ def test_turning_point_within_an_epoch(tmp_path: Path) -> None:
     assert seen.index(max(seen)) == pytest.approx(40, abs=2)
     assert max(seen) == pytest.approx(1e-3, rel=1e-2)
     torch.testing.assert_close(torch.tensor(seen[0]), torch.tensor(1e-4))
+
+
+TWINS = sorted(file for file in (REPO / 'configs' / 'synthetic').glob('*/*.py') if file.parent.name != '_base_')
+
+
+@pytest.mark.parametrize('file', TWINS, ids=lambda file: f'{file.parent.name}/{file.stem}')
+def test_the_rate_of_a_twin_is_for_one_process(file: Path) -> None:
+    cfg = Config.fromfile(file)
+    assert cfg.auto_scale_lr == dict(enable=False, base_batch_size=cfg.train_dataloader.batch_size)

@@ -116,3 +116,5 @@ cpu_param_scheduler = [
     dict(type='CosineAnnealingLR', by_epoch=False, begin=0, eta_min_ratio=1e-3),
 ]
 cpu_default_hooks = dict(checkpoint=dict(interval=200, by_epoch=False, max_keep_ckpts=2))
+# Samples per step that the rate is for; tools/train.py --auto-scale-lr scales it to those of a run.
+cpu_auto_scale_lr = dict(base_batch_size=4)

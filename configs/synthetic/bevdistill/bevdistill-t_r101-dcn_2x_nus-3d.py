@@ -17,6 +17,7 @@ val_evaluator = _base_.cpu_evaluator
 test_evaluator = _base_.cpu_evaluator
 optim_wrapper = _base_.cpu_optim_wrapper
 param_scheduler = _base_.cpu_param_scheduler
+auto_scale_lr = _base_.cpu_auto_scale_lr
 default_hooks = _base_.cpu_default_hooks
 log_processor = dict(by_epoch=False)
 train_cfg = dict(_delete_=True, by_epoch=False, max_iters=350, val_interval=350)

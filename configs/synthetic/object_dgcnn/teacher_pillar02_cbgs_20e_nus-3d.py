@@ -19,6 +19,7 @@ val_evaluator = _base_.cpu_evaluator
 test_evaluator = _base_.cpu_evaluator
 optim_wrapper = dict(optimizer=dict(lr=2e-3), clip_grad=dict(max_norm=5))
 param_scheduler = _base_.cpu_param_scheduler
+auto_scale_lr = _base_.cpu_auto_scale_lr
 default_hooks = _base_.cpu_default_hooks
 log_processor = dict(by_epoch=False)
 train_cfg = dict(_delete_=True, by_epoch=False, max_iters=600, val_interval=600)
