@@ -10,13 +10,14 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper, build_optim_wrapper
-from mmengine.registry import PARAM_SCHEDULERS
+from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
 from torch import nn
 from toy_run import REPO
 
 
 def step_through(cfg: Config, epochs: int, length: int) -> list[list[dict[str, float]]]:
     """Learning rate and beta1 of each parameter group at every iteration, stepped as mmengine's runner does."""
+    init_default_scope('mmdet3d')
     model = nn.ModuleDict(dict(img_backbone=nn.Linear(1, 1), head=nn.Linear(1, 1)))
     optim: OptimWrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     schedulers: list[Any] = []
