@@ -24,6 +24,8 @@ class FrozenTeacher(nn.Module):
     It is always in eval mode (also under ``train()``, so that batch norms never move), has no gradient, and reads its
     weights when it is first needed: before the first training step, and never when a distiller is only tested. The
     distiller that owns it keeps it out of its modules, so that it is in no ``state_dict``, optimizer or DDP bucket.
+    Copies of a distiller, such as the averaged one of mmengine's ``EMAHook``, share it: moving one of them to another
+    device moves the teacher of all.
 
     Args:
         detector: A built detector with ``forward_outputs``.
@@ -88,6 +90,10 @@ class FrozenTeacher(nn.Module):
         """Stay in eval mode; it has no training mode."""
         # Not eval(): backbones of mmdet return nothing from it, and a parent's eval() calls train() anyway.
         return super().train(False)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Stay one: what never changes needs no copy."""
+        return self
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)

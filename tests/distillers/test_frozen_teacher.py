@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import torch
 from mmdet3d.registry import MODELS
@@ -33,6 +35,25 @@ def test_loads_once_and_only_when_needed(save_teacher, batch, monkeypatch) -> No
     data = batch()
     frozen(data['inputs'], data['data_samples'])
     assert frozen.identity['path'].endswith('teacher.pth')
+
+
+def test_copies_of_a_distiller_share_it(save_teacher) -> None:
+    model = MODELS.build(
+        dict(
+            type='BEVDistiller',
+            student=dict(type='FakeDetector', source='imgs'),
+            teacher=dict(type='FakeDetector', source='points'),
+            teacher_checkpoint=str(save_teacher()),
+        )
+    )
+    copied = deepcopy(model)
+    assert copied.teacher is model.teacher
+    assert copied.student is not model.student
+    assert copied.state_dict().keys() == model.state_dict().keys()
+    copied.requires_grad_(False)
+    copied.train()
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    assert not model.teacher.detector.training
 
 
 def test_half_precision_of_the_student_does_not_reach_it(save_teacher) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,7 @@ def test_the_detector_never_runs(save_teacher, batch, fill_cache) -> None:
     model.train()
     model.parse_losses(model(**data, mode='loss'))[0].backward()
     assert isinstance(model.teacher, CachedTeacher)
+    assert deepcopy(model).teacher is model.teacher
     assert model.teacher.detector.seen_dtype is None
     assert {name.split('.')[0] for name in model.state_dict()} == {'student', 'losses'}
     model.to(device='meta')
