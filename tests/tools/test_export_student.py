@@ -51,13 +51,24 @@ def test_export(run, checkpoint: Path, tmp_path: Path) -> None:
     out = tmp_path / 'made' / 'student.pth'
     result = run(checkpoint, out)
     assert result.code == 0
-    assert '2 tensors of the student; 1 of distillation heads left out' in result.out
+    assert ': weights of the student, 2 tensors; 1 of distillation heads left out' in result.out
     student = torch.load(out, weights_only=True)
     assert set(student) == {'meta', 'state_dict'}
     assert student['meta'] == META
     assert list(student['state_dict']) == ['head.weight', 'student.bias']
     assert torch.equal(student['state_dict']['head.weight'], torch.arange(3.0))
     assert [path.name for path in out.parent.iterdir()] == ['student.pth']
+
+
+def test_it_says_that_weights_are_averaged(run, checkpoint: Path, tmp_path: Path) -> None:
+    content = torch.load(checkpoint, weights_only=True)
+    last = {f'module.{name}': value + 1 for name, value in content['state_dict'].items()}
+    torch.save(content | dict(ema_state_dict=last | dict(steps=torch.tensor(2))), checkpoint)
+    result = run(checkpoint, tmp_path / 'student.pth')
+    assert ': averaged weights (EMA) of the student, 2 tensors' in result.out
+    student = torch.load(tmp_path / 'student.pth', weights_only=True)
+    assert set(student) == {'meta', 'state_dict'}
+    assert torch.equal(student['state_dict']['head.weight'], torch.arange(3.0))
 
 
 def test_an_existing_file_is_kept_unless_forced(run, checkpoint: Path, tmp_path: Path) -> None:

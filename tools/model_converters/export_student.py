@@ -57,6 +57,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def export_student(checkpoint: dict[str, Any], source: str) -> dict[str, Any]:
     """Weights of the student under their plain names, with the checkpoint's meta data.
 
+    Of a run with mmengine's ``EMAHook`` these are the averaged ones, which it keeps there and scores.
+
     Args:
         checkpoint: A distiller's checkpoint: weights named ``student.*`` and, for its heads, ``losses.*``.
         source: Name of the checkpoint, for errors.
@@ -93,7 +95,8 @@ def main() -> None:
         student = export_student(checkpoint, str(args.checkpoint))
     save_checkpoint(student, args.out)
     left = len(checkpoint['state_dict']) - len(student['state_dict'])
-    print(f'{args.out}: {len(student["state_dict"])} tensors of the student; {left} of distillation heads left out')
+    which = 'averaged weights (EMA)' if 'ema_state_dict' in checkpoint else 'weights'
+    print(f'{args.out}: {which} of the student, {len(student["state_dict"])} tensors; {left} of distillation heads left out')
 
 
 if __name__ == '__main__':
