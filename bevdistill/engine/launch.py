@@ -11,12 +11,13 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
+from torch import nn
 
 from .checkpoints import existing_checkpoint, latest_checkpoint, unreadable_checkpoints_explained
 from .distributed import check_same_start, distributed_run
 from .overrides import apply_overrides
 from .teacher_cache import follow_teacher_cache
-from .trainable import check_trainable
+from .trainable import check_precision, check_trainable
 
 
 def load_config(
@@ -170,13 +171,16 @@ def run_training(cfg: Config) -> Runner:
     Raises:
         UntrainableError: If the model cannot be trained on this device; before data is read.
     """
+    check_precision(cfg)
     if not cfg.get('resume') and cfg.get('load_from'):
         cfg.load_from = existing_checkpoint(cfg.load_from)
     follow_teacher_cache(cfg)
     with distributed_run(cfg), unreadable_checkpoints_explained(cfg.get('load_from')):
         runner = build_runner(cfg)
         check_same_start(cfg)
-        check_trainable(runner.model)
+        # FlexibleRunner builds its model when it trains.
+        if isinstance(runner.model, nn.Module):
+            check_trainable(runner.model)
         runner.train()
     return runner
 

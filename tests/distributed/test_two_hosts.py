@@ -21,12 +21,15 @@ def test_a_cut_run_resumes_to_the_weights_of_an_undisturbed_one(
     if obstacle is not None:
         pytest.skip(f'this machine cannot play two hosts: {obstacle}')
     outcome = two_hosts.play(synthetic_root, synthetic_infos, tmp_path)
+    print(outcome)
     for rank, (seconds, message) in enumerate(zip(outcome.seconds, outcome.messages, strict=True)):
-        # The time-out, and what the processes need to end on a busy machine.
-        assert outcome.timeout / 2 < seconds < outcome.timeout + 60
+        # The time-out, and what the processes need to end: less than for a whole run, on a busy machine too.
+        assert outcome.timeout / 2 < seconds < outcome.timeout + max(60, outcome.durations[0])
         assert f'rank {rank} lost contact with the other processes of the run' in message
         assert f'{outcome.resumed_from} is whole; start all hosts again with --resume auto' in message
-    assert outcome.resumed_from == f'iter_{two_hosts.CHECKPOINT_EVERY}.pth'
+    every = two_hosts.CHECKPOINT_EVERY
+    # The first, unless the machine was too busy to pull the cable before the next one.
+    assert outcome.resumed_from in [f'iter_{step}.pth' for step in range(every, two_hosts.STEPS, every)]
     assert outcome.difference == 0.0
 
 
