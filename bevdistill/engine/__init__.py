@@ -5,7 +5,14 @@ from .cache_writer import CacheWriter
 from .checkpoints import existing_checkpoint, latest_checkpoint
 from .distributed import distributed_run
 from .draws import Draw, SeededDataset, SeededSampler
-from .hooks import CheckpointIdentityHook, FiniteLossHook, PlainCheckpointHook, RepeatableRunHook, check_weights
+from .hooks import (
+    CheckpointIdentityHook,
+    CompileHook,
+    FiniteLossHook,
+    PlainCheckpointHook,
+    RepeatableRunHook,
+    check_weights,
+)
 from .identity import check_identity, identity_of
 from .launch import build_runner, load_config, run_testing, run_training
 from .optim import Bfloat16OptimWrapper, SummaryOptimWrapperConstructor
@@ -18,6 +25,7 @@ __all__ = [
     'Bfloat16OptimWrapper',
     'CacheWriter',
     'CheckpointIdentityHook',
+    'CompileHook',
     'Draw',
     'FiniteLossHook',
     'PlainCheckpointHook',

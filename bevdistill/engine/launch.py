@@ -17,7 +17,7 @@ from .checkpoints import existing_checkpoint, latest_checkpoint, unreadable_chec
 from .distributed import check_same_start, distributed_run
 from .overrides import apply_overrides
 from .teacher_cache import follow_teacher_cache
-from .trainable import check_precision, check_trainable
+from .trainable import check_precision, check_strategy, check_trainable
 
 
 def load_config(
@@ -172,6 +172,7 @@ def run_training(cfg: Config) -> Runner:
         UntrainableError: If the model cannot be trained on this device; before data is read.
     """
     check_precision(cfg)
+    check_strategy(cfg)
     if not cfg.get('resume') and cfg.get('load_from'):
         cfg.load_from = existing_checkpoint(cfg.load_from)
     follow_teacher_cache(cfg)

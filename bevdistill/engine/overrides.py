@@ -23,6 +23,7 @@ _ALSO_READ = (
     'gpu_ids',
     'model_wrapper_cfg',
     'runner_type',
+    'strategy',
     'sync_bn',
 )
 _READ = frozenset([*inspect.signature(Runner.__init__).parameters, *_ALSO_READ])

@@ -30,6 +30,38 @@ def check_precision(cfg: Config) -> None:
         )
 
 
+def check_strategy(cfg: Config) -> None:
+    """Refuse mmengine's ``FSDPStrategy`` where it would crash, lose the teacher or stop at the first resume.
+
+    Args:
+        cfg: Config of a training.
+
+    Raises:
+        UntrainableError: With what works instead.
+    """
+    strategy: dict[str, Any] = cfg.get('strategy') or {}
+    if strategy.get('type') != 'FSDPStrategy':
+        return
+    model: dict[str, Any] = cfg.get('model') or {}
+    if get_device() == 'cpu':
+        # Seen with torch 2.13 and two processes: a segmentation fault within the first steps.
+        raise UntrainableError(
+            'FSDPStrategy needs GPUs: torch crashes when it shards among processes on CPUs. Leave out runner_type and '
+            'strategy'
+        )
+    if model.get('type') == 'BEVDistiller' and not model.get('teacher_cache'):
+        raise UntrainableError(
+            'FSDPStrategy shards the student, and a teacher that runs would stay behind on the CPU: read it from a '
+            'cache (model.teacher_cache, see tools/cache_teacher.py) or train without the strategy'
+        )
+    if cfg.get('resume'):
+        # mmengine 0.10.7 hands the optimizer's state to torch in the order of arguments before torch 2.1.
+        raise UntrainableError(
+            'a run with FSDPStrategy cannot be resumed, mmengine does not load the optimizer of one: start a new run '
+            'from its weights by load_from, without resume'
+        )
+
+
 def check_trainable(model: nn.Module) -> None:
     """Ask every part of a model that has a method ``check_trainable`` whether it can be trained as it is.
 

@@ -16,12 +16,16 @@ from bevdistill.teachers import ObjectDGCNN
 
 @dataclass(frozen=True)
 class Run:
-    """A model, the samples that it sees, which of them have no points, and frames of a sample."""
+    """A model, the samples that it sees, which of them have no points, frames of a sample, and the run it must equal.
+
+    A run with `equals` computes backbone and encoder again in the backward pass (``with_cp``).
+    """
 
     model: str
     batch: Batch
     empty: tuple[int, ...] = ()
     queue: int = 1
+    equals: str = ''
 
 
 RUNS = dict(
@@ -31,6 +35,8 @@ RUNS = dict(
     teacher=Run('teacher', Batch((0, 3, 1), ranks=(1, 2)), empty=(0,)),
     distiller=Run('distiller', Batch((3, 0, 1), ranks=(2, 1))),
     distiller_even=Run('distiller', Batch((2, 3))),
+    temporal_recomputed=Run('temporal', Batch((2, 1)), queue=3, equals='temporal'),
+    distiller_recomputed=Run('distiller', Batch((2, 3)), equals='distiller_even'),
 )
 
 
@@ -66,6 +72,9 @@ def train_step(name: str, rank: int | None, folder: Path) -> dict[str, Tensor]:
         config['losses'] |= more_losses(config['student']['pts_bbox_head']['embed_dims'])
     if run.queue > 1:
         config['queue_length'] = run.queue
+    if run.equals:
+        student = config.get('student', config)
+        student['img_backbone']['with_cp'] = student['pts_bbox_head']['encoder']['with_cp'] = True
     model = bare = build(config)
     chosen = range(len(run.batch.boxes))[run.batch.rows(rank)]
     raw = raw_batch(run.batch.boxes, chosen, run.empty, run.queue)

@@ -66,3 +66,16 @@ def test_models(ranks, run: str) -> None:
     print('\n'.join(f'{name}: {gap:.1e}' for name, gap in sorted(found.items(), key=lambda entry: -entry[1])[:10]))
     wrong = [f'{name}: {gap:.1e}' for name, gap in found.items() if not gap <= LIMIT]
     assert not wrong, '\n'.join(wrong)
+
+
+@pytest.mark.parametrize('run', [name for name, run in RUNS.items() if run.equals])
+def test_gradient_checkpointing_changes_no_gradient(ranks, run: str) -> None:
+    """Running statistics move twice in a pass that is computed twice, so they alone differ."""
+    whole, _ = ranks
+    plain = whole[RUNS[run].equals]
+    assert plain.keys() == whole[run].keys()
+    found = gaps(plain, [whole[run]])
+    wrong = [f'{name}: {gap:.1e}' for name, gap in found.items() if 'running_' not in name and not gap <= LIMIT]
+    assert not wrong, '\n'.join(wrong)
+    moved = [name for name, gap in found.items() if 'img_backbone' in name and 'running_' in name and gap > LIMIT]
+    assert moved

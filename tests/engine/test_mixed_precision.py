@@ -116,7 +116,9 @@ def float16_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mmengine.runner.amp, 'autocast', autocast)
 
 
-def steps(name: str, wrapper: dict[str, Any], folder: Path, count: int) -> Iterator[tuple[bool, dict[str, Tensor], Any]]:
+def steps(
+    name: str, wrapper: dict[str, Any], folder: Path, count: int
+) -> Iterator[tuple[bool, dict[str, Tensor], Any]]:
     """Train; for each step whether weights moved, the losses, and the wrapper."""
     config = model_config(name, folder)
     model = build(config)
@@ -151,7 +153,8 @@ def test_trains_in_float16_with_a_loss_scale_that_finds_itself(name: str, tmp_pa
 
 @pytest.mark.usefixtures('float16_on_a_cpu')
 def test_a_resumed_run_goes_on_with_its_loss_scale(tmp_path: Path) -> None:
-    amp = {'optim_wrapper.type': 'AmpOptimWrapper', 'optim_wrapper.loss_scale': dict(init_scale=64.0, growth_interval=5)}
+    scale = dict(init_scale=64.0, growth_interval=5)
+    amp = {'optim_wrapper.type': 'AmpOptimWrapper', 'optim_wrapper.loss_scale': scale}
     whole = train(toy_config(tmp_path, by_iter=True, **amp))
     assert isinstance(whole.optim_wrapper, AmpOptimWrapper)
     path = tmp_path / 'run' / 'iter_6.pth'

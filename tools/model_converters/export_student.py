@@ -96,7 +96,8 @@ def main() -> None:
     save_checkpoint(student, args.out)
     left = len(checkpoint['state_dict']) - len(student['state_dict'])
     which = 'averaged weights (EMA)' if 'ema_state_dict' in checkpoint else 'weights'
-    print(f'{args.out}: {which} of the student, {len(student["state_dict"])} tensors; {left} of distillation heads left out')
+    count = len(student['state_dict'])
+    print(f'{args.out}: {which} of the student, {count} tensors; {left} of distillation heads left out')
 
 
 if __name__ == '__main__':

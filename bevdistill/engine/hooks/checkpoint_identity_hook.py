@@ -10,6 +10,7 @@ from mmdet3d.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
+from torch.distributed.fsdp import FullyShardedDataParallel
 
 from ...structures import META_KEY, convention_unknown, conversion_advice, likely_kind, weights_below
 from ..identity import bare_model, check_identity, check_num_classes, identity_of
@@ -58,7 +59,7 @@ class CheckpointIdentityHook(Hook):
             ValueError: If they differ, or the file brings a box head and does not say in which convention.
         """
         source = str(runner._load_from)
-        model, weights = bare_model(runner), _bare(checkpoint.get('state_dict', checkpoint))
+        model, weights = _loading_model(runner), _bare(checkpoint.get('state_dict', checkpoint))
         meta = checkpoint.get('meta') or {}
         saved = meta.get(META_KEY)
         if saved is not None:
@@ -88,6 +89,11 @@ class CheckpointIdentityHook(Hook):
             f'checkpoint {source} does not say which classes, range and box convention it was trained with; '
             'they are not checked'
         )
+
+
+def _loading_model(runner: Runner) -> nn.Module:
+    """What takes a whole state: the bare model, or the wrapper that gives each process its part of it."""
+    return runner.model if isinstance(runner.model, FullyShardedDataParallel) else bare_model(runner)
 
 
 def check_weights(
