@@ -23,7 +23,7 @@ class CompileHook(Hook):
 
     Note:
         mmengine's option ``compile`` compiles the whole training step, with the data preprocessor, the assignment on
-        the host and the optimizer in it. These break it into many small graphs.
+        the host and the optimizer in it, which torch cannot trace in one piece.
 
     Args:
         parts: Names of sub-modules of the detector, or of the student in a distiller.
