@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmdet3d.registry import HOOKS
+import torch
+from mmdet3d.registry import HOOKS, MODELS
 from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.registry import init_default_scope
 
 from bevdistill.engine.launch import load_config, run_training
 
+TEACHER = Path(__file__).resolve().parents[1] / 'configs/synthetic/object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py'
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -59,6 +62,15 @@ def tiny_config(
     cfg.train_cfg.val_interval = 1000
     cfg.train_cfg.val_begin = 1000
     return cfg
+
+
+def untrained_teacher(folder: Path) -> str:
+    """File of a teacher that has learned nothing, and does not say what it is."""
+    cfg = Config.fromfile(str(TEACHER))
+    init_default_scope('mmdet3d')
+    path = folder / 'teacher.pth'
+    torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()), path)
+    return str(path)
 
 
 def train(cfg: Config) -> LossRecorder:

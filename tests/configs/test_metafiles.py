@@ -14,7 +14,13 @@ REPO = Path(__file__).resolve().parents[2]
 CONFIGS = REPO / 'configs'
 INDEX = yaml.safe_load((REPO / 'model-index.yml').read_text())
 METAFILES = {name: yaml.safe_load((REPO / name).read_text()) for name in INDEX['Import']}
-MODELS = [model for metafile in METAFILES.values() for model in metafile['Models']]
+OF_PROJECTS = {
+    str(file.relative_to(REPO)): yaml.safe_load(file.read_text())
+    for file in sorted((REPO / 'projects').glob('*/metafile.yml'))
+}
+"""Beside the index, which would miss a file when a project is deleted."""
+EVERY = METAFILES | OF_PROJECTS
+MODELS = [model for metafile in EVERY.values() for model in metafile['Models']]
 SOURCES = ('from the paper (arXiv 2211.09386), not measured here', "from the authors' repository, not measured here")
 
 
@@ -41,7 +47,7 @@ def test_entry(model: dict[str, Any]) -> None:
     file = REPO / model['Config']
     assert file.is_file()
     assert file.stem == model['Name']
-    collections = [entry for metafile in METAFILES.values() for entry in metafile['Collections']]
+    collections = [entry for metafile in EVERY.values() for entry in metafile['Collections']]
     (collection,) = (entry for entry in collections if entry['Name'] == model['In Collection'])
     assert (REPO / collection['README']).is_file()
     for side in ('Student', 'Teacher'):
@@ -81,4 +87,4 @@ def test_the_format_is_that_of_model_index() -> None:
     faults = {fault for part in (index, *index.models, *index.collections) for fault in part.check_errors}
     # Paths in it are relative to the root of the repository, as OpenMMLab has them.
     assert {fault for fault in faults if 'is not a valid file' not in fault} == set()
-    assert len(index.models) == len(MODELS)
+    assert len(index.models) == sum(len(metafile['Models']) for metafile in METAFILES.values())

@@ -7,16 +7,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-import torch
-from mmdet3d.registry import MODELS
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from tiny_runs import tiny_config, train
+from tiny_runs import tiny_config, train, untrained_teacher
 
 import bevdistill  # noqa: F401
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'synthetic'
-TEACHER = 'object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py'
 # Sparse convolutions have no backward pass on a CPU.
 TRAINABLE = sorted(
     str(file.relative_to(CONFIGS))
@@ -31,11 +26,7 @@ pytestmark = pytest.mark.usefixtures('one_thread')
 @pytest.fixture(scope='module')
 def teacher_weights(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A teacher that has learned nothing, and does not say what it is."""
-    cfg = Config.fromfile(str(CONFIGS / TEACHER))
-    init_default_scope('mmdet3d')
-    path = tmp_path_factory.mktemp('teacher') / 'teacher.pth'
-    torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()), path)
-    return str(path)
+    return untrained_teacher(tmp_path_factory.mktemp('teacher'))
 
 
 @pytest.mark.parametrize('name', TRAINABLE)

@@ -1,0 +1,5 @@
+"""Made-up outputs and targets for the tests of projects' losses."""
+
+from made_up_outputs import make_outputs, make_targets, sample_of, single
+
+__all__ = ['make_outputs', 'make_targets', 'sample_of', 'single']

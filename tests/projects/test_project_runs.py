@@ -1,0 +1,51 @@
+"""Every project's CPU-sized twin trains and is scored, by the function behind tools/train.py."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from all_projects import PROJECTS, twin
+from tiny_runs import tiny_config, train, untrained_teacher
+
+import bevdistill  # noqa: F401
+from bevdistill.engine.launch import load_config, set_amp
+
+ITERATIONS = 2
+
+pytestmark = pytest.mark.usefixtures('one_thread')
+
+
+@pytest.fixture(scope='module')
+def teacher_weights(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A teacher that has learned nothing, and does not say what it is."""
+    return untrained_teacher(tmp_path_factory.mktemp('teacher'))
+
+
+def scheduled(file: Path) -> list[str]:
+    """Losses that set in later than at the beginning."""
+    losses = load_config(file).model.losses
+    return [name for name, config in losses.items() if 'start' in (config.get('schedule') or {})]
+
+
+@pytest.mark.parametrize('precision', ['float32', 'bfloat16'])
+@pytest.mark.parametrize('project', PROJECTS)
+def test_trains_and_is_scored(
+    project: str, precision: str, teacher_weights: str, synthetic_root: Path, synthetic_infos: Path, tmp_path: Path
+) -> None:
+    options = {'train_dataloader.batch_size': 2, 'model.teacher_checkpoint': teacher_weights}
+    options |= {f'model.losses.{name}.schedule.start': 0.0 for name in scheduled(twin(project))}
+    cfg = tiny_config(twin(project), ITERATIONS, synthetic_root, synthetic_infos, tmp_path, options)
+    cfg.model.trust_teacher = True
+    if precision == 'bfloat16':
+        set_amp(cfg, precision)
+    recorder = train(cfg)
+    assert len(recorder.losses) == ITERATIONS
+    assert all(map(math.isfinite, recorder.losses))
+    for name in cfg.model.losses:
+        assert any(entry.startswith(f'distill.{name}.') for entry in recorder.names), name
+    if precision == 'float32':
+        metrics = recorder.runner.test()
+        assert 0 <= metrics['nuscenes/NDS'] <= 1
+        assert 0 <= metrics['nuscenes/mAP'] <= 1
