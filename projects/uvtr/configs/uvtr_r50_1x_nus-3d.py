@@ -1,0 +1,12 @@
+# UVTR-R50, single frame: features at predicted centres are imitated (arXiv 2206.00630). Student, teacher, data and schedule
+# are those of BEVDistill's row; the losses are all that differs.
+#
+# Command   torchrun --nproc_per_node 8 tools/train.py projects/uvtr/configs/uvtr_r50_1x_nus-3d.py \
+#               --launcher pytorch --cfg-options model.teacher_checkpoint=FILE
+#           FILE: from configs/object_dgcnn/teacher_voxel01_cbgs_20e_nus-3d.py
+# Hardware  8 GPUs x 1 sample; hours not measured here.
+# Result    NDS 43.1, mAP 36.2 on nuScenes val: from the paper (table of arXiv 2211.09386). Not measured here yet.
+_base_ = ['../../../configs/bevdistill/bevdistill_r50_1x_nus-3d.py', './_base_/losses.py']
+
+custom_imports = dict(imports=['bevdistill', 'projects.uvtr'])
+model = dict(losses=dict(_delete_=True, **_base_.uvtr_losses))
