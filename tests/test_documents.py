@@ -1,14 +1,23 @@
-"""The documents' code runs: the example of CONTRIBUTING.md is a loss that builds, computes and is right."""
+"""The documents' code runs: the new method of CONTRIBUTING.md is short, builds, is right and trains."""
 
 from __future__ import annotations
 
 import ast
+import math
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import torch
 from mmdet3d.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from tiny_runs import tiny_config, train, untrained_teacher
 
+import bevdistill  # noqa: F401
+import projects
 from bevdistill.structures import BEVGrid, BEVOutputs, Targets
 
 REPO = Path(__file__).resolve().parents[1]
@@ -18,6 +27,24 @@ def python_blocks(name: str) -> list[str]:
     return re.findall(r'^```python\n(.*?)^```', (REPO / name).read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
+EXAMPLE = 'projects/mean_map/configs/mean_map_r50_1x_nus-3d.py'
+
+
+@pytest.fixture
+def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The new method of CONTRIBUTING.md, written into a checkout where the document says."""
+    for block in python_blocks('CONTRIBUTING.md'):
+        if path := re.match(r'# (projects/\S+\.py)\n', block):
+            file = tmp_path / path[1]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(block)
+    (tmp_path / 'configs').symlink_to(REPO / 'configs')
+    monkeypatch.setattr(projects, '__path__', [*projects.__path__, str(tmp_path / 'projects')])
+    yield tmp_path
+    sys.modules.pop('projects.mean_map', None)
+    MODELS.module_dict.pop('MeanMapLoss', None)
+
+
 def outputs(batch: int, channels: int) -> BEVOutputs:
     grid = BEVGrid((-4.0, -2.0, -1.0, 4.0, 2.0, 1.0), rows=2, cols=3)
     return BEVOutputs(grid=grid, bev=torch.randn(batch, channels, 2, 3), states=torch.randn(1, batch, 5, 4),
@@ -25,24 +52,38 @@ def outputs(batch: int, channels: int) -> BEVOutputs:
                       references=torch.rand(1, batch, 5, 2))
 
 
-def test_example_of_a_loss_works() -> None:
-    example, config = python_blocks('CONTRIBUTING.md')[:2]
-    try:
-        exec(compile(example, 'CONTRIBUTING.md', 'exec'), {'__name__': 'contributing'})
-        names: dict[str, dict[str, dict[str, object]]] = {}
-        exec(compile(config, 'CONTRIBUTING.md', 'exec'), names)
-        entry = names['losses']['mean_map']
-        entry.pop('weight')  # the distiller's
-        loss = MODELS.build(entry)
-    finally:
-        MODELS.module_dict.pop('MeanMapLoss', None)
+def test_example_is_short_and_right(example: Path) -> None:
+    files = list((example / 'projects').rglob('*.py'))
+    assert len(files) == 2
+    assert sum(len(file.read_text().splitlines()) for file in files) < 40
+    assert EXAMPLE in (REPO / 'CONTRIBUTING.md').read_text()
+    cfg = Config.fromfile(str(example / EXAMPLE))
+    init_default_scope('mmdet3d')
+    distiller = MODELS.build(dict(cfg.model.to_dict(), teacher_checkpoint='teacher.pth'))
+    assert list(distiller.losses) == ['mean_map']
     student, teacher = outputs(2, 4), outputs(2, 6)
     empty = Targets((torch.zeros(0, 9),) * 2, (torch.zeros(0, dtype=torch.long),) * 2)
     expected = sum(
         (float(student.bev[b, :, r, c].mean()) - float(teacher.bev[b, :, r, c].mean())) ** 2
         for b in range(2) for r in range(2) for c in range(3)
     ) / 12
-    torch.testing.assert_close(loss(student, teacher, empty)['loss'], torch.tensor(expected))
+    value = distiller.losses['mean_map'](student, teacher, empty)['loss']
+    torch.testing.assert_close(value, torch.tensor(expected))
+
+
+@pytest.mark.usefixtures('one_thread')
+def test_example_trains(example: Path, synthetic_root: Path, synthetic_infos: Path, tmp_path: Path) -> None:
+    """One step of its twin: the same config on the CPU-sized base."""
+    config = example / EXAMPLE
+    text = config.read_text()
+    assert 'configs/bevdistill/' in text
+    config.write_text(text.replace('configs/bevdistill/', 'configs/synthetic/bevdistill/'))
+    options = {'train_dataloader.batch_size': 2, 'model.teacher_checkpoint': untrained_teacher(tmp_path)}
+    cfg = tiny_config(config, 1, synthetic_root, synthetic_infos, tmp_path / 'run', options)
+    cfg.model.trust_teacher = True
+    recorder = train(cfg)
+    assert math.isfinite(recorder.losses[0])
+    assert {name for name in recorder.names if name.startswith('distill.')} == {'distill.mean_map.loss'}
 
 
 def test_python_in_documents_parses() -> None:
