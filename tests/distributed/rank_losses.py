@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -123,6 +125,13 @@ def loss_configs() -> Iterator[tuple[str, dict[str, Any]]]:
         for norm in ('BN', 'LN'):
             contrast = dict(type='BEVContrastLoss', anchor='both', negatives=negatives)
             yield f'BEV contrast {negatives} {norm}', contrast | critics(norm=norm, projections=1)
+    yield from losses_of_projects()
+
+
+def losses_of_projects() -> Iterator[tuple[str, dict[str, Any]]]:
+    """What ``tests/projects/<name>/rank_cases.py`` asks for, of the projects that are there."""
+    for file in sorted((Path(__file__).resolve().parents[1] / 'projects').glob('*/rank_cases.py')):
+        yield from runpy.run_path(str(file))['CASES'].items()
 
 
 def boxes_of(count: int, generator: torch.Generator) -> Tensor:

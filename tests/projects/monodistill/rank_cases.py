@@ -1,0 +1,9 @@
+"""Losses that two ranks have to compute as one (tests/distributed)."""
+
+import projects.monodistill  # noqa: F401
+
+ADAPTER = dict(type='AdaptationBlock', student_channels=4, teacher_channels=5)
+CASES = {
+    'object and scene features': dict(type='MonoDistillFeatureLoss', adapter=ADAPTER, cells=4),
+    'object and scene features, raw': dict(type='MonoDistillFeatureLoss', adapter=ADAPTER, cosine=False),
+}
