@@ -3,6 +3,7 @@
 from .adapters import ConvAdapter, LinearAdapter
 from .bev_contrast import BEVContrastLoss
 from .box_code_term import BoxCodeTerm
+from .box_lattice import box_lattice, sample_boxes
 from .critics import MLPCritic
 from .dense import DenseBEVLoss
 from .foreground import (
@@ -58,5 +59,7 @@ __all__ = [
     'TeacherScale',
     'UniformQuality',
     'Weights',
+    'box_lattice',
     'info_nce',
+    'sample_boxes',
 ]
