@@ -1,0 +1,14 @@
+# CPU-sized twin of DistillBEV, for the synthetic nuScenes of preset `demo`: the twin of BEVDistill with other losses.
+#
+# Command   python tools/train.py projects/distillbev/configs/synthetic/distillbev_r50_1x_nus-3d.py \
+#               --cfg-options model.teacher_checkpoint=FILE
+#           FILE: from configs/synthetic/object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py
+# Hardware  2 CPU cores.
+# Result    Not measured here yet.
+_base_ = ['../../../../configs/synthetic/bevdistill/bevdistill_r50_1x_nus-3d.py', '../_base_/losses.py']
+
+custom_imports = dict(imports=['bevdistill', 'projects.distillbev'])
+model = dict(losses=dict(_delete_=True, **_base_.distillbev_losses))
+# Sums over a quarter of the channels and a sixteenth of the cells: an error per channel, and the mean magnitude, count
+# the same.
+model['losses']['regions'].update(foreground_weight=2e-2, background_weight=1.6e-2, attention_weight=8e-3)

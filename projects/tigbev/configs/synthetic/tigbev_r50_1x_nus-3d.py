@@ -1,0 +1,14 @@
+# CPU-sized twin of TiG-BEV's inner geometry, for the synthetic nuScenes of preset `demo`: the twin of BEVDistill with other losses.
+#
+# Command   python tools/train.py projects/tigbev/configs/synthetic/tigbev_r50_1x_nus-3d.py \
+#               --cfg-options model.teacher_checkpoint=FILE
+#           FILE: from configs/synthetic/object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py
+# Hardware  2 CPU cores.
+# Result    Not measured here yet.
+_base_ = ['../../../../configs/synthetic/bevdistill/bevdistill_r50_1x_nus-3d.py', '../_base_/losses.py']
+
+custom_imports = dict(imports=['bevdistill', 'projects.tigbev'])
+model = dict(losses=dict(_delete_=True, **_base_.tigbev_losses))
+# Rows of length one: the mean over the entries of a Gram matrix falls with its size, 64 in place of 576 places and 64 in
+# place of 256 channels.
+model['losses']['geometry'].update(keypoint_weight=11.0, channel_weight=5.0, samples=8)

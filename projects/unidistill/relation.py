@@ -1,0 +1,43 @@
+"""UniDistill's relation distillation."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from mmdet3d.registry import MODELS
+from torch import Tensor
+
+from bevdistill.structures import BEVOutputs, Targets
+
+from .key_points import KeyPointLoss
+
+
+@MODELS.register_module()
+class UniDistillRelationLoss(KeyPointLoss):
+    """L1 distance of the cosine similarities among an object's key points (UniDistill, arXiv 2303.15083, section 3.2).
+
+    With R_npq the cosine of the features at points p and q of box n, and N boxes on all ranks::
+
+        loss = 1/N sum_n mean_pq |R^S_npq - R^T_npq|
+
+    Channels of student and teacher may differ: only similarities are compared.
+    """
+
+    def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
+        """Compute the loss.
+
+        Args:
+            student: Outputs of the student.
+            teacher: Outputs of the teacher.
+            targets: Ground truth.
+
+        Returns:
+            ``loss``, a scalar.
+        """
+        student_NPP, teacher_NPP = map(cosines, self.features(student, teacher, targets))
+        return {'loss': self.mean_over_boxes((student_NPP - teacher_NPP).abs().mean(dim=(1, 2)))}
+
+
+def cosines(features_NPC: Tensor) -> Tensor:
+    """Cosine of each pair of points, (N, P, P); 0 with a point whose feature is zero, as outside of the map."""
+    unit_NPC = F.normalize(features_NPC, dim=-1, eps=1e-4)
+    return unit_NPC @ unit_NPC.transpose(1, 2)
