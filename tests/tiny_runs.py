@@ -64,12 +64,11 @@ def tiny_config(
     return cfg
 
 
-def untrained_teacher(folder: Path) -> str:
-    """File of a teacher that has learned nothing, and does not say what it is."""
-    cfg = Config.fromfile(str(TEACHER))
+def untrained_teacher(folder: Path, model: Mapping[str, Any] | None = None) -> str:
+    """File of a teacher, that of the CPU-sized distillers by default, that has learned nothing and does not say so."""
     init_default_scope('mmdet3d')
     path = folder / 'teacher.pth'
-    torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()), path)
+    torch.save(dict(state_dict=MODELS.build(model or Config.fromfile(str(TEACHER)).model).state_dict()), path)
     return str(path)
 
 

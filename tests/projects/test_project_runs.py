@@ -17,12 +17,6 @@ ITERATIONS = dict(float32=2, bfloat16=1)
 pytestmark = pytest.mark.usefixtures('one_thread')
 
 
-@pytest.fixture(scope='module')
-def teacher_weights(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A teacher that has learned nothing, and does not say what it is."""
-    return untrained_teacher(tmp_path_factory.mktemp('teacher'))
-
-
 def scheduled(file: Path) -> list[str]:
     """Losses that set in later than at the beginning."""
     losses = load_config(file).model.losses
@@ -32,8 +26,9 @@ def scheduled(file: Path) -> list[str]:
 @pytest.mark.parametrize('precision', ['float32', 'bfloat16'])
 @pytest.mark.parametrize('project', PROJECTS)
 def test_trains_and_is_scored(
-    project: str, precision: str, teacher_weights: str, synthetic_root: Path, synthetic_infos: Path, tmp_path: Path
+    project: str, precision: str, synthetic_root: Path, synthetic_infos: Path, tmp_path: Path
 ) -> None:
+    teacher_weights = untrained_teacher(tmp_path, load_config(twin(project)).model.teacher)
     options = {'train_dataloader.batch_size': 2, 'model.teacher_checkpoint': teacher_weights}
     options |= {f'model.losses.{name}.schedule.start': 0.0 for name in scheduled(twin(project))}
     cfg = tiny_config(twin(project), ITERATIONS[precision], synthetic_root, synthetic_infos, tmp_path, options)
