@@ -16,6 +16,7 @@ from torch import nn
 from twins import raw_batch
 
 import projects.centerpoint  # noqa: F401
+from bevdistill.distillers import Layout
 from bevdistill.structures import BEVGrid
 
 REPO = Path(__file__).resolve().parents[3]
@@ -129,3 +130,14 @@ def test_voxels_must_be_hard_ones(distiller: nn.Module) -> None:
     detector = distiller.teacher.detector
     with pytest.raises(ValueError, match=r"reads hard voxels.*got None\. Give the data_preprocessor voxel=True"):
         detector.forward_outputs(dict(points=[torch.zeros(0, 5)]))
+
+
+def test_a_cache_holds_its_maps(distiller: nn.Module) -> None:
+    inputs = distiller.data_preprocessor(raw_batch([2, 1]), training=True)
+    outputs = distiller.teacher(inputs['inputs'], inputs['data_samples'])
+    layout = Layout.plan(outputs, ['bev', 'heatmap'], 'float32')
+    records = torch.stack([torch.from_numpy(layout.pack(outputs, sample)) for sample in range(2)])
+    read = layout.unpack(records, outputs.grid)
+    torch.testing.assert_close(read.bev, outputs.bev, rtol=0, atol=0)
+    torch.testing.assert_close(read.heatmap, outputs.heatmap, rtol=0, atol=0)
+    assert read.codes.shape == (1, 2, 0, 10)
