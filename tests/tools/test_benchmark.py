@@ -119,6 +119,15 @@ def test_a_target_is_met_up_to_its_number() -> None:
     assert not benchmark_ratios.entry('x', Spread(0.51, 0.1, 0.9, 3), 0.5)['met']
 
 
+def test_the_encoder_moves_with_its_inputs() -> None:
+    work = benchmark_ratios.encoder_workload(rows=2, cols=2, num_layers=1, embed_dims=32)
+    moved = benchmark_ratios.on_device(work, 'meta')
+    assert [tensor.shape for tensor in moved.leaves] == [tensor.shape for tensor in work.leaves]
+    tensors = [*moved.leaves, *moved.encoder.parameters(), moved.arguments[4].lidar2img, moved.arguments[4].can_bus]
+    assert {tensor.device.type for tensor in (*tensors, moved.arguments[3].shapes)} == {'meta'}
+    assert moved.arguments[3].sizes == work.arguments[3].sizes
+
+
 def test_sides_take_turns() -> None:
     order: list[str] = []
     rounds: list[int] = []
