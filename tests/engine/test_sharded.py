@@ -12,7 +12,7 @@ import torch.distributed as dist
 from mmengine.config import Config
 from torch import Tensor
 from torch.distributed.fsdp import FullyShardedDataParallel
-from toy_run import toy_config, train
+from toy_run import build, toy_config, train
 
 from bevdistill.engine import UntrainableError
 from bevdistill.engine.launch import build_runner, run_training
@@ -49,34 +49,42 @@ def saved(folder: Path) -> dict[str, Tensor]:
     return torch.load(folder / 'run' / 'iter_12.pth', map_location='cpu', weights_only=True)['state_dict']
 
 
+@pytest.fixture
+def start(tmp_path: Path) -> str:
+    """A checkpoint to start from: this runner builds its model later, hence with other random numbers."""
+    (tmp_path / 'first').mkdir()
+    train(toy_config(tmp_path / 'first', by_iter=True))
+    return str(tmp_path / 'first' / 'run' / 'iter_12.pth')
+
+
+@pytest.fixture
+def want(tmp_path: Path, start: str) -> dict[str, Tensor]:
+    """Weights that mmengine's ordinary runner trains from there."""
+    (tmp_path / 'plain').mkdir()
+    train(toy_config(tmp_path / 'plain', by_iter=True, load_from=start))
+    return saved(tmp_path / 'plain')
+
+
 @pytest.mark.usefixtures('group')
 @pytest.mark.parametrize('device', ['cpu', pytest.param('cuda', marks=CUDA)])
-def test_same_weights_as_without_it(tmp_path: Path, device: str) -> None:
-    for name in ('plain', 'sharded'):
-        (tmp_path / name).mkdir()
-    train(toy_config(tmp_path / 'plain', by_iter=True))
-    runner = build_runner(sharded(tmp_path / 'sharded', device))
+def test_same_weights_as_without_it(tmp_path: Path, start: str, want: dict[str, Tensor], device: str) -> None:
+    runner = build_runner(sharded(tmp_path, device, load_from=start))
     runner.train()
     assert isinstance(runner.model, FullyShardedDataParallel)
-    want, got = saved(tmp_path / 'plain'), saved(tmp_path / 'sharded')
+    got = saved(tmp_path)
     assert got.keys() == want.keys()
     for key, value in want.items():
         torch.testing.assert_close(got[key], value, rtol=1e-4, atol=1e-6, msg=key)
-    # Its checkpoint is an ordinary one: it starts a sharded run and an ordinary one.
-    path = str(tmp_path / 'sharded' / 'run' / 'iter_12.pth')
-    again = build_runner(sharded(tmp_path / 'sharded', device, load_from=path))
-    again.train()
-    train(toy_config(tmp_path / 'plain', by_iter=True, load_from=path))
-    for key, value in saved(tmp_path / 'plain').items():
-        torch.testing.assert_close(saved(tmp_path / 'sharded')[key], value, rtol=1e-4, atol=1e-6, msg=key)
+    # Its checkpoint is an ordinary one.
+    last = str(tmp_path / 'run' / 'iter_12.pth')
+    build(toy_config(tmp_path, by_iter=True, load_from=last)).test()
 
 
-def test_the_flexible_runner_trains(tmp_path: Path) -> None:
-    (tmp_path / 'plain').mkdir()
-    train(toy_config(tmp_path / 'plain', by_iter=True))
-    run_training(toy_config(tmp_path, by_iter=True, **UNSCORED, strategy=dict(type='SingleDeviceStrategy')))
-    want = saved(tmp_path / 'plain')
-    assert all(torch.equal(value, want[key]) for key, value in saved(tmp_path).items())
+def test_the_flexible_runner_trains(tmp_path: Path, start: str, want: dict[str, Tensor]) -> None:
+    strategy = dict(type='SingleDeviceStrategy')
+    run_training(toy_config(tmp_path, by_iter=True, **UNSCORED, strategy=strategy, load_from=start))
+    got = saved(tmp_path)
+    assert all(torch.equal(got[key], value) for key, value in want.items())
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='FSDP is for CUDA')
