@@ -46,7 +46,9 @@ CHANGES: dict[str, tuple[str, ...]] = {
 }
 """Where each differs from its base; the twin of a row that is spelled out may not differ at all."""
 TWINS_ALONE = ('init-only', 'losses-only', 'baseline-no-aux-head')
-READ = ('model', 'train_dataloader', 'test_dataloader', 'test_evaluator', 'optim_wrapper', 'param_scheduler', 'train_cfg')
+READ = (
+    'model', 'train_dataloader', 'test_dataloader', 'test_evaluator', 'optim_wrapper', 'param_scheduler', 'train_cfg',
+)  # fmt: skip
 TRAINED = sorted([*CHANGES, *TWINS_ALONE])
 
 pytestmark = pytest.mark.usefixtures('one_thread')

@@ -32,7 +32,7 @@ if here.stem == 'train':
     lr = next((float(word.split('=')[1]) for word in words if word.startswith('model.lr=')), 1.0)
     steps = [int(path.stem[5:]) for path in folder.glob('iter_*.pth')]
     for step in range(max(steps, default=0) + 1, 5):
-        print(f'11/22 10:00:00 - mmengine - INFO - Iter(train) [{step}/4]  eta: 0:00:07  time: 0.1  loss: 2.5', flush=True)
+        print(f'11/22 10:00:00 - mmengine - INFO - Iter(train) [{step}/4]  eta: 0:00:07  loss: 2.5', flush=True)
         (folder / f'iter_{step}.pth').write_text(json.dumps([seed, lr, [word for word in words if 'teacher' in word]]))
         (folder / 'last_checkpoint').write_text(str(folder / f'iter_{step}.pth'))
         while step == 2 and (here.parent / f'wait-{name}').exists():

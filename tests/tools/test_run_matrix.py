@@ -15,10 +15,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from matrix_folder import Stage  # noqa: E402
+from matrix_folder import Stage
 
-from tools.analysis_tools.compare_runs import read_manifest  # noqa: E402
-from tools.matrix_run.locks import process_start  # noqa: E402
+from tools.analysis_tools.compare_runs import read_manifest
+from tools.matrix_run.locks import process_start
 
 EVERYTHING = [
     'train teacher_seed0', 'test teacher_seed0', 'train student_seed0', 'test student_seed0', 'train student_seed1',

@@ -59,7 +59,7 @@ def load(config: str, words: Sequence[str]) -> Any:
 
 @functools.cache
 def _overrides_module() -> ModuleType:
-    """``bevdistill.engine.overrides`` alone: the package around it needs seconds and half a gigabyte beside the jobs."""
+    """``bevdistill.engine.overrides`` alone: the package around it needs seconds and half a gigabyte."""
     spec = importlib.util.spec_from_file_location('overrides_alone', REPO / 'bevdistill' / 'engine' / 'overrides.py')
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
