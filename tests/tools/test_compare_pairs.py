@@ -22,7 +22,7 @@ T1, T2 = 12.7062, 4.30265
 
 
 def rows() -> tuple[Row, Row]:
-    """A base of 0.10, 0.12, 0.11 NDS and a row of 0.13, 0.14, 0.15 with the seeds 0, 1, 2; the base in another order."""
+    """A base of 0.10, 0.12, 0.11 NDS and a row of 0.13, 0.14, 0.15 with the seeds 0, 1, 2; the base unordered."""
     base = Row('base', [Run({'NDS': 0.11}, seed=2), Run({'NDS': 0.10}, seed=0), Run({'NDS': 0.12}, 60.0, seed=1)])
     row = Row('row', [Run({'NDS': 0.13 + 0.01 * seed}, seed=seed) for seed in range(3)], base=base)
     return base, row
@@ -84,7 +84,8 @@ def test_two_bases_are_told_apart() -> None:
 
 
 def manifest(folder: Path) -> Path:
-    attempts = [dict(stage=stage, wall_s=seconds) for stage, seconds in (('train', 30.0), ('train', 12.0), ('test', 5.0))]
+    parts = (('train', 30.0), ('train', 12.0), ('test', 5.0))
+    attempts = [dict(stage=stage, wall_s=seconds) for stage, seconds in parts]
     jobs = [
         dict(kind='run', row=row, seed=seed, state='done', metrics=dict(NDS=value + seed / 10), attempts=attempts)
         for row, value in (('a', 0.1), ('b', 0.3))

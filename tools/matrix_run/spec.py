@@ -191,9 +191,9 @@ class _Reader:
         return config
 
     def _row(self, tree: Any, index: int, shared: tuple[str, ...], seeds: tuple[int, ...]) -> RowSpec:
-        tree = self._known(tree, ROW_KEYS, f'row {index}')
-        name = str(tree.get('name', ''))
+        name = str(tree.get('name', '')) if isinstance(tree, Mapping) else ''
         place = f"row '{name}'" if name else f'row {index}'
+        tree = self._known(tree, ROW_KEYS, place)
         if not name or not all(letter.isalnum() or letter in '-_.' for letter in name):
             self.problems.append(f'{place} needs a name of letters, digits, - _ . for its folder')
         return RowSpec(
