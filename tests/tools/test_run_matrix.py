@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -18,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from matrix_folder import Stage
 
 from tools.analysis_tools.compare_runs import read_manifest
+from tools.matrix_run import identity
 from tools.matrix_run.locks import process_start
 
 EVERYTHING = [
@@ -109,10 +111,9 @@ def test_a_failure_stops_what_needs_it_and_nothing_else(stage: Stage, capsys: py
 
 
 def test_an_evaluation_is_made_again_only_where_it_is_missing(stage: Stage) -> None:
-    stage.tell('break-test-student_seed1').rename(stage.tools / 'aside')
-    (stage.tools / 'aside').rename(stage.tools / 'break-test-student_seed1')
+    broken = stage.tell('break-test-student_seed1')
     assert stage.run() == 1
-    (stage.tools / 'break-test-student_seed1').unlink()
+    broken.unlink()
     stage.calls()
     assert stage.run() == 0
     assert stage.calls() == ['test student_seed1']
@@ -123,7 +124,7 @@ def test_killed_and_run_again(stage: Stage) -> None:
     process = in_another_process(stage)
     until(lambda: (stage.out / 'runs/student_seed0/iter_2.pth').exists())
     log = stage.out / 'locks/student_seed0.lock'
-    program = until(lambda: __import__('json').loads(log.read_text()).get('program'))[0]
+    program = until(lambda: json.loads(log.read_text()).get('program'))[0]
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     until(lambda: process_start(program) is None)
@@ -203,6 +204,20 @@ def test_redo_runs_again_what_changed_and_what_stands_on_it(stage: Stage) -> Non
     assert stage.run('--stale', 'redo') == 0
     assert stage.calls() == [words for words in EVERYTHING if 'student' not in words]
     assert stage.jobs()['teacher_seed0']['metrics']['NDS'] == 0.5
+
+
+def test_code_that_changes_meanwhile_stops_what_has_not_begun(
+    stage: Stage, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = stage.out / 'runs' / 'student_seed0' / 'iter_4.pth'
+    monkeypatch.setattr(identity, 'code_parts', lambda imports: {'a.py': 'new' if trained.exists() else 'old'})
+    assert stage.run() == 1
+    shown = capsys.readouterr().out
+    assert 'student_seed1: stale' in shown and 'the code was changed while the matrix ran' in shown
+    assert 'a.py old -> new' in shown and 'distilled_seed0: blocked' in shown
+    assert {name for name, job in stage.jobs().items() if job['state'] == 'done'} == {'teacher_seed0', 'student_seed0'}
+    assert stage.run() == 2
+    assert 'code: a.py old -> new' in capsys.readouterr().err
 
 
 def test_second_world_once_and_last(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from .error_split_match import FOUND, Outcome
 from .error_split_tables import common, mean, numbers
 
-SHARES = (('found', '#2f7f4f'), ('wrong class', '#d9a400'), ('missed', '#b8b8b8'))
+SHARES = (('found', '#7cc496'), ('wrong class', '#d9a400'), ('missed', '#b8b8b8'))
 EXTRAS = (('duplicates', '-'), ('confused', '--'), ('background', ':'))
 LINES = ('#1f5fa8', '#c05a00', '#7a3b9a', '#2f7f4f', '#444444')
 THRESHOLDS = np.arange(0.05, 0.66, 0.05)

@@ -74,7 +74,8 @@ class Job:
 
     def has_results(self, record: Record) -> bool:
         """Whether there is something that a change could make stale."""
-        return bool(record) and (bool(record.get('metrics')) or any(self.folder.rglob('*.pth')) or self.kind == 'cache')
+        files = self.folder.iterdir() if self.kind == 'cache' and self.folder.is_dir() else self.folder.rglob('*.pth')
+        return bool(record) and (bool(record.get('metrics')) or any(files))
 
     def clear(self) -> None:
         """Remove its results."""

@@ -19,7 +19,7 @@ from .stale import StaleError, Verdict
 
 POLL_SECONDS = 0.3
 BEAT_SECONDS = 15.0
-ENDED = ('done', 'failed', 'blocked')
+BAD = ('failed', 'blocked', 'stale')
 
 
 @dataclass
@@ -93,7 +93,7 @@ class Scheduler:
             tick: Called between looks at the programs.
 
         Returns:
-            ``done``, ``failed`` or ``blocked`` for each job.
+            ``done``, ``failed``, ``blocked`` or ``stale`` for each job.
         """
         self._manifest()
         try:
@@ -117,8 +117,8 @@ class Scheduler:
             if job.name in self.states or job.name in self.active:
                 continue
             before = [self.states.get(need, 'done' if self._done(need) else 'open') for need in job.needs]
-            if any(state in ('failed', 'blocked') for state in before):
-                wrong = [need for need, state in zip(job.needs, before, strict=True) if state in ('failed', 'blocked')]
+            if any(state in BAD for state in before):
+                wrong = [need for need, state in zip(job.needs, before, strict=True) if state in BAD]
                 self._end(job, 'blocked', f'waits for {", ".join(wrong[:3])}, which did not end well')
                 moved = True
             elif all(state == 'done' for state in before):
@@ -158,7 +158,9 @@ class Scheduler:
                 return False
             self._begin_stage(job, lock, stages)
             keep_lock = True
-        except (StaleError, FileNotFoundError, ValueError, KeyError) as error:
+        except StaleError as error:
+            self._end(job, 'stale', str(error))
+        except (FileNotFoundError, ValueError, KeyError) as error:
             self._end(job, 'failed', str(error) if not isinstance(error, KeyError) else f'no entry {error}')
         finally:
             if not keep_lock:

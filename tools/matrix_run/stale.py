@@ -30,6 +30,7 @@ class Verdict:
 
     def __init__(self, records: Records, library: identity.Library, mode: str, say: Callable[[str], None]) -> None:
         self._records, self._library, self._mode, self._say = records, library, mode, say
+        self._code = library.keep(identity.code_parts(()))
 
     def differences(self, job: Job, record: Record) -> list[str]:
         """How a job's results differ from what would be made now, a line per part; empty if they fit."""
@@ -75,8 +76,13 @@ class Verdict:
             The record with this run's identity, or with its old one where that was kept.
 
         Raises:
-            StaleError: If the results do not fit and the mode is to refuse.
+            StaleError: If the results do not fit and the mode is to refuse; also if the code changed since the start,
+                since the jobs before were run by another.
         """
+        code = self._library.keep(identity.code_parts(()))
+        if code != self._code and self._mode == 'refuse':
+            changed = self._library.differences(self._code, code)
+            raise StaleError(f'the code was changed while the matrix ran, so nothing more begins: {changed}')
         lines = self.differences(job, record)
         own = job.identity()
         if lines and self._mode == 'refuse':
