@@ -263,6 +263,8 @@ def test_only_some_rows_and_dry_run(stage: Stage, capsys: pytest.CaptureFixture[
     assert stage.run('--only', 'student') == 0
     assert stage.calls() == [words for words in EVERYTHING if 'student' in words]
     assert stage.run('--only', 'studnet') == 2
+    assert stage.run('--only', 'student', '--final') == 1, 'the second world waits for all rows, not for ever'
+    assert 'final-student_seed0: blocked' in capsys.readouterr().out
 
 
 def test_an_override_that_does_not_fit_is_refused_before_anything_runs(

@@ -116,20 +116,22 @@ class Scheduler:
         for job in self._jobs:
             if job.name in self.states or job.name in self.active:
                 continue
-            before = [self.states.get(need, 'done' if self._done(need) else 'open') for need in job.needs]
+            before = [self._state_of(need) for need in job.needs]
             if any(state in BAD for state in before):
                 wrong = [need for need, state in zip(job.needs, before, strict=True) if state in BAD]
-                self._end(job, 'blocked', f'waits for {", ".join(wrong[:3])}, which did not end well')
+                self._end(job, 'blocked', f'waits for {", ".join(wrong[:3])}, not done')
                 moved = True
             elif all(state == 'done' for state in before):
                 moved |= self._try(job)
         return moved
 
-    def _done(self, name: str) -> bool:
-        """Whether a job that is not among ours is done: with ``--job`` and ``--only`` those before it may be."""
+    def _state_of(self, name: str) -> str:
+        """State of a job that another needs; one that is not ours (``--only``) may be done elsewhere."""
         if any(job.name == name for job in self._jobs):
-            return False
-        return self._records.read(name).get('state') == 'done'
+            return self.states.get(name, 'open')
+        if self._records.read(name).get('state') == 'done':
+            return 'done'
+        return 'open' if JobLock(self._locks, name).holder() else 'blocked'
 
     def _try(self, job: Job) -> bool:
         """Settle a job whose inputs are there: done, not ours, or begun."""
