@@ -3,6 +3,7 @@
 from .ego_motion import absolute_can_bus, relative_can_bus
 from .grid_mask import GridMask
 from .infos import TEMPORAL_FIELDS, create_nuscenes_infos
+from .partly_labelled import PartlyLabelledDataset
 from .preprocessor import BEVDataPreprocessor
 from .queues import QUEUE_RULES
 from .samplers import SceneBatchSampler
@@ -27,6 +28,7 @@ __all__ = [
     'LoadLidarPoints',
     'LoadLidarSweeps',
     'PackBEVInputs',
+    'PartlyLabelledDataset',
     'ResizeCropCameras',
     'SceneBatchSampler',
     'SequenceNuScenesDataset',

@@ -8,6 +8,7 @@ from .schedule import WeightSchedule
 from .taps import check_wiring, offered_taps, query_gaps
 from .teacher_cache import CacheKey, Layout, LoadTeacherOutputs, Manifest, Samples, TeacherCache
 from .teacher_checkpoint import TeacherCheckpoint
+from .teacher_targets import TeacherTargets
 
 __all__ = [
     'BEVDistiller',
@@ -21,6 +22,7 @@ __all__ = [
     'Samples',
     'TeacherCache',
     'TeacherCheckpoint',
+    'TeacherTargets',
     'WeightSchedule',
     'as_float32',
     'check_wiring',

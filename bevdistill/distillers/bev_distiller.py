@@ -13,13 +13,15 @@ from mmdet3d.structures import Det3DDataSample
 from mmengine.logging import MessageHub, print_log
 from torch import Tensor, nn
 
-from ..structures import BEVGrid, BEVOutputs, Targets
+from ..structures import BEVGrid, BEVOutputs, Targets, has_labels, no_ground_truth
 from .cached_teacher import make_teacher
 from .frozen_teacher import FrozenTeacher, as_float32
 from .inheritance import Inheritance
 from .schedule import WeightSchedule
 from .taps import check_wiring
 from .teacher_checkpoint import TeacherCheckpoint
+from .teacher_targets import NAME as UNLABELLED
+from .teacher_targets import TeacherTargets
 
 
 @MODELS.register_module()
@@ -32,6 +34,10 @@ class BEVDistiller(Base3DDetector):
 
     Entries of a loss are logged as ``distill.<name>.<term>``; those whose term contains ``loss`` are trained, the
     others are for information. With a schedule the current weight is logged as ``distill.<name>.weight``.
+
+    On frames without ground truth (metainfo ``labelled=False``) the teacher's boxes stand for it, in the student's own
+    losses and in the targets that distillation losses get, if `unlabelled` says so; ``distill.unlabelled.boxes`` is
+    how many there are in such a frame. Otherwise such frames are refused.
 
     With one seed the student starts from the same weights as when it is trained alone: teacher and losses draw their
     random numbers on the side.
@@ -48,6 +54,8 @@ class BEVDistiller(Base3DDetector):
         init_from_teacher: Parts of the teacher's head that the student starts from, see
             :class:`~.inheritance.Inheritance`: False, True, or a dict of switches. Weights that a run resumes from or
             loads come later and win.
+        unlabelled: How frames without ground truth are trained on, see :class:`~.teacher_targets.TeacherTargets`:
+            ``dict()`` for its defaults, None (default) to refuse them.
         data_preprocessor: Config of the one preprocessor that serves student and teacher.
         class_names: Class names in label order; compared with the teacher's checkpoint and with the data set. Without
             it the data set is compared with the checkpoint before the first step.
@@ -71,6 +79,7 @@ class BEVDistiller(Base3DDetector):
         teacher_cache: str | None = None,
         losses: dict[str, dict[str, Any]] | None = None,
         init_from_teacher: bool | dict[str, Any] = False,
+        unlabelled: dict[str, Any] | None = None,
         data_preprocessor: dict[str, Any] | nn.Module | None = None,
         class_names: Sequence[str] | None = None,
         teacher_precision: Literal['float32', 'follow'] = 'float32',
@@ -87,6 +96,7 @@ class BEVDistiller(Base3DDetector):
                 )
         self.student = MODELS.build(student)
         self.inheritance = Inheritance.from_config(init_from_teacher)
+        self.unlabelled = TeacherTargets.from_config(unlabelled)
         self.losses = nn.ModuleDict()
         self.loss_weights: dict[str, float] = {}
         self.schedules: dict[str, WeightSchedule] = {}
@@ -97,7 +107,10 @@ class BEVDistiller(Base3DDetector):
             )
             for name, config in (losses or {}).items():
                 self._add_loss(name, deepcopy(dict(config)))
-        check_wiring(dict(self.losses.items()), self.student, self.teacher)
+        readers: dict[str, Any] = dict(self.losses.items())
+        if self.unlabelled is not None:
+            readers[UNLABELLED] = self.unlabelled
+        check_wiring(readers, self.student, self.teacher)
         self._data_checked = False
 
     def _add_loss(self, name: str, config: dict[str, Any]) -> None:
@@ -106,6 +119,8 @@ class BEVDistiller(Base3DDetector):
                 f"a distillation loss cannot be called '{name}': names must not contain '.', nor 'loss', by which "
                 'mmengine tells trained entries from logged ones'
             )
+        if name == UNLABELLED:
+            raise ValueError(f"a distillation loss cannot be called '{name}': the entries of unlabelled frames are")
         weight = float(config.pop('weight', 1.0))
         schedule = WeightSchedule.from_config(config.pop('schedule', None))
         if weight == 0:
@@ -152,17 +167,27 @@ class BEVDistiller(Base3DDetector):
 
         Args:
             inputs: Preprocessed inputs of student and teacher.
-            samples: Data samples with ground truth.
+            samples: Data samples with ground truth, or unlabelled.
             **kwargs: Not used.
+
+        Raises:
+            ValueError: If a sample is unlabelled, and the config does not say what to do with it; names its token.
         """
         self._check_data()
+        bare = [sample for sample in samples if not has_labels(sample)]
+        if bare and self.unlabelled is None:
+            raise ValueError(no_ground_truth(bare[0]))
         # First the teacher: what it needs meanwhile is free again before the student begins to keep its activations.
-        answer = self.teacher(inputs, samples) if self.losses else None
+        teacher = self.teacher(inputs, samples) if self.losses or bare else None
         outputs = self.student.forward_outputs(inputs, samples)
+        entries: dict[str, Tensor] = {}
+        if teacher is not None and self.unlabelled is not None:
+            samples, found = self.unlabelled.fill(samples, teacher, self.grid)
+            entries = {f'distill.{UNLABELLED}.{name}': value for name, value in found.items()}
         losses: dict[str, Tensor] = self.student.loss_from_outputs(outputs, samples)
-        if answer is not None:
-            losses |= self.distill(outputs, answer, samples)
-        return losses
+        if teacher is not None:
+            losses |= self.distill(outputs, teacher, samples)
+        return losses | entries
 
     def distill(
         self, student: BEVOutputs, teacher: BEVOutputs, samples: list[Det3DDataSample]

@@ -15,6 +15,7 @@ from .hooks import (
 )
 from .identity import check_identity, identity_of
 from .launch import build_runner, load_config, run_testing, run_training
+from .mixed_draws import MixedSampler
 from .optim import Bfloat16OptimWrapper, SummaryOptimWrapperConstructor
 from .overrides import apply_overrides, parse_overrides
 from .teacher_cache import follow_teacher_cache
@@ -28,6 +29,7 @@ __all__ = [
     'CompileHook',
     'Draw',
     'FiniteLossHook',
+    'MixedSampler',
     'PlainCheckpointHook',
     'RepeatableRunHook',
     'SeededDataset',

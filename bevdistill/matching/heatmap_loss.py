@@ -21,7 +21,8 @@ class HeatmapLoss(nn.Module):
         loss = weight / max(#{t = 1}, 1) * sum( -(1 - p)^alpha log p        where t = 1
                                                 -(1 - t)^gamma p^alpha log(1 - p)   elsewhere )
 
-    The count of peaks is that of all ranks.
+    The count of peaks is that of all ranks. With weights of samples (:attr:`Targets.weights`) every term of both sums
+    is multiplied by its sample's.
 
     Args:
         loss_weight: Weight.
@@ -63,5 +64,6 @@ class HeatmapLoss(nn.Module):
         target_BKHW = heatmap_targets(targets, grid, logits_BKHW.shape[1], self.min_overlap, self.min_radius)
         with torch.autocast(logits_BKHW.device.type, enabled=False):
             probability_BKHW = logits_BKHW.float().sigmoid().clamp(1e-4, 1 - 1e-4)
-            peaks = shared_normaliser(target_BKHW.eq(1).sum(), floor=1)
-            return self.focal(probability_BKHW, target_BKHW, avg_factor=peaks)
+            weight_B111 = targets.sample_weights(probability_BKHW)[:, None, None, None]
+            peaks = shared_normaliser((target_BKHW.eq(1) * weight_B111).sum(), floor=1)
+            return self.focal(probability_BKHW, target_BKHW, weight=weight_B111, avg_factor=peaks)

@@ -29,8 +29,9 @@ class SetLoss(nn.Module):
         loss_cls  = 2.0  / P * sum over queries and classes of focal(logit, label, gamma 2, alpha 0.25)
         loss_bbox = 0.25 / P * sum over matched queries and slots d of w_d |p_d - t_d|
 
-    (BEVFormer, arXiv 2203.17270; DETR3D, arXiv 2110.06922). Unmatched queries are background. A box with a
-    non-finite code, for example an unknown velocity, is matched and classified but left out of the box loss.
+    (BEVFormer, arXiv 2203.17270; DETR3D, arXiv 2110.06922). With weights of samples (:attr:`Targets.weights`) every
+    term of these sums, those of P included, is multiplied by its sample's. Unmatched queries are background. A box with
+    a non-finite code, for example an unknown velocity, is matched and classified but left out of the box loss.
 
     Args:
         matcher: Config of the matcher, default :class:`~bevdistill.matching.hungarian.HungarianMatcher`.
@@ -74,13 +75,15 @@ class SetLoss(nn.Module):
             known_LBQ1 = target_LBQ10.isfinite().all(dim=-1, keepdim=True)
             target_LBQ10 = torch.where(known_LBQ1, target_LBQ10, codes_LBQ10.detach())
             weight_10 = torch.as_tensor(code_weights, dtype=torch.float32, device=codes_LBQ10.device)
-            weight_LBQ10 = known_LBQ1 * weight_10
-            positives = shared_normaliser((assigned_LBQ[-1] != UNMATCHED).sum(), floor=1)
+            sample_weight_B11 = targets.sample_weights(codes_LBQ10)[:, None, None]
+            weight_LBQ10 = known_LBQ1 * weight_10 * sample_weight_B11
+            matched_BQ1 = (assigned_LBQ[-1] != UNMATCHED)[..., None]
+            positives = shared_normaliser((matched_BQ1 * sample_weight_B11).sum(), floor=1)
             # All layers at once, and weights outside: mmdet's L1 loss waits for the device to see whether any is set.
             rows = logits_LBQK.shape[:-1]
             cls_LBQK = self.loss_cls(logits_LBQK.flatten(0, 2), label_LBQ.flatten(), reduction_override='none')
             bbox_LBQ10 = self.loss_bbox(codes_LBQ10, target_LBQ10, reduction_override='none') * weight_LBQ10
-            cls_L = cls_LBQK.view(*rows, -1).sum(dim=(1, 2, 3)) / positives
+            cls_L = (cls_LBQK.view(*rows, -1) * sample_weight_B11).sum(dim=(1, 2, 3)) / positives
             bbox_L = bbox_LBQ10.sum(dim=(1, 2, 3)) / positives
         losses: dict[str, Tensor] = {}
         for layer, (cls, bbox) in enumerate(zip(cls_L, bbox_L, strict=True), start=1):

@@ -14,7 +14,7 @@ from .public_weights import (
     unreadable_advice,
     without_wrapper,
 )
-from .targets import Targets
+from .targets import LABELLED, LOSS_WEIGHT, Targets, has_labels, no_ground_truth
 
 __all__ = [
     'BOX_CONVENTION',
@@ -22,6 +22,8 @@ __all__ = [
     'CODE_SIZE',
     'CONVERTER',
     'KINDS',
+    'LABELLED',
+    'LOSS_WEIGHT',
     'META_KEY',
     'BEVGrid',
     'BEVOutputs',
@@ -31,7 +33,9 @@ __all__ = [
     'conversion_advice',
     'decode_boxes',
     'encode_boxes',
+    'has_labels',
     'likely_kind',
+    'no_ground_truth',
     'read_foreign_checkpoint',
     'unreadable_advice',
     'weights_below',

@@ -1,4 +1,4 @@
-"""Ground truth of a batch in the form that losses and masks want."""
+"""Ground truth of a batch, or what stands for it, in the form that losses and masks want."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from mmdet3d.structures import Det3DDataSample
 from torch import Tensor
 
 from .box_code import BOX_SIZE
+from .constants import constant_like
+
+LABELLED = 'labelled'
+"""Metainfo of a data sample: False for a frame without ground truth; one that does not say has ground truth."""
+
+LOSS_WEIGHT = 'loss_weight'
+"""Metainfo of a data sample: how much it counts in the detection losses, see :attr:`Targets.weights`."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +27,9 @@ class Targets:
         boxes: Per sample (n, 9), ``x, y, z, dx, dy, dz, yaw, vx, vy``, LiDAR frame, z at the gravity centre, metres.
             n may be 0.
         labels: Per sample (n,), int64, 0-based in the data set's class order.
+        weights: How much each sample counts in the detection losses, or None for 1 each. A sample of weight w counts as
+            w samples: its terms are multiplied by w, and so is what it adds to the number of objects that the losses
+            are divided by. Weight 0 leaves it out.
 
     Raises:
         ValueError: If the lists or shapes disagree.
@@ -27,10 +37,13 @@ class Targets:
 
     boxes: tuple[Tensor, ...]
     labels: tuple[Tensor, ...]
+    weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if len(self.boxes) != len(self.labels):
             raise ValueError(f'{len(self.boxes)} box tensors but {len(self.labels)} label tensors')
+        if self.weights is not None and len(self.weights) != len(self.boxes):
+            raise ValueError(f'{len(self.boxes)} box tensors but {len(self.weights)} weights')
         for index, (boxes, labels) in enumerate(zip(self.boxes, self.labels, strict=True)):
             if boxes.dim() != 2 or boxes.shape[1] != BOX_SIZE or labels.shape != boxes.shape[:1]:
                 raise ValueError(
@@ -41,17 +54,45 @@ class Targets:
     def __len__(self) -> int:
         return len(self.boxes)
 
+    def sample_weights(self, like: Tensor) -> Tensor:
+        """Weights (B,) of the type and on the device of another tensor; ones if there are none."""
+        return like.new_ones(len(self)) if self.weights is None else constant_like(self.weights, like)
+
     @classmethod
     def from_samples(cls, samples: Sequence[Det3DDataSample], device: torch.device | str | None = None) -> Targets:
         """Collect ``gt_instances_3d`` of data samples; boxes are moved from bottom to gravity centres.
 
-        Boxes without velocity get NaN velocities, which the losses ignore.
+        Boxes without velocity get NaN velocities, which the losses ignore. The metainfo ``loss_weight`` of a sample is
+        its weight.
+
+        Raises:
+            ValueError: If a sample has no ground truth; names its token.
         """
         boxes, labels = [], []
         for sample in samples:
+            if 'gt_instances_3d' not in sample:
+                raise ValueError(no_ground_truth(sample))
             lidar_boxes = sample.gt_instances_3d.bboxes_3d
             tensor = lidar_boxes.tensor.to(device)
             extra = tensor[:, 7:9] if tensor.shape[1] >= BOX_SIZE else tensor.new_full((len(tensor), 2), float('nan'))
             boxes.append(torch.cat((lidar_boxes.gravity_center.to(device), tensor[:, 3:7], extra), dim=1))
             labels.append(sample.gt_instances_3d.labels_3d.to(device=device, dtype=torch.long))
-        return cls(tuple(boxes), tuple(labels))
+        weights = tuple(float(sample.metainfo.get(LOSS_WEIGHT, 1.0)) for sample in samples)
+        return cls(tuple(boxes), tuple(labels), weights if any(weight != 1 for weight in weights) else None)
+
+
+def has_labels(sample: Det3DDataSample) -> bool:
+    """Whether a data sample has ground truth of its own, by its metainfo."""
+    return bool(sample.metainfo.get(LABELLED, True))
+
+
+def no_ground_truth(sample: Det3DDataSample) -> str:
+    """What to tell about a sample that a model cannot learn from."""
+    token = sample.metainfo.get('token', '(no token)')
+    if has_labels(sample):
+        return f'sample {token} has no gt_instances_3d; a training pipeline packs gt_bboxes_3d and gt_labels_3d'
+    return (
+        f'sample {token} is an unlabelled frame (labelled=False), and this model learns from ground truth alone. '
+        'Only a BEVDistiller trains on such frames, with boxes of its teacher: give it unlabelled=dict(min_score=0.3). '
+        "Or leave them out: keep='labelled' in the PartlyLabelledDataset"
+    )

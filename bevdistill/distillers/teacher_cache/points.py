@@ -80,15 +80,15 @@ def frozen_points(pipeline: Any) -> dict[str, dict[str, Any]]:
 
 
 def leaf_datasets(dataset: Any) -> Iterator[Any]:
-    """Configs of the data sets inside of wrappers such as CBGSDataset, SeededDataset or ConcatDataset."""
+    """Configs of the data sets inside of wrappers: CBGSDataset, SeededDataset, ConcatDataset, PartlyLabelledDataset."""
     if 'pipeline' in dataset:
         yield dataset
-    elif 'dataset' in dataset:
-        yield from leaf_datasets(dataset['dataset'])
-    elif 'datasets' in dataset:
-        for part in dataset['datasets']:
-            yield from leaf_datasets(part)
-    else:
+        return
+    parts = [dataset[key] for key in ('dataset', 'unlabelled') if dataset.get(key) is not None]
+    parts += dataset.get('datasets') or []
+    for part in parts:
+        yield from leaf_datasets(part)
+    if not parts:
         raise ValueError(f'a data set without pipeline, dataset or datasets: {sorted(dataset)}')
 
 

@@ -11,6 +11,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
 from ..draws import SeededSampler
+from ..mixed_draws import MixedSampler
 from ..seeding import derive_seed, seed_everything
 
 _STEP, _EPOCH = 0, 1
@@ -30,8 +31,14 @@ class RepeatableRunHook(Hook):
     priority = 'VERY_HIGH'
 
     def before_train(self, runner: Runner) -> None:
-        """Move the data of a resumed iteration-based run to its place."""
+        """Move the data of a resumed iteration-based run to its place.
+
+        Raises:
+            ValueError: If a :class:`~..mixed_draws.MixedSampler` cannot mix batches of this size.
+        """
         loop = runner.train_loop
+        if isinstance(loop.dataloader.sampler, MixedSampler):
+            loop.dataloader.sampler.check_batch_size(loop.dataloader.batch_size)
         if not isinstance(loop, IterBasedTrainLoop) or loop.iter == 0:
             return
         sampler = loop.dataloader.sampler
