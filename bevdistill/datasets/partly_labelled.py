@@ -30,7 +30,7 @@ class PartlyLabelledDataset:
 
     ::
 
-        dataset=dict(type='PartlyLabelledDataset', labelled=0.125, dataset=dict(type='SequenceNuScenesDataset', ...))
+        dataset=dict(type='PartlyLabelledDataset', labelled=0.125, dataset=dict(type='SequenceNuScenesDataset', ...)),
 
     Args:
         dataset: Config of a data set such as :class:`~.sequence_dataset.SequenceNuScenesDataset`, in training mode.

@@ -66,7 +66,6 @@ class MixedSampler(SeededSampler):
         for kind, name in ((True, 'labelled'), (False, 'unlabelled')):
             if self.counts[kind] and not len(self.frames[kind]):
                 raise ValueError(f'MixedSampler({name}={self.counts[kind]}): the data set has no {name} frame')
-        patterns = -(-self.num_samples // self.period)
         share = -(-len(dataset) // self.world_size)
         self.num_samples = -(-share // self.period) * self.period
         self.total_size = self.num_samples * self.world_size

@@ -46,6 +46,16 @@ def test_matches_a_loop_over_cells_and_leaves_the_logits() -> None:
     torch.testing.assert_close(loss, torch.tensor(0.5 * loop_loss(logits, target)))
 
 
+def test_a_sample_of_weight_two_counts_as_two() -> None:
+    logits, targets, places = torch.randn(2, 3, GRID.rows, GRID.cols), make_targets(), [0, 0, 1]
+    repeated = Targets(tuple(targets.boxes[i] for i in places), tuple(targets.labels[i] for i in places))
+    weighted = Targets(targets.boxes, targets.labels, (2.0, 1.0))
+    loss = HeatmapLoss()
+    torch.testing.assert_close(loss(logits, weighted, GRID), loss(logits[places], repeated, GRID))
+    alone = loss(logits[:1], Targets(targets.boxes[:1], targets.labels[:1]), GRID)
+    torch.testing.assert_close(loss(logits, Targets(targets.boxes, targets.labels, (1.0, 0.0)), GRID), alone)
+
+
 def test_no_ground_truth_is_finite_and_pushes_down() -> None:
     empty = Targets((torch.zeros(0, 9),), (torch.zeros(0).long(),))
     logits = torch.zeros(1, 3, GRID.rows, GRID.cols, requires_grad=True)

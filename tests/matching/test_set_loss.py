@@ -63,6 +63,20 @@ def test_batch_is_the_positive_weighted_mean_of_samples():
         torch.testing.assert_close(value, (4 * parts[0][name] + parts[1][name]) / 5)
 
 
+def test_a_sample_of_weight_two_counts_as_two():
+    logits, codes, targets = torch.randn(2, 3, 7, 3), torch.randn(2, 3, 7, 10), some_targets(4, 1, 0)
+    places = [0, 1, 1, 2]
+    repeated = Targets(tuple(targets.boxes[i] for i in places), tuple(targets.labels[i] for i in places))
+    weighted = Targets(targets.boxes, targets.labels, (1.0, 2.0, 1.0))
+    loss = SetLoss()
+    wanted = loss(outputs_of(logits[:, places], codes[:, places]), repeated)
+    for name, value in loss(outputs_of(logits, codes), weighted).items():
+        torch.testing.assert_close(value, wanted[name])
+    alone = loss(outputs_of(logits[:, :1], codes[:, :1]), Targets(targets.boxes[:1], targets.labels[:1]))
+    for name, value in loss(outputs_of(logits, codes), Targets(targets.boxes, targets.labels, (1.0, 0.0, 0.0))).items():
+        torch.testing.assert_close(value, alone[name])
+
+
 def test_no_ground_truth():
     logits = torch.randn(2, 2, 7, 3, requires_grad=True)
     codes = torch.randn(2, 2, 7, 10, requires_grad=True)

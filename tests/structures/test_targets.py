@@ -5,7 +5,7 @@ import torch
 from mmdet3d.structures import Det3DDataSample, LiDARInstance3DBoxes
 from mmengine.structures import InstanceData
 
-from bevdistill.structures import Targets
+from bevdistill.structures import LABELLED, LOSS_WEIGHT, Targets, has_labels
 
 
 def sample(boxes: torch.Tensor, labels: list[int]) -> Det3DDataSample:
@@ -35,3 +35,25 @@ def test_disagreeing_shapes_are_refused():
         Targets((torch.zeros(1, 9), torch.zeros(2, 9)), (torch.zeros(1), torch.zeros(1)))
     with pytest.raises(ValueError, match='2 box tensors but 1 label'):
         Targets((torch.zeros(1, 9), torch.zeros(2, 9)), (torch.zeros(1),))
+
+
+def test_weights_come_from_the_metainfo():
+    samples = [sample(torch.ones(1, 9), [0]) for _ in range(3)]
+    assert Targets.from_samples(samples).weights is None
+    torch.testing.assert_close(Targets.from_samples(samples).sample_weights(torch.zeros(1)), torch.ones(3))
+    samples[1].set_metainfo({LOSS_WEIGHT: 0.5})
+    targets = Targets.from_samples(samples)
+    assert targets.weights == (1.0, 0.5, 1.0)
+    torch.testing.assert_close(targets.sample_weights(torch.zeros(1)), torch.tensor([1.0, 0.5, 1.0]))
+    with pytest.raises(ValueError, match='1 box tensors but 2 weights'):
+        Targets((torch.zeros(0, 9),), (torch.zeros(0),), (1.0, 1.0))
+
+
+def test_samples_without_ground_truth_are_refused_by_name():
+    bare = Det3DDataSample(metainfo=dict(token='abc'))
+    with pytest.raises(ValueError, match='sample abc has no gt_instances_3d'):
+        Targets.from_samples([sample(torch.ones(1, 9), [0]), bare])
+    bare.set_metainfo({LABELLED: False})
+    assert has_labels(sample(torch.ones(1, 9), [0])) and not has_labels(bare)
+    with pytest.raises(ValueError, match=r"sample abc is an unlabelled frame.*unlabelled=dict.*keep='labelled'"):
+        Targets.from_samples([bare])
