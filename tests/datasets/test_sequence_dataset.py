@@ -175,7 +175,7 @@ def test_no_file(tmp_path: Path) -> None:
 def test_options_are_checked(toy_root: Path) -> None:
     with pytest.raises(ValueError, match=r'queue_length .* got 0'):
         build(toy_root, queue_length=0)
-    with pytest.raises(ValueError, match="unknown queue_rule 'newest'; expected one of consecutive, random_drop, release"):
+    with pytest.raises(ValueError, match="'newest'; expected one of consecutive, random_drop, release"):
         build(toy_root, queue_rule='newest')
 
 

@@ -155,7 +155,8 @@ def training_step(cfg: Any, model: Any, batch: dict[str, Any]) -> Callable[[], s
 
     def run() -> str:
         logged = model.train_step(batch, optim_wrapper)
-        terms = {name: float(value.detach()) for name, value in logged.items() if name == 'loss' or name.startswith('distill')}
+        shown = {name: value for name, value in logged.items() if name == 'loss' or name.startswith('distill')}
+        terms = {name: float(value.detach()) for name, value in shown.items()}
         return ', '.join(f'{name} {value:.4g}' for name, value in terms.items())
 
     return run
