@@ -23,6 +23,11 @@ MAX_IM2COL_STEP = 64
 """Samples that mmcv's kernel takes at once; its default."""
 
 
+def has_kernels(tensor: Tensor) -> bool:
+    """Whether :mod:`.sampling_kernels` serve the device of a tensor, and lists need no padding."""
+    return tensor.device.type == 'cpu'
+
+
 def im2col_step(batch: int) -> int:
     """Largest step up to :data:`MAX_IM2COL_STEP` that divides the batch, as mmcv's kernel demands."""
     return next(step for step in range(min(batch, MAX_IM2COL_STEP), 0, -1) if batch % step == 0)
@@ -45,7 +50,7 @@ def sample_deformable(value_BSMD: Tensor, levels: FeatureLevels, locations: Tens
     """
     value_BSMD, locations, weights = _checked(value_BSMD, levels, locations, weights)
     with torch.autocast(value_BSMD.device.type, enabled=False):
-        if value_BSMD.device.type != 'cpu':
+        if not has_kernels(value_BSMD):
             return _by_mmcv(value_BSMD, levels, locations, weights)
         batch, queries = weights.shape[:2]
         row = torch.arange(batch * queries)
@@ -82,7 +87,7 @@ def sample_images(
     """
     value_ISMD, locations, weights = _checked(value_ISMD, levels, locations, weights)
     with torch.autocast(value_ISMD.device.type, enabled=False):
-        if value_ISMD.device.type == 'cpu':
+        if has_kernels(value_ISMD):
             return _on_host(value_ISMD, levels, locations, weights, image_A, row_A, rows)
         by_image = (len(value_ISMD), -1)
         output = _by_mmcv(value_ISMD, levels, locations.unflatten(0, by_image), weights.unflatten(0, by_image))

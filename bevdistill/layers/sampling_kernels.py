@@ -150,8 +150,9 @@ def gather(
     """
     asking, _, levels, points = weights.shape
     half = value.dtype.type(0.5)
-    for m in range(first, last):
-        for a in range(asking):
+    # Heads inside: tokens of one head lie so far apart that they would fight for the same lines of the cache.
+    for a in range(asking):
+        for m in range(first, last):
             result = output[row[a], m]
             for level in range(levels):
                 height, width = shapes[level]
@@ -200,8 +201,8 @@ def scatter(
     """
     asking, _, levels, points = weights.shape
     half, zero = value.dtype.type(0.5), value.dtype.type(0)
-    for m in range(first, last):
-        for a in range(asking):
+    for a in range(asking):
+        for m in range(first, last):
             i, given = image[a], gradient[row[a], m]
             for level in range(levels):
                 height, width = shapes[level]

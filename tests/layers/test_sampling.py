@@ -7,7 +7,7 @@ import torch
 from mmcv.ops.multi_scale_deform_attn import multi_scale_deformable_attn_pytorch
 from torch.nn import functional
 
-from bevdistill.layers import FeatureLevels, sample_deformable, sample_images
+from bevdistill.layers import FeatureLevels, sample_deformable, sample_images, sampling
 from bevdistill.layers.sampling import im2col_step
 
 SIZES = [(3, 4), (2, 5), (1, 1)]
@@ -81,6 +81,18 @@ def test_lists_of_queries():
     onto = torch.randn_like(want)
     gradients = torch.autograd.grad((got * onto).sum(), given)
     torch.testing.assert_close(gradients, torch.autograd.grad((want * onto).sum(), given))
+
+
+def test_other_devices_take_equal_lists(monkeypatch):
+    """The branch of accelerators, here on the host: the same numbers from mmcv's fallback."""
+    value, locations, weights = asked(6, images=3)
+    image, row = torch.arange(6) // 2, torch.tensor([3, 0, 3, 1, 0, 0])
+    want = sample_images(value, LEVELS, locations, weights, image, row, 5)
+    dense = locations.unflatten(0, (3, 2)), weights.unflatten(0, (3, 2))
+    want_dense = sample_deformable(value, LEVELS, *dense)
+    monkeypatch.setattr(sampling, 'has_kernels', lambda tensor: False)
+    torch.testing.assert_close(sample_images(value, LEVELS, locations, weights, image, row, 5), want)
+    torch.testing.assert_close(sample_deformable(value, LEVELS, *dense), want_dense)
 
 
 def test_finite_differences():

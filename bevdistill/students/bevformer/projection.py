@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ...layers import full_precision
+from ...layers.sampling import has_kernels
 from ...structures import BEVGrid
 from .frame import Frames
 
@@ -109,7 +110,7 @@ class CameraHits:
             padded: Give every camera equally many pairs; None: anywhere but on the host.
         """
         if padded is None:
-            padded = projected[0][0].device.type != 'cpu'
+            padded = not has_kernels(projected[0][0])
         hits = [seen_BNQD.any(dim=-1) for _, seen_BNQD in projected]
         # A list of its own for each camera if they are padded, otherwise one for all.
         lists = [hit_BNQ.flatten(0, 1) if padded else hit_BNQ.flatten()[None] for hit_BNQ in hits]
