@@ -55,7 +55,8 @@ def measure_loader(settings: Settings) -> dict[str, Any]:
     return dict(
         ratios=dict(
             loader_wait=dict(
-                what=f'wait for the loader / step, by the clock, {WORKERS} workers (of all steps; quartiles of single steps)',
+                what=f'wait for the loader / step, by the clock, {WORKERS} workers (of all steps; quartiles of single '
+                'steps)',
                 **vars(Spread.of([wait / wall for wait, wall in zip(waits, walls, strict=True)]))
                 | dict(median=share),
                 target=target,

@@ -150,6 +150,7 @@ def measure_scaling(settings: Settings) -> dict[str, Any]:
 def plot_scaling(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Measured times with their quartiles, the fitted line, and one of the expected order through the last point."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     from bevdistill.visualization import save_figure
 
@@ -166,6 +167,8 @@ def plot_scaling(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axes.set_xscale('log')
         axes.set_yscale('log')
         axes.set_xticks(sizes, [f'{size:g}' for size in sizes])
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter('{x:g}')
         axes.minorticks_off()
         axes.set_xlabel(row['name'])
         axes.set_ylabel('seconds')
