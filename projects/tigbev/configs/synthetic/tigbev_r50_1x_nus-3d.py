@@ -9,6 +9,4 @@ _base_ = ['../../../../configs/synthetic/bevdistill/bevdistill_r50_1x_nus-3d.py'
 
 custom_imports = dict(imports=['bevdistill', 'projects.tigbev'])
 model = dict(losses=dict(_delete_=True, **_base_.tigbev_losses))
-# Rows of length one: the mean over the entries of a Gram matrix falls with its size, 64 in place of 576 places and 64 in
-# place of 256 channels.
-model['losses']['geometry'].update(keypoint_weight=11.0, channel_weight=5.0, samples=8)
+model['losses']['geometry']['samples'] = 8
