@@ -70,6 +70,23 @@ def shapes_of(config: ConfigDict) -> dict[str, tuple[int, ...]]:
     return {name: tuple(value.shape) for name, value in build(config).state_dict().items()}
 
 
+@pytest.mark.parametrize('folder', ['', 'synthetic'])
+def test_config_with_the_heatmap_builds(folder: str) -> None:
+    if not folder and not IS_SPCONV2_AVAILABLE:
+        pytest.skip('spconv 2.x is not installed')
+    config = Config.fromfile(str(CONFIGS / folder / 'centerpoint-heatmap_r50_1x_nus-3d.py')).model.to_dict()
+    model = build(config | dict(teacher_checkpoint='teacher.pth'))
+    assert set(model.losses) == {'dense', 'heatmap'}
+
+
+def test_configs_begin_as_a_lab_note() -> None:
+    files = [*CONFIGS.glob('*.py'), *CONFIGS.glob('synthetic/*.py')]
+    assert len(files) == 7
+    for file in files:
+        header = file.read_text().split('\n_base_')[0]
+        assert all(word in header for word in ('# Command', '# Hardware', '# Result', 'easured here yet', file.name))
+
+
 def test_offers_maps_and_no_queries(distiller: nn.Module) -> None:
     """The last sample has no points: mmdet3d's own detector would lose it."""
     inputs = distiller.data_preprocessor(raw_batch([2, 1], empty=[1]), training=True)
