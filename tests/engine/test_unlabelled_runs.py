@@ -31,7 +31,7 @@ def mixed(teacher: Path, data: tuple[Path, Path], work_dir: Path, iterations: in
         'model.losses.sparse.schedule.start': 0.0,
         'model.unlabelled.min_score': 0.6,
         'model.teacher_checkpoint': str(teacher),
-        'default_hooks.checkpoint.interval': 2,
+        'default_hooks.checkpoint.interval': 1,
     }
     cfg = tiny_config(TWIN, iterations, *data, work_dir, options)
     cfg.model.losses.dense.pop('schedule')  # It follows the length of the run, which a cut one is told wrongly.
@@ -45,26 +45,26 @@ def teacher(data: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_live_cached_and_resumed(data: tuple[Path, Path], teacher: Path, tmp_path: Path) -> None:
-    recorder = train(mixed(teacher, data, tmp_path / 'live', iterations=4))
+    recorder = train(mixed(teacher, data, tmp_path / 'live'))
     live = recorder.losses
     assert 'distill.unlabelled.boxes' in recorder.names
     boxes = recorder.runner.message_hub.get_scalar('train/distill.unlabelled.boxes').data[0]
-    assert len(boxes) == 4 and 0 < boxes.mean() < 64
+    assert len(boxes) == 2 and boxes.min() > 0
     dataset = recorder.runner.train_dataloader.dataset
     assert int(dataset.is_labelled.sum()) == 9 and len(dataset) == 24
 
-    cut = mixed(teacher, data, tmp_path / 'cut', iterations=4)
-    cut.train_cfg.max_iters = 2
-    cut.param_scheduler[1].end = 4
+    cut = mixed(teacher, data, tmp_path / 'cut')
+    cut.train_cfg.max_iters = 1
+    cut.param_scheduler[1].end = 2
     first = train(cut).losses
-    rest = mixed(teacher, data, tmp_path / 'cut', iterations=4)
+    rest = mixed(teacher, data, tmp_path / 'cut')
     rest.resume = True
     assert [*first, *train(rest).losses] == live
 
     cache = write(mixed(teacher, data, tmp_path), teacher, tmp_path / 'cache', taps=['bev', 'states'], dtype='float32')
     assert cache.manifest.num_samples == 24, 'unlabelled frames are in the cache'
     cached = train(with_cache(mixed(teacher, data, tmp_path / 'cached'), cache.folder)).losses
-    assert cached == pytest.approx(live[:2], rel=1e-6, abs=0)
+    assert cached == pytest.approx(live, rel=1e-6, abs=0)
 
 
 def test_a_batch_that_cannot_hold_the_mixture_stops_the_run(
