@@ -49,8 +49,12 @@ class CachedTeacher(FrozenTeacher):
 
     @property
     def taps(self) -> tuple[str, ...]:
-        """What the cache holds; what the detector offers while there is no cache."""
-        return self.cache.manifest.layout.taps if self.cache.exists else super().taps
+        """What of the detector's offer the cache holds; all of it while there is no cache."""
+        offered = super().taps
+        if not self.cache.exists:
+            return offered
+        # A record has places for boxes and scores, empty ones if the detector has no queries.
+        return tuple(tap for tap in self.cache.manifest.layout.taps if tap in offered)
 
     @property
     def queries(self) -> int | None:

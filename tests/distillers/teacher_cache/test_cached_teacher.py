@@ -222,6 +222,14 @@ def test_a_tap_that_the_teacher_lacks_is_not_blamed_on_the_cache(save_teacher, b
         build(path, cache, teacher=teacher, losses=dict(response=LOSSES['response']))
 
 
+def test_a_cache_offers_no_tap_that_its_teacher_lacks(save_teacher, batch, fill_cache) -> None:
+    path = save_teacher()
+    model = build(path, fill_cache(path, batch()))
+    assert {'bev', 'logits', 'codes'} <= set(model.teacher.taps)
+    model.teacher.detector.taps = ('bev',)
+    assert model.teacher.taps == ('bev',)
+
+
 def test_another_teacher(save_teacher, batch, fill_cache) -> None:
     path = save_teacher()
     cache = fill_cache(path, batch())
