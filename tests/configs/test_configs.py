@@ -122,6 +122,7 @@ DISTILLERS = [f for f in CONFIGS if 'distill' in name(f) or ('ablations' in name
 @pytest.mark.parametrize('file', DISTILLERS, ids=name)
 def test_distillers_want_a_teacher_checkpoint(file: Path):
     cfg = load(file)
+    init_default_scope(cfg.default_scope)
     assert cfg.model.teacher_checkpoint is None
     with pytest.raises(ValueError, match='teacher_checkpoint'):
         MODELS.build(cfg.model)
