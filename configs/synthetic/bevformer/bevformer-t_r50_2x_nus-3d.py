@@ -19,4 +19,4 @@ param_scheduler = _base_.cpu_param_scheduler
 auto_scale_lr = _base_.cpu_auto_scale_lr
 default_hooks = _base_.cpu_default_hooks
 log_processor = dict(by_epoch=False)
-train_cfg = dict(_delete_=True, by_epoch=False, max_iters=500, val_interval=500)
+train_cfg = dict(_delete_=True, by_epoch=False, max_iters=900, val_interval=900)
