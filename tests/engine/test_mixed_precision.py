@@ -57,9 +57,14 @@ def geometry(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, torch.dtype]]:
     watch(encoder, 'project', 'projections')
     watch(encoder.BEVFormerEncoder, 'references', 'references on the map')
     watch(query_decoder, 'refine_references', 'references of the decoder')
-    for module in (deformable_attention, spatial_attention, temporal_attention):
+    samplers = {
+        deformable_attention: 'sample_deformable',
+        spatial_attention: 'sample_images',
+        temporal_attention: 'sample_deformable',
+    }
+    for module, name in samplers.items():
         # Values, locations and weights; levels are not a tensor.
-        watch(module, 'sample_deformable', f'sampling of {module.__name__.rpartition(".")[2]}', (0, 2, 3))
+        watch(module, name, f'sampling of {module.__name__.rpartition(".")[2]}', (0, 2, 3))
     return seen
 
 

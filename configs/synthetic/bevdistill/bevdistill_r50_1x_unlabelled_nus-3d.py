@@ -22,6 +22,7 @@ test_dataloader = _base_.cpu_test_dataloader
 val_evaluator = _base_.cpu_evaluator
 test_evaluator = _base_.cpu_evaluator
 optim_wrapper = _base_.cpu_optim_wrapper
+auto_scale_lr = _base_.cpu_auto_scale_lr
 param_scheduler = _base_.cpu_param_scheduler
 default_hooks = _base_.cpu_default_hooks
 log_processor = dict(by_epoch=False)
