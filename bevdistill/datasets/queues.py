@@ -63,8 +63,8 @@ def release_queue(index: int, length: int, key: FrameKey) -> list[int]:
 def consecutive_queue(index: int, length: int, key: FrameKey) -> list[int]:
     """The frames right before the current one, as they follow each other in testing.
 
-    Nothing in the network's input tells how much time lies between two frames. With a queue of even steps a short
-    training can learn velocities; the random rules vary the steps, which a long one bears.
+    Nothing in the network's input tells how much time lies between two frames. Here it is the same in all queues; the
+    random rules vary it.
 
     Args:
         index: The current frame.
