@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from filelock import FileLock
+from mmengine.logging import MessageHub
 from mmengine.registry import DefaultScope
 
 REPO = Path(__file__).resolve().parents[1]
@@ -25,6 +26,13 @@ Golden = Callable[[str], tuple[dict[str, Any], dict[str, np.ndarray]]]
 def _repeatable() -> None:
     torch.manual_seed(0)
     np.random.seed(0)
+
+
+@pytest.fixture(autouse=True, scope='module')
+def _own_message_hub() -> Iterator[None]:
+    """What a runner of one module tells the process, such as its data's class names, is not heard in the next."""
+    yield
+    MessageHub._instance_dict.clear()
 
 
 @pytest.fixture
