@@ -16,5 +16,5 @@ val_dataloader = dict(
     **_base_.keyframe_loader, dataset=dict(_delete_=True, **_base_.keyframe_test_data, **keyframe_cameras)
 )
 test_dataloader = val_dataloader
-train_cfg = dict(max_iters=400, val_interval=20)
+train_cfg = dict(max_iters=600, val_interval=20)
 default_hooks = _base_.keyframe_hooks
