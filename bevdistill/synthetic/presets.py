@@ -44,8 +44,8 @@ PRESETS: dict[str, Preset] = {
             val_keyframes=6,
             world=replace(DEMO.world, moving_share=2.0),
         ),
-        # Depth made hard, at the demo's size and cost: steep ground, tilted cameras of uneven focal length and a wide spread
-        # of sizes, so that neither the row of a wheel in the image nor the height of a car tells how far away it is.
+        # Depth made hard, at the demo's size and cost: steep ground, tilted cameras of uneven focal length and a wide
+        # spread of sizes, so that neither the row of a wheel in the image nor the height of a car tells how far it is.
         replace(
             DEMO,
             name='benchmark',

@@ -86,6 +86,21 @@ def test_rows_differ_in_the_losses_alone(project: str) -> None:
         }
 
 
+FEW_LABELS = sorted((REPO / 'projects').glob('*/configs/synthetic/*_few-labels_nus-3d.py'))
+
+
+@pytest.mark.parametrize('file', FEW_LABELS, ids=name)
+def test_rows_with_few_labels_differ_in_the_losses_alone(file: Path) -> None:
+    ordinary = file.with_name(file.name.replace('_few-labels', ''))
+    base = BASELINE_TWIN.with_name(BASELINE_TWIN.name.replace('_r50_1x', '_r50_1x_few-labels'))
+    mine, theirs = load(file).to_dict(), load(base).to_dict()
+    assert mine['model'].pop('losses') == load(ordinary).to_dict()['model']['losses']
+    assert theirs['model'].pop('losses')
+    assert {key: mine[key] for key in theirs if key != 'custom_imports'} == {
+        key: theirs[key] for key in theirs if key != 'custom_imports'
+    }
+
+
 def types(config: object, path: str = '') -> Iterator[tuple[str, str]]:
     """All ``type`` entries of a config with their dotted path."""
     if isinstance(config, dict):

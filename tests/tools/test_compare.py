@@ -88,6 +88,26 @@ def test_seed_endings(name: str, split: tuple[str, int | None]) -> None:
     assert compare.split_seed(name) == split
 
 
+@pytest.mark.parametrize(
+    ('patterns', 'names'),
+    [
+        (None, ['search-a', 'search-b', 'student']),
+        (['search-*'], ['search-a', 'search-b']),
+        (['not:search-*'], ['student']),
+        (['search-*', 'student', 'not:*-b'], ['search-a', 'student']),
+    ],
+)
+def test_rows_are_chosen_by_name(tmp_path: Path, patterns: list[str] | None, names: list[str]) -> None:
+    rows = compare.collect([_work_dir(tmp_path, name, 0.1) for name in ('search-a', 'search-b', 'student')])
+    assert [row.name for row in compare.chosen(rows, patterns)] == names
+
+
+def test_no_row_of_that_name_is_an_error(tmp_path: Path) -> None:
+    rows = compare.collect([_work_dir(tmp_path, 'student', 0.1)])
+    with pytest.raises(ValueError, match=r"--rows teacher\*: no such row; there are \['student'\]"):
+        compare.chosen(rows, ['teacher*'])
+
+
 def test_command_writes_both_files_and_names_what_is_missing(tmp_path: Path) -> None:
     work_dir = _work_dir(tmp_path, 'student', 0.1)
     command = [sys.executable, str(TOOL), str(work_dir)]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -39,6 +40,8 @@ __all__ = [
     'to_markdown', 'to_text',
 ]  # fmt: skip
 
+HIDE = 'not:'
+
 EXAMPLES = """
 examples:
   # one row per work dir; tools/test.py must have been run with each of them as --work-dir
@@ -50,6 +53,9 @@ examples:
 
   # the manifest of tools/run_matrix.py: rows in its order, each against the base that the matrix names
   tools/analysis_tools/compare.py work_dirs/benchmark/manifest.json --metrics NDS mAP mATE mAVE --out results
+
+  # the same without the rows of a search
+  tools/analysis_tools/compare.py work_dirs/benchmark/manifest.json --rows 'not:search-*' --out results
 
 --out results writes results.md, results.csv (means, spreads, differences), results_seeds.csv (every run)
 and results.png. Seconds are those of training: of a work dir from its log, of a manifest start-up included.
@@ -63,6 +69,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('runs', nargs='+', type=Path, metavar='WORK_DIR', help='work dirs, or one manifest.json')
     parser.add_argument('--metrics', nargs='+', metavar='NAME', help='columns, such as NDS mAP mAVE AP_0.5 car_AP')
+    parser.add_argument('--rows', nargs='+', metavar='NAME', help="rows, such as 'search-*', or 'not:search-*'")
     parser.add_argument('--base', metavar='ROW', help='compare every row with this one, seed by seed')
     parser.add_argument('--sort', metavar='NAME', help='best first by this column (default: in the order given)')
     parser.add_argument('--second', action='store_true', help='of a manifest: the tests on the second world')
@@ -97,7 +104,26 @@ def read(args: argparse.Namespace) -> tuple[list[Row], tuple[str, ...]]:
         if unknown:
             raise ValueError(f'--metrics: no run has {unknown}; there are {known}')
         columns = tuple(args.metrics)
-    return ordered(rows, args.sort), columns
+    return ordered(chosen(rows, args.rows), args.sort), columns
+
+
+def chosen(rows: Sequence[Row], patterns: Sequence[str] | None) -> list[Row]:
+    """Rows whose name fits one of the patterns and none of those that begin with ``not:``.
+
+    Raises:
+        ValueError: If none is left.
+    """
+    hidden = [pattern.removeprefix(HIDE) for pattern in patterns or () if pattern.startswith(HIDE)]
+    shown = [pattern for pattern in patterns or () if not pattern.startswith(HIDE)] or ['*']
+    found = [
+        row
+        for row in rows
+        if any(fnmatchcase(row.name, pattern) for pattern in shown)
+        and not any(fnmatchcase(row.name, pattern) for pattern in hidden)
+    ]
+    if not found:
+        raise ValueError(f'--rows {" ".join(patterns or ())}: no such row; there are {[row.name for row in rows]}')
+    return found
 
 
 def ordered(rows: Sequence[Row], column: str | None) -> list[Row]:

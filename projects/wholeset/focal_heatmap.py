@@ -1,0 +1,58 @@
+"""Every cell of the student's class heatmap answers as the teacher's does."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from mmdet3d.registry import MODELS
+from torch import Tensor, nn
+
+from bevdistill.layers.ranks import shared_normaliser
+from bevdistill.losses.alignment import tapped_maps
+from bevdistill.structures import BEVOutputs, Targets
+
+
+@MODELS.register_module()
+class FocalHeatmapLoss(nn.Module):
+    """Quality focal loss (arXiv 2006.04388, equation 2) of the student's auxiliary heatmap against the teacher's.
+
+    With s and t the class probabilities of a cell c, and p_i those of a teacher's box that scores above `threshold`::
+
+        loss = sum_ck |t_ck - s_ck|^gamma * BCE(s_ck, t_ck) / sum_i max_k p_ik
+
+    The sum is divided by how many objects the teacher sees, as a heatmap loss divides by the objects that there are.
+
+    Args:
+        gamma: How much less what is nearly right counts, >= 0.
+        threshold: Score that a teacher box must exceed to count.
+
+    Raises:
+        ValueError: If `gamma` is negative.
+    """
+
+    wants = ('student.heatmap', 'teacher.heatmap', 'teacher.logits')
+
+    def __init__(self, gamma: float = 2.0, threshold: float = 0.1) -> None:
+        super().__init__()
+        if gamma < 0:
+            raise ValueError(f'gamma must not be negative, got {gamma}')
+        self.gamma = gamma
+        self.threshold = threshold
+
+    def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
+        """Compute the loss.
+
+        Args:
+            student: Outputs of the student.
+            teacher: Outputs of the teacher.
+            targets: Not used.
+
+        Returns:
+            ``loss``, a scalar.
+        """
+        student_map, teacher_map = tapped_maps(student, teacher, 'heatmap')
+        logits_BKHW, wanted_BKHW = student_map.float(), teacher_map.detach().float().sigmoid()
+        entropy_BKHW = F.binary_cross_entropy_with_logits(logits_BKHW, wanted_BKHW, reduction='none')
+        distance_BKHW = (wanted_BKHW - logits_BKHW.sigmoid()).abs()
+        score_BQ = teacher.logits[-1].detach().float().sigmoid().amax(dim=-1)
+        mass = (score_BQ * (score_BQ > self.threshold)).sum()
+        return {'loss': (distance_BKHW**self.gamma * entropy_BKHW).sum() / shared_normaliser(mass, floor=1)}
