@@ -221,3 +221,16 @@ def test_sampling_counts_four_cells_a_sample_and_channel() -> None:
         describe_flops.CUSTOM + 'HostSampling', describe_flops.deformable_sampling
     )
     assert int(analyzer.total()) == 4 * (2 * 7 * 3 * 4) * 8
+
+
+@pytest.mark.parametrize(
+    ('switch', 'text'),
+    [
+        (None, 'refused'),
+        (dict(min_score=0.3, max_boxes=300, weight=0.0), 'in the distillation losses alone'),
+        (dict(min_score=0.3, max_boxes=9, weight=0.5), "at most 9, are their targets, in the student's own losses x 0.5"),
+    ],
+)
+def test_frames_without_labels(switch: dict[str, Any] | None, text: str) -> None:
+    facts = dict(losses=[], init_from_teacher=[], teacher_checkpoint=None, unlabelled=switch)
+    assert describe.losses_text(facts).splitlines()[-1].endswith(text)

@@ -134,7 +134,18 @@ def losses_text(facts: Mapping[str, Any]) -> str:
         lines.append(f'start from the teacher: {", ".join(facts["init_from_teacher"]) or "nothing"}')
         named = facts['teacher_checkpoint'] or 'to be named, model.teacher_checkpoint=FILE'
         lines.append(f'teacher checkpoint: {named}')
+        lines.append(f'frames without labels: {unlabelled_text(facts["unlabelled"])}')
     return '\n'.join(lines)
+
+
+def unlabelled_text(switch: Mapping[str, Any] | None) -> str:
+    """What a distiller does with frames that have no labels."""
+    if switch is None:
+        return 'refused'
+    boxes = f'teacher boxes above {switch["min_score"]:g}, at most {switch["max_boxes"]}, are their targets'
+    if switch['weight'] == 0:
+        return f'{boxes}, in the distillation losses alone'
+    return f'{boxes}, in the student\'s own losses x {switch["weight"]:g}'
 
 
 def option_text(options: Mapping[str, Any]) -> str:

@@ -56,6 +56,7 @@ def describe(cfg: Config, image_size: tuple[int, int], flops: bool = True) -> di
         ]
         facts['init_from_teacher'] = list(model.inheritance.parts)
         facts['teacher_checkpoint'] = cfg.model.get('teacher_checkpoint')
+        facts['unlabelled'] = None if model.unlabelled is None else asdict(model.unlabelled)
     return facts
 
 
