@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
 from bevdistill.layers.ranks import shared_normaliser
 from bevdistill.losses.alignment import tapped_maps
 from bevdistill.structures import BEVOutputs, Targets
+
+from .quality_focal import QualityFocal
 
 
 @MODELS.register_module()
@@ -33,9 +34,7 @@ class FocalHeatmapLoss(nn.Module):
 
     def __init__(self, gamma: float = 2.0, threshold: float = 0.1) -> None:
         super().__init__()
-        if gamma < 0:
-            raise ValueError(f'gamma must not be negative, got {gamma}')
-        self.gamma = gamma
+        self.compare = QualityFocal(gamma)
         self.threshold = threshold
 
     def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
@@ -50,9 +49,7 @@ class FocalHeatmapLoss(nn.Module):
             ``loss``, a scalar.
         """
         student_map, teacher_map = tapped_maps(student, teacher, 'heatmap')
-        logits_BKHW, wanted_BKHW = student_map.float(), teacher_map.detach().float().sigmoid()
-        entropy_BKHW = F.binary_cross_entropy_with_logits(logits_BKHW, wanted_BKHW, reduction='none')
-        distance_BKHW = (wanted_BKHW - logits_BKHW.sigmoid()).abs()
+        value_BKHW = self.compare(student_map, teacher_map.float().sigmoid())
         score_BQ = teacher.logits[-1].detach().float().sigmoid().amax(dim=-1)
         mass = (score_BQ * (score_BQ > self.threshold)).sum()
-        return {'loss': (distance_BKHW**self.gamma * entropy_BKHW).sum() / shared_normaliser(mass, floor=1)}
+        return {'loss': value_BKHW.sum() / shared_normaliser(mass, floor=1)}

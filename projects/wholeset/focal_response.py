@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from torch import Tensor
 
 from bevdistill.layers.ranks import mean_over_samples, shared_normaliser
 from bevdistill.losses.instance_pairs import InstancePairs
 from bevdistill.losses.instance_terms import InstanceTerm
+
+from .quality_focal import QualityFocal
 
 
 @MODELS.register_module()
@@ -38,9 +39,7 @@ class FocalResponseTerm(InstanceTerm):
 
     def __init__(self, gamma: float = 2.0) -> None:
         super().__init__()
-        if gamma < 0:
-            raise ValueError(f'gamma must not be negative, got {gamma}')
-        self.gamma = gamma
+        self.compare = QualityFocal(gamma)
 
     def forward(self, pairs: InstancePairs) -> Tensor:
         """Compare class scores; (L,).
@@ -48,10 +47,7 @@ class FocalResponseTerm(InstanceTerm):
         Legend: L layers, B samples, Q student queries, M teacher boxes, K classes.
         """
         logits_LBQK = pairs.student.logits[pairs.layers].float()
-        wanted_LBQK = wanted_scores(pairs, logits_LBQK)
-        entropy_LBQK = F.binary_cross_entropy_with_logits(logits_LBQK, wanted_LBQK, reduction='none')
-        distance_LBQK = (wanted_LBQK - logits_LBQK.sigmoid()).abs()
-        total_LB = (distance_LBQK**self.gamma * entropy_LBQK).sum(dim=(-1, -2))
+        total_LB = self.compare(logits_LBQK, wanted_scores(pairs, logits_LBQK)).sum(dim=(-1, -2))
         mass_LB = (pairs.matched * pairs.pairing.teacher_boxes.score).sum(dim=-1)
         if pairs.average == 'sample':
             return mean_over_samples(total_LB / mass_LB.clamp(min=1), dim=1)

@@ -228,7 +228,7 @@ def test_sampling_counts_four_cells_a_sample_and_channel() -> None:
     [
         (None, 'refused'),
         (dict(min_score=0.3, max_boxes=300, weight=0.0), 'in the distillation losses alone'),
-        (dict(min_score=0.3, max_boxes=9, weight=0.5), "at most 9, are their targets, in the student's own losses x 0.5"),
+        (dict(min_score=0.3, max_boxes=9, weight=2.0), "at most 9, are their targets, in the student's own losses x 2"),
     ],
 )
 def test_frames_without_labels(switch: dict[str, Any] | None, text: str) -> None:
