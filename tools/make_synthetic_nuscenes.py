@@ -18,7 +18,7 @@ EXAMPLES = """examples:
   python tools/make_synthetic_nuscenes.py data/demo --preset demo --version v1.0-trainval --seed 0
   # the same with longer drives to validate on, for temporal students
   python tools/make_synthetic_nuscenes.py data/temporal --preset temporal
-  # the benchmark, replacing an earlier one, four processes
+  # a world where depth is hard to tell, replacing an earlier one, four processes
   python tools/make_synthetic_nuscenes.py data/benchmark --preset benchmark --workers 4 --overwrite
   # a test split without annotations
   python tools/make_synthetic_nuscenes.py data/demo-test --preset demo --version v1.0-test

@@ -55,7 +55,7 @@ examples:
   tools/analysis_tools/compare.py work_dirs/benchmark/manifest.json --metrics NDS mAP mATE mAVE --out results
 
   # the same without the rows of a search
-  tools/analysis_tools/compare.py work_dirs/benchmark/manifest.json --rows 'not:search-*' --out results
+  tools/analysis_tools/compare.py work_dirs/benchmark/manifest.json --rows 'not:seed 100*' --out results
 
 --out results writes results.md, results.csv (means, spreads, differences), results_seeds.csv (every run)
 and results.png. Seconds are those of training: of a work dir from its log, of a manifest start-up included.
@@ -69,7 +69,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('runs', nargs='+', type=Path, metavar='WORK_DIR', help='work dirs, or one manifest.json')
     parser.add_argument('--metrics', nargs='+', metavar='NAME', help='columns, such as NDS mAP mAVE AP_0.5 car_AP')
-    parser.add_argument('--rows', nargs='+', metavar='NAME', help="rows, such as 'search-*', or 'not:search-*'")
+    parser.add_argument('--rows', nargs='+', metavar='NAME', help="rows by name: 'search*', or 'not:search*'")
     parser.add_argument('--base', metavar='ROW', help='compare every row with this one, seed by seed')
     parser.add_argument('--sort', metavar='NAME', help='best first by this column (default: in the order given)')
     parser.add_argument('--second', action='store_true', help='of a manifest: the tests on the second world')
