@@ -5,7 +5,7 @@
 #               --cfg-options model.teacher_checkpoint=FILE
 #           FILE: from configs/synthetic/object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py
 # Hardware  2 CPU cores.
-# Result    see docs/results/benchmark.md: measured here.
+# Result    not measured here yet.
 # Note      The losses act on all frames, labels on a quarter of what is seen twice as often. Starting from the teacher's
 #           head, a switch of its own, is off.
 _base_ = ['./bevdistill_r50_1x_released_nus-3d.py', '../_base_/cpu_few_labels.py']
