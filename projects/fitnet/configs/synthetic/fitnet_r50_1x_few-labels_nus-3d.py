@@ -5,8 +5,8 @@
 #           FILE: from configs/synthetic/object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py
 # Hardware  2 CPU cores.
 # Result    see docs/results/benchmark.md: measured here.
-# Note      The losses act on all frames, labels on a quarter of what is seen twice as often. Starting from the teacher's
-#           head, a switch of its own, is off.
+# Note      Half of each batch has labels; the losses act on all of it. Starting from the teacher's head, a switch of its
+#           own, is off here and on in the study.
 _base_ = ['./fitnet_r50_1x_nus-3d.py', '../../../../configs/synthetic/_base_/cpu_few_labels.py']
 
 model = dict(init_from_teacher=False, unlabelled=_base_.cpu_losses_alone)
