@@ -115,6 +115,38 @@ def test_a_manifest_is_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert '0.900' in capsys.readouterr().out
 
 
+def sitting(folder: Path, name: str, seeds: tuple[int, ...], config: str = 'same', base: str | None = 'a') -> Path:
+    """A manifest of rows a and b, b's NDS 0.2 above a's with seed 0 and 0.1 more with each further seed."""
+    jobs = [
+        dict(job=f'{row}_seed{seed}', kind='run', row=row, seed=seed, state='done', identity=dict(config=config + row),
+             metrics=dict(NDS=0.1 + (row == 'b') * (0.2 + 0.1 * seed)))
+        for row in 'ab' for seed in seeds
+    ]  # fmt: skip
+    listed = [dict(name='a', title='A', base=None), dict(name='b', title=f'B {name}', base=base)]
+    path = folder / f'{name}.json'
+    path.write_text(json.dumps(dict(matrix=name, metrics=['NDS'], rows=listed, jobs=jobs)))
+    return path
+
+
+def test_sittings_of_one_study_are_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = sitting(tmp_path, 'first', (0,)), sitting(tmp_path, 'second', (1, 2), base=None)
+    compare.main([str(first), str(second)])
+    lines = capsys.readouterr().out.splitlines()
+    # Differences 0.2, 0.3, 0.4, each within its sitting; title and base are the first sitting's.
+    assert lines[3].split()[:2] == ['B', 'first'] and '+0.300 [+0.052, +0.548]' in lines[3]
+    assert lines[2].split() == ['A', '3', '0.100', '±', '0.000', '-', '-']
+
+
+def test_sittings_that_do_not_belong_together(tmp_path: Path) -> None:
+    first = str(sitting(tmp_path, 'first', (0, 1)))
+    for other, message in (
+        (sitting(tmp_path, 'again', (1,)), r"row 'a' has seed 1 in .*first\.json and again in .*again\.json"),
+        (sitting(tmp_path, 'other', (2,), config='new'), r"row 'a' has another config in .*other\.json than in"),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            compare.main([first, str(other)])
+
+
 def test_order_columns_and_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(manifest(tmp_path))
     compare.main([path, '--sort', 'NDS', '--metrics', 'NDS'])

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from matrix_folder import Stage
 
-from tools.analysis_tools.compare_runs import read_manifest
+from tools.analysis_tools.compare_runs import read_manifests
 from tools.matrix_run import identity
 from tools.matrix_run.locks import process_start
 
@@ -66,7 +66,7 @@ def test_everything_once_then_nothing(stage: Stage, capsys: pytest.CaptureFixtur
     assert [attempt['stage'] for attempt in run['attempts']] == ['train', 'test']
     assert all(a['exit'] == 0 and 0 < a['process_s'] <= a['wall_s'] * 4 for a in run['attempts'])
     assert manifest['code'].keys() == {'commit', 'dirty'}
-    rows = {row.name: row for row in read_manifest(stage.out / 'manifest.json').rows}
+    rows = {row.name: row for row in read_manifests([stage.out / 'manifest.json']).rows}
     assert rows['distilled'].base is rows['student']
     assert rows['student'].by_seed('NDS') == {0: 0.1, 1: 0.11}
 
@@ -232,7 +232,7 @@ def test_second_world_once_and_last(stage: Stage, capsys: pytest.CaptureFixture[
     assert stage.run('--final') == 0 and stage.run() == 0
     assert stage.calls() == []
     assert stage.jobs()['final-student_seed1']['metrics']['NDS'] == pytest.approx(0.61)
-    rows = {row.name: row for row in read_manifest(stage.out / 'manifest.json', second=True).rows}
+    rows = {row.name: row for row in read_manifests([stage.out / 'manifest.json'], second=True).rows}
     assert rows['student'].by_seed('NDS') == pytest.approx({0: 0.6, 1: 0.61})
 
 
@@ -252,6 +252,19 @@ def test_one_job_by_its_number(stage: Stage, capsys: pytest.CaptureFixture[str])
     ]  # fmt: skip
     assert len(stage.jobs()) == 6 and stage.jobs()['student_seed0']['state'] == 'waiting'
     assert stage.run('--job', '9') == 2
+
+
+def test_seed_by_seed(stage: Stage) -> None:
+    stage.tree['order'] = 'seeds'
+    # A row above with the seeds turned round: what needs it still waits for it.
+    stage.tree['rows'].insert(1, dict(name='first', config=stage.config, seeds=[1, 0]))
+    stage.tree['rows'].append(dict(name='last', config=stage.config, seeds=[0], inputs={'model.teacher_checkpoint': 'first'}))
+    assert stage.run() == 0
+    assert [words.split()[1] for words in stage.calls() if words.startswith(('train', 'cache'))] == [
+        'teacher_seed0', 'first_seed1', 'student_seed0', 'outputs', 'distilled_seed0',
+        'first_seed0', 'student_seed1', 'distilled_seed1', 'last_seed0',
+    ]  # fmt: skip
+    assert [row['name'] for row in stage.manifest()['rows']] == ['teacher', 'first', 'student', 'distilled', 'last']
 
 
 def test_only_some_rows_and_dry_run(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from tools.analysis_tools.compare_runs import (
     Row,
     Run,
     collect,
-    read_manifest,
+    read_manifests,
     read_metrics,
     read_training_seconds,
     split_seed,
@@ -36,7 +36,7 @@ from tools.analysis_tools.compare_tables import (
 
 __all__ = [
     'METRICS', 'Difference', 'Row', 'Run', 'cell', 'collect', 'difference_cell', 'mean_and_spread', 'paired_difference',
-    'read_manifest', 'read_metrics', 'read_training_seconds', 'seeds_csv', 'split_seed', 'table_cells', 'to_csv',
+    'read_manifests', 'read_metrics', 'read_training_seconds', 'seeds_csv', 'split_seed', 'table_cells', 'to_csv',
     'to_markdown', 'to_text',
 ]  # fmt: skip
 
@@ -54,8 +54,11 @@ examples:
   # the manifest of tools/run_matrix.py: rows in its order, each against the base that the matrix names
   tools/analysis_tools/compare.py work_dirs/benchmark/manifest.json --metrics NDS mAP mATE mAVE --out results
 
+  # a study in two sittings, on two machines say, whose rows have seeds of their own in each: one table
+  tools/analysis_tools/compare.py first/manifest.json second/manifest.json --out results
+
   # the same without the rows of a search
-  tools/analysis_tools/compare.py work_dirs/benchmark/manifest.json --rows 'not:seed 100*' --out results
+  tools/analysis_tools/compare.py first/manifest.json second/manifest.json --rows 'not:seed 100*' --out results
 
 --out results writes results.md, results.csv (means, spreads, differences), results_seeds.csv (every run)
 and results.png. Seconds are those of training: of a work dir from its log, of a manifest start-up included.
@@ -67,7 +70,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('runs', nargs='+', type=Path, metavar='WORK_DIR', help='work dirs, or one manifest.json')
+    parser.add_argument('runs', nargs='+', type=Path, metavar='WORK_DIR', help='work dirs, or manifest.json of a study')
     parser.add_argument('--metrics', nargs='+', metavar='NAME', help='columns, such as NDS mAP mAVE AP_0.5 car_AP')
     parser.add_argument('--rows', nargs='+', metavar='NAME', help="rows by name: 'search*', or 'not:search*'")
     parser.add_argument('--base', metavar='ROW', help='compare every row with this one, seed by seed')
@@ -85,8 +88,8 @@ def read(args: argparse.Namespace) -> tuple[list[Row], tuple[str, ...]]:
         ValueError: If a name is unknown.
     """
     columns = COLUMNS
-    if [path.suffix for path in args.runs] == ['.json']:
-        manifest = read_manifest(args.runs[0], args.second)
+    if all(path.suffix == '.json' for path in args.runs):
+        manifest = read_manifests(args.runs, args.second)
         rows, columns = manifest.rows, (*manifest.metrics, 'seconds')
         if manifest.missing:
             print(f'not done yet, {len(manifest.missing)} runs: {", ".join(manifest.missing)}\n', file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,34 +140,46 @@ class Manifest:
     missing: list[str]
 
 
-def read_manifest(path: Path, second: bool = False) -> Manifest:
-    """Read the manifest of a matrix.
+def read_manifests(paths: Sequence[Path], second: bool = False) -> Manifest:
+    """Read the manifest of a matrix, or those of one study that was run in several sittings.
+
+    A row's runs are those of all sittings; each is compared with the base's run of its own seed, hence of its own sitting.
 
     Args:
-        path: ``manifest.json``.
+        paths: Files ``manifest.json``. Name, metrics, and a row's title and base are those of the first that has them.
         second: Take the tests on the second world.
 
     Raises:
-        ValueError: If no run is done.
+        ValueError: If no run is done, or a row has one seed twice, or another config in another sitting.
     """
-    tree = json.loads(path.read_text())
     kind = 'final' if second else 'run'
-    rows = {entry['name']: Row(entry['title']) for entry in tree['rows']}
+    trees = [json.loads(path.read_text()) for path in paths]
+    entries = {entry['name']: entry for tree in reversed(trees) for entry in tree['rows']}
+    # In the order of the first sitting; what only later ones have comes last.
+    rows = {entry['name']: Row(entries[entry['name']]['title']) for tree in trees for entry in tree['rows']}
+    configs: dict[str, tuple[str | None, Path]] = {}
     missing = []
-    for job in tree['jobs']:
-        if job.get('kind', kind) != kind:
-            continue
-        if job.get('state') == 'done' and job.get('metrics'):
-            rows[job['row']].runs.append(Run(job['metrics'], _training_seconds(job), job['seed']))
-        else:
-            missing.append(job['job'])
-    for entry in tree['rows']:
-        rows[entry['name']].base = rows.get(entry['base'])
+    for path, tree in zip(paths, trees, strict=True):
+        for job in tree['jobs']:
+            if job.get('kind', kind) != kind:
+                continue
+            if job.get('state') != 'done' or not job.get('metrics'):
+                missing.append(job['job'])
+                continue
+            row, config = rows[job['row']], job.get('identity', {}).get('config')
+            known, where = configs.setdefault(job['row'], (config, path))
+            if where != path and known != config:
+                raise ValueError(f"row '{job['row']}' has another config in {path} than in {where}")
+            if any(run.seed == job['seed'] for run in row.runs):
+                raise ValueError(f"row '{job['row']}' has seed {job['seed']} in {where} and again in {path}")
+            row.runs.append(Run(job['metrics'], _training_seconds(job), job['seed']))
+    for name, row in rows.items():
+        row.base = rows.get(entries[name]['base'])
     found = [row for row in rows.values() if row.runs]
     if not found:
-        where = ' on the second world, see run_matrix.py --final' if second else ''
-        raise ValueError(f'{path}: no run is done{where}')
-    return Manifest(tree['matrix'], found, tuple(tree['metrics']), missing)
+        note = ' on the second world, see run_matrix.py --final' if second else ''
+        raise ValueError(f'{", ".join(map(str, paths))}: no run is done{note}')
+    return Manifest(trees[0]['matrix'], found, tuple(trees[0]['metrics']), missing)
 
 
 def _training_seconds(job: dict[str, Any]) -> float:

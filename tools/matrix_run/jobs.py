@@ -63,6 +63,8 @@ class JobBuilder:
                 jobs[run_name(row.name, seed)] = self._run(row, seed)
         if problems:
             raise ValueError('\n'.join(problems))
+        if self._matrix.by_seeds:
+            jobs = _by_seeds(jobs)
         chosen = self._with_needs(jobs, only)
         runs = [job.name for job in jobs.values() if job.kind == 'run']
         tested = [name for name in map(_final_name, runs) if final or self._records.read(name)]
@@ -227,6 +229,15 @@ class JobBuilder:
             return []
         sign = '' if 'jsonfile_prefix' in evaluator else '+'
         return [f'{sign}test_evaluator.jsonfile_prefix={folder / "predictions"}']
+
+
+def _by_seeds(jobs: dict[str, Job]) -> dict[str, Job]:
+    """The first seed of every row before the second of any; what a job needs stays before it."""
+    wave: dict[str, int] = {}
+    for job in jobs.values():
+        own = job.row.seeds.index(job.seed) if job.row is not None and job.seed is not None else 0
+        wave[job.name] = max([own, *(wave[need] for need in job.needs)])
+    return {name: jobs[name] for name in sorted(jobs, key=wave.__getitem__)}
 
 
 def _final_name(run: str) -> str:

@@ -13,8 +13,9 @@ REPO = Path(__file__).resolve().parents[2]
 IGNORED = 'x-'
 """Keys that begin so are for YAML anchors."""
 
-MATRIX_KEYS = ('name', 'data', 'second_data', 'seeds', 'overrides', 'metrics', 'predictions', 'caches', 'rows')
+MATRIX_KEYS = ('name', 'data', 'second_data', 'seeds', 'order', 'overrides', 'metrics', 'predictions', 'caches', 'rows')
 ROW_KEYS = ('name', 'title', 'config', 'overrides', 'seeds', 'base', 'inputs', 'cache', 'minutes')
+ORDERS = ('rows', 'seeds')
 CACHE_KEYS = ('config', 'checkpoint', 'overrides', 'taps', 'dtype', 'top_k', 'batch_size')
 
 
@@ -75,6 +76,7 @@ class Matrix:
     caches: tuple[CacheSpec, ...]
     metrics: tuple[str, ...]
     predictions: bool
+    by_seeds: bool = False
 
     def row(self, name: str) -> RowSpec:
         """A row by its name."""
@@ -158,7 +160,14 @@ class _Reader:
             caches=caches,
             metrics=tuple(tree.get('metrics') or ('NDS', 'mAP')),
             predictions=bool(tree.get('predictions', True)),
+            by_seeds=self._order(tree) == 'seeds',
         )
+
+    def _order(self, tree: Mapping[str, Any]) -> str:
+        order = str(tree.get('order', ORDERS[0]))
+        if order not in ORDERS:
+            self.problems.append(f"the matrix: order is one of {list(ORDERS)}, got '{order}'")
+        return order
 
     def _known(self, tree: Any, keys: Sequence[str], place: str) -> dict[str, Any]:
         if not isinstance(tree, Mapping):
