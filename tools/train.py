@@ -63,7 +63,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Parse, build, run."""
     args = parse_args()
-    from bevdistill.engine import UntrainableError
+    from bevdistill.engine import UntrainableError, keep_freed_memory
     from bevdistill.engine.launch import run_training, set_amp, set_auto_scale_lr, set_resume, set_seed
 
     with mistakes_in_words('train.py'):
@@ -75,6 +75,7 @@ def main() -> None:
             set_auto_scale_lr(cfg)
         if args.seed is not None:
             set_seed(cfg, args.seed)
+    keep_freed_memory()
     with mistakes_in_words('train.py', ConnectionError, UntrainableError):
         run_training(cfg)
 

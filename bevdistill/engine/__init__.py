@@ -13,6 +13,7 @@ from .hooks import (
     RepeatableRunHook,
     check_weights,
 )
+from .host_memory import keep_freed_memory
 from .identity import check_identity, identity_of
 from .launch import build_runner, load_config, run_testing, run_training
 from .mixed_draws import MixedSampler
@@ -45,6 +46,7 @@ __all__ = [
     'existing_checkpoint',
     'follow_teacher_cache',
     'identity_of',
+    'keep_freed_memory',
     'latest_checkpoint',
     'load_config',
     'parse_overrides',

@@ -19,11 +19,11 @@ def keep_freed_memory() -> bool:
     """Let glibc keep what is freed, in this process and those that it forks.
 
     Activations are freed and allocated anew in every step. By default glibc maps each of them from the system and gives
-    it back, and the system clears each page again; in a small model on a CPU that is a tenth of the time and more
+    it back, and the system clears each page again; a small model on a CPU spends a sixth of its step on that
     (docs/performance.md). The process then stays as large as its largest step.
 
-    Nothing is done on a GPU, whose memory torch keeps itself, nor without glibc, nor where the environment has a choice of its
-    own: ``MALLOC_*``, ``GLIBC_TUNABLES`` or ``LD_PRELOAD``.
+    Nothing is done on a GPU, whose memory torch keeps itself, nor without glibc, nor where the environment has a choice
+    of its own: ``MALLOC_*``, ``GLIBC_TUNABLES`` or ``LD_PRELOAD``.
 
     Returns:
         Whether it was done.

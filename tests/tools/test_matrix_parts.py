@@ -64,7 +64,8 @@ def test_all_mistakes_of_a_file_at_once(tmp_path: Path) -> None:
     with pytest.raises(ValueError) as error:
         load_matrix(write(tmp_path, seed=[0], order='random', rows=rows))
     for words in (
-        "the matrix has unknown keys ['seed']", "order is one of ['rows', 'seeds'], got 'random'", "row 'a' has unknown keys ['sedes']", "row 'a': no config",
+        "the matrix has unknown keys ['seed']", "order is one of ['rows', 'seeds'], got 'random'",
+        "row 'a' has unknown keys ['sedes']", "row 'a': no config",
         "row 'b': its base 'c' is no row", "row 'b': its cache 'x' is not among", "'later' is no row above",
         'no file weights.pth', "row 'b/c' needs a name of letters", 'has one twice', "row 'b' has no seed 3",
         'overrides are written key: value',

@@ -258,7 +258,8 @@ def test_seed_by_seed(stage: Stage) -> None:
     stage.tree['order'] = 'seeds'
     # A row above with the seeds turned round: what needs it still waits for it.
     stage.tree['rows'].insert(1, dict(name='first', config=stage.config, seeds=[1, 0]))
-    stage.tree['rows'].append(dict(name='last', config=stage.config, seeds=[0], inputs={'model.teacher_checkpoint': 'first'}))
+    needs = {'model.teacher_checkpoint': 'first'}
+    stage.tree['rows'].append(dict(name='last', config=stage.config, seeds=[0], inputs=needs))
     assert stage.run() == 0
     assert [words.split()[1] for words in stage.calls() if words.startswith(('train', 'cache'))] == [
         'teacher_seed0', 'first_seed1', 'student_seed0', 'outputs', 'distilled_seed0',

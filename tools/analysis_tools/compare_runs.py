@@ -143,7 +143,7 @@ class Manifest:
 def read_manifests(paths: Sequence[Path], second: bool = False) -> Manifest:
     """Read the manifest of a matrix, or those of one study that was run in several sittings.
 
-    A row's runs are those of all sittings; each is compared with the base's run of its own seed, hence of its own sitting.
+    A row's runs are those of all sittings; each is compared with the base's run of its own seed, hence of its sitting.
 
     Args:
         paths: Files ``manifest.json``. Name, metrics, and a row's title and base are those of the first that has them.

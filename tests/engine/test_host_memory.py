@@ -1,0 +1,50 @@
+"""Freed memory is kept: counted in pages that the system hands out, not in seconds."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+import torch
+
+PROGRAM = """
+import resource
+import torch
+from bevdistill.engine import keep_freed_memory
+
+def pages():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(16 * 2**20)  # 64 MiB, written and freed; up to 32 MiB glibc may learn to keep by itself
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+before = [pages() for _ in range(3)][-1]
+done = keep_freed_memory()
+after = [pages() for _ in range(3)][-1]
+print(done, before, after)
+"""
+
+
+def run(**variables: str) -> tuple[str, int, int]:
+    """Run the program with variables and no choices of this process; returns what it prints."""
+    chosen = ('MALLOC_', 'GLIBC_', 'LD_PRELOAD')
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(chosen)}
+    command = [sys.executable, '-c', PROGRAM]
+    done = subprocess.run(command, env=kept | variables, capture_output=True, text=True, check=True)
+    word, before, after = done.stdout.split()[-3:]
+    return word, int(before), int(after)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='only glibc can be told to keep what is freed')
+@pytest.mark.skipif(torch.cuda.is_available(), reason='with a GPU the host is left as it is')
+def test_a_freed_block_is_not_asked_for_again() -> None:
+    word, before, after = run()
+    # 64 MiB are 16,384 pages of 4 KiB; fewer where pages are larger or huge.
+    assert word == 'True' and after * 10 < before, (before, after)
+
+
+def test_a_choice_of_the_user_stands() -> None:
+    word, before, after = run(MALLOC_MMAP_THRESHOLD_='65536')
+    assert word == 'False' and after * 2 > before, (before, after)
