@@ -3,7 +3,7 @@
 #
 # Command   python tools/train.py configs/synthetic/object_dgcnn/teacher_pillar02_few-labels_nus-3d.py
 # Hardware  2 CPU cores.
-# Result    not measured here yet.
+# Result    see docs/results/benchmark.md: measured here, 600 iterations on preset `temporal`.
 # Note      Without class-balanced sampling, which cannot balance a class that no labelled scene has.
 _base_ = ['./teacher_pillar02_cbgs_20e_nus-3d.py']
 
