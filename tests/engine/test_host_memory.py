@@ -10,6 +10,8 @@ import sys
 import pytest
 import torch
 
+from bevdistill.engine.host_memory import OWN_CHOICES
+
 PROGRAM = """
 import resource
 import torch
@@ -29,8 +31,7 @@ print(done, before, after)
 
 def run(**variables: str) -> tuple[str, int, int]:
     """Run the program with variables and no choices of this process; returns what it prints."""
-    chosen = ('MALLOC_', 'GLIBC_', 'LD_PRELOAD')
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(chosen)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OWN_CHOICES)}
     command = [sys.executable, '-c', PROGRAM]
     done = subprocess.run(command, env=kept | variables, capture_output=True, text=True, check=True)
     word, before, after = done.stdout.split()[-3:]
