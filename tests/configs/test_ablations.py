@@ -13,9 +13,11 @@ import torch
 from mmdet3d.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from shipped_matrices import shipped_matrix
 from tiny_runs import tiny_config, train
 
 import bevdistill  # noqa: F401
+from tools.matrix_run.identity import load
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 DISTILLED, PLAIN = 'bevdistill/bevdistill_r50_1x_nus-3d.py', 'bevformer/bevformer_r50_1x_nus-3d.py'
@@ -105,6 +107,30 @@ def test_changes_what_it_says(name: str) -> None:
             assert own.get(key) == theirs.get(key), key
     for key in (LOSSES + 'dense.mask.type', *CRITICS):
         assert own.get(key) == theirs.get(key), key
+
+
+SAME_AS = {
+    'baseline-aux-head': 'student',
+    'baseline-no-aux-head': 'student-no-heatmap',
+    'quality-score-iou': 'bevdistill',
+    'instance-infonce': 'bevdistill',
+}
+"""Rows of the benchmark study that an ablation is, where they have other names."""
+
+
+@pytest.mark.parametrize('name', TRAINED)
+def test_the_study_trains_it(name: str) -> None:
+    """A row of the benchmark study has the losses, the auxiliary head and the start of the twin."""
+    row = shipped_matrix(CONFIGS / 'synthetic' / 'matrix' / 'benchmark.yml').row(SAME_AS.get(name, name))
+    studied = load(row.config, (*row.overrides, *(f'{key}=teacher.pth' for key in row.inputs))).model.to_dict()
+    ablation = Config.fromfile(str(CONFIGS / f'synthetic/ablations/{name}.py')).model.to_dict()
+    # A loss of weight 0 is left out by the distiller.
+    losses = studied.get('losses', {}).items()
+    assert {key: loss for key, loss in losses if loss.get('weight') != 0} == ablation.get('losses', {})
+    head, own_head = (config.get('student', config)['pts_bbox_head'] for config in (studied, ablation))
+    assert head == own_head
+    if name in ('init-only', 'losses-only'):
+        assert studied['init_from_teacher'] == ablation['init_from_teacher']
 
 
 @pytest.fixture(scope='module')

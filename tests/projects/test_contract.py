@@ -86,7 +86,9 @@ def test_rows_differ_in_the_losses_alone(project: str) -> None:
         }
 
 
-FEW_LABELS = sorted((REPO / 'projects').glob('*/configs/synthetic/*_few-labels_nus-3d.py'))
+FEW_LABELS = sorted(
+    file for project in METHODS for file in twin(project).parent.glob('*_few-labels_nus-3d.py')
+)  # fmt: skip
 
 
 @pytest.mark.parametrize('file', FEW_LABELS, ids=name)

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 from tiny_runs import tiny_config, train
 
 import bevdistill  # noqa: F401
@@ -35,3 +36,16 @@ def test_teacher_trains_and_a_student_learns_from_its_checkpoint(
     recorder = train(distilled)
     assert all(map(math.isfinite, recorder.losses))
     assert {'distill.dense.loss', 'distill.heatmap.loss'} <= recorder.names
+
+
+def test_the_twin_with_few_labels_differs_in_the_data_alone() -> None:
+    ordinary, few = (
+        Config.fromfile(str(CONFIGS / f'centerpoint-heatmap_r50_1x{words}_nus-3d.py')).to_dict()
+        for words in ('', '_few-labels')
+    )
+    assert few['model'] == ordinary['model']
+    loaders = [config['train_dataloader'] for config in (ordinary, few)]
+    wrapper = loaders[1]['dataset'].pop('dataset')
+    assert wrapper.pop('dataset') == loaders[0]['dataset'].pop('dataset')
+    assert wrapper == dict(type='PartlyLabelledDataset', labelled=0.125, seed=0, keep='labelled')
+    assert loaders[0] == loaders[1]

@@ -5,8 +5,7 @@
 #           FILE: from configs/synthetic/object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py
 # Hardware  2 CPU cores.
 # Result    Not measured here yet.
-_base_ = ['../../../../configs/synthetic/bevdistill/bevdistill_r50_1x_nus-3d.py', '../_base_/losses.py']
+_base_ = ['../../../../configs/synthetic/bevdistill/bevdistill_r50_1x_nus-3d.py', './_base_/losses.py']
 
 custom_imports = dict(imports=['bevdistill', 'projects.tigbev'])
 model = dict(losses=dict(_delete_=True, **_base_.tigbev_losses))
-model['losses']['geometry']['samples'] = 8
