@@ -5,7 +5,7 @@
 #               --cfg-options model.teacher_checkpoint=FILE
 #           FILE: from configs/synthetic/object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py
 # Hardware  2 CPU cores.
-# Result    see docs/results/benchmark.md: measured here, 600 iterations on preset `temporal`, one seed.
+# Result    see docs/results/benchmark.md: measured here, 600 iterations on preset `temporal`.
 # Note      Half of each batch has labels; the losses act on all of it. Starting from the teacher's head, a switch of its
 #           own, is off here and on in the study.
 _base_ = ['./bevdistill_r50_1x_released_nus-3d.py', '../_base_/cpu_few_labels.py']

@@ -5,7 +5,7 @@
 #               --cfg-options model.teacher_checkpoint=FILE
 #           FILE: from ../bevformer/bevformer_r50_1x_few-labels_nus-3d.py
 # Hardware  2 CPU cores.
-# Result    see docs/results/benchmark.md: measured here, 600 iterations on preset `temporal`, one seed.
+# Result    see docs/results/benchmark.md: measured here, 600 iterations on preset `temporal`.
 _base_ = './bevdistill_r50_1x_unlabelled-boxes_nus-3d.py'
 
 model = dict(teacher=dict(_delete_=True, **_base_.model.student), data_preprocessor=dict(voxel=False))
