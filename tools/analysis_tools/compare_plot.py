@@ -51,7 +51,7 @@ def _prepare(axis: Any, rows: Sequence[Row], title: str, names: bool) -> None:
 def _values(axis: Any, rows: Sequence[Row], metric: str) -> None:
     """Seeds as small dots, the mean with the interval of the mean."""
     better = 'less is better' if metric in ERRORS else 'more is better'
-    _prepare(axis, rows, f'{metric} ({better}): mean, 95 % interval, seeds', names=True)
+    _prepare(axis, rows, f'{metric} ({better})\nmean, 95 % interval, seeds', names=True)
     for place, row in enumerate(rows):
         values = row.values(metric)
         mean, spread = mean_and_spread(values)
@@ -65,7 +65,7 @@ def _differences(axis: Any, rows: Sequence[Row], metric: str) -> None:
     """Difference of each seed, their mean with its interval; a line at no difference."""
     bases = sorted({row.base.name for row in rows if row.base is not None})
     other = bases[0] if len(bases) == 1 else 'the base'
-    _prepare(axis, rows, f'Δ {metric} to {other}, same seeds: 95 % interval', names=False)
+    _prepare(axis, rows, f'Δ {metric}, 95 % interval, same seeds\nto {other}', names=False)
     axis.axvline(0.0, color='#404040', linewidth=0.8)
     for place, row in enumerate(rows):
         if row.base is None or row.base is row:
