@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from tools.matrix_run.spec import Matrix, load_matrix
+
 REPO = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPO))
-
-from tools.matrix_run.spec import Matrix, load_matrix  # noqa: E402
-
 MATRICES = sorted((REPO / 'configs' / 'synthetic' / 'matrix').glob('*.yml'))
 
 
+@cache
 def shipped_matrix(file: Path) -> Matrix:
     """The matrix; the test is skipped if one of its projects is not here."""
     missing = [name for name in re.findall(r'config: (projects/\S+)', file.read_text()) if not (REPO / name).is_file()]

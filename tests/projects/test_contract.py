@@ -86,9 +86,7 @@ def test_rows_differ_in_the_losses_alone(project: str) -> None:
         }
 
 
-FEW_LABELS = sorted(
-    file for project in METHODS for file in twin(project).parent.glob('*_few-labels_nus-3d.py')
-)  # fmt: skip
+FEW_LABELS = sorted(file for project in METHODS for file in twin(project).parent.glob('*_few-labels_nus-3d.py'))
 
 
 @pytest.mark.parametrize('file', FEW_LABELS, ids=name)

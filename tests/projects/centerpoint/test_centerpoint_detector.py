@@ -82,9 +82,11 @@ def test_config_with_the_heatmap_builds(folder: str) -> None:
 def test_configs_begin_as_a_lab_note() -> None:
     files = [*CONFIGS.glob('*.py'), *CONFIGS.glob('synthetic/*.py')]
     assert len(files) == 8
+    studied = ('centerpoint-heatmap_r50_1x_few-labels_nus-3d.py', 'synthetic/centerpoint_pillar02_cbgs_20e_nus-3d.py')
     for file in files:
         header = file.read_text().split('\n_base_')[0]
-        assert all(word in header for word in ('# Command', '# Hardware', '# Result', 'easured here', file.name))
+        result = 'docs/results/benchmark.md: measured here' if str(file).endswith(studied) else 'easured here yet'
+        assert all(word in header for word in ('# Command', '# Hardware', '# Result', result, file.name))
 
 
 def test_offers_maps_and_no_queries(distiller: nn.Module) -> None:
