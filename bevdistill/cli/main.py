@@ -10,10 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-VERBS = (
-    'train', 'test', 'data', 'synthetic', 'cache', 'study', 'compare', 'describe', 'errors', 'convert', 'export',
-    'show', 'bench', 'ls', 'cp',
-)  # fmt: skip
+VERBS = ('train', 'test', 'data', 'synthetic', 'cache', 'convert', 'export', 'show', 'ls', 'cp')
 """Each is a module of this folder with ``HELP``, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args)``."""
 
 EXAMPLES = """
