@@ -67,14 +67,13 @@ def with_bases_of(source: Path, folder: Path) -> str:
     """
     lines = source.read_text(encoding='utf-8').splitlines(keepends=True)
     for node in reversed(list(_bases(ast.parse(''.join(lines))))):
-        if '::' in node.value:
+        if '::' in str(node.value):
             continue  # In another installed package.
-        base = (source.resolve().parent / node.value).resolve()
+        base = (source.resolve().parent / str(node.value)).resolve()
         relative = os.path.relpath(base, folder)
         path = relative if folder.is_relative_to(Path(os.path.commonpath([source.resolve(), base]))) else str(base)
-        line = lines[node.lineno - 1].encode()
-        changed = line[: node.col_offset] + repr(path).encode() + line[node.end_col_offset :]
-        lines[node.lineno - 1] = changed.decode()
+        line = lines[node.lineno - 1].encode()  # ast counts bytes
+        lines[node.lineno - 1] = (line[: node.col_offset] + repr(path).encode() + line[node.end_col_offset :]).decode()
     return ''.join(lines)
 
 

@@ -46,8 +46,8 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     except Exception as error:
         if not is_users(error):
             raise
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        print(f'{parser.prog}: error: {error.strerror if full else error}', file=sys.stderr)
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT) and error.strerror
+        print(f'{parser.prog}: error: {full or error}', file=sys.stderr)
         return 1
 
 
