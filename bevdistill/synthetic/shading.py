@@ -59,7 +59,7 @@ def _pattern(kind: int, side: int, x: float, y: float, z: float, rgb: Any) -> No
 
 @jit
 def _ground_colour(paint: Any, ground: Any, x: float, y: float, depth: float, rgb: Any) -> None:
-    """Compute the ground's painted colour with grain; the finest grain fades with depth, where pixels cannot show it."""
+    """Compute the ground's painted colour with grain; the finest grain fades with depth, below pixel size."""
     i = min(max(int((y - ground[1]) / ground[2]), 0), paint.shape[0] - 1)
     j = min(max(int((x - ground[0]) / ground[2]), 0), paint.shape[1] - 1)
     coarse, middle, fine = _noise(x * 0.15, y * 0.15, 1), _noise(x * 0.7, y * 0.7, 2), _noise(x * 4.0, y * 4.0, 3)

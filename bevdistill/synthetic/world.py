@@ -55,7 +55,7 @@ class World:
         return ego_pose(self.path, self.terrain, time)
 
     def poses(self, time: float) -> tuple[Array, Array]:
-        """Return box centres (N, 3) and rotations (N, 3, 3) at a time; centres move at exactly ``velocity`` in the plane."""
+        """Return box centres (N, 3) and rotations (N, 3, 3) at a time; centres move at ``velocity`` in the plane."""
         xy = self.xy + self.velocity * time
         length, width = self.sizes[:, 1].copy(), self.sizes[:, 0].copy()
         height, rotation = self.terrain.stand(xy, self.yaw, length, width)
