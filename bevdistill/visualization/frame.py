@@ -13,13 +13,11 @@ from mmengine.structures import InstanceData
 from numpy.typing import NDArray
 
 from ..structures import BEVGrid, Targets
+from ..structures.cameras import CAMERAS
 from .boxes import BoxSet
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
-
-CAMERAS = ('CAM_FRONT', 'CAM_FRONT_RIGHT', 'CAM_FRONT_LEFT', 'CAM_BACK', 'CAM_BACK_LEFT', 'CAM_BACK_RIGHT')
-"""Order of the cameras in a sample of the data pipeline."""
 
 
 @dataclass(frozen=True)

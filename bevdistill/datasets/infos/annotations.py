@@ -10,8 +10,9 @@ from mmdet3d.datasets.convert_utils import NuScenesNameMapping, nus_attributes, 
 from numpy.typing import NDArray
 from nuscenes.nuscenes import NuScenes
 
+from ...structures.cameras import CAMERAS
 from ..ego_motion import rotation_matrix
-from .sensors import CAMERAS, KeyframeSensors
+from .sensors import KeyframeSensors
 
 MAX_TIME_DIFF = 1.5
 """Seconds between annotations beyond which the devkit gives no velocity; twice as much for a centred difference."""

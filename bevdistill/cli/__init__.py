@@ -1,0 +1,1 @@
+"""The installed command `bevdistill`: one module a verb."""
