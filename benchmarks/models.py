@@ -219,21 +219,17 @@ def training_step(cfg: Config, model: nn.Module, batch: Batch) -> Run:
     return partial(trainer(cfg, model), batch)
 
 
-def forward(model: nn.Module, batch: Batch) -> Run:
-    """Return a run from a loaded batch to outputs, in training mode with what a backward pass would need."""
+def forward(model: nn.Module, batch: Batch, network: Callable[..., object] | None = None) -> Run:
+    """Return a run from a loaded batch to outputs, in training mode with what a backward pass would need.
+
+    Args:
+        model: A student, teacher or distiller.
+        batch: Loaded samples.
+        network: Takes inputs and samples; None for the model's ``forward_outputs``.
+    """
 
     def run() -> object:
         data = model.data_preprocessor(batch, True)
-        return model.forward_outputs(data['inputs'], data['data_samples'])
-
-    return run
-
-
-def teacher_forward(distiller: nn.Module, batch: Batch) -> Run:
-    """Return a run from loaded points to the teacher's outputs of a distilled step."""
-
-    def run() -> object:
-        data = distiller.data_preprocessor(batch, True)
-        return distiller.teacher(data['inputs'], data['data_samples'])
+        return (network or model.forward_outputs)(data['inputs'], data['data_samples'])
 
     return run

@@ -18,7 +18,6 @@ from .models import (
     only,
     prepared,
     student_config,
-    teacher_forward,
     training_step,
     with_cache,
     with_queue,
@@ -119,7 +118,7 @@ def step_sides(settings: Settings) -> tuple[dict[str, tuple[str, Run]], int]:
     return {
         'student_forward': ('student, forward', forward(student, images)),
         'student_step': ('student, training step', training_step(cfg, student, images)),
-        'teacher_forward': ('teacher, forward', teacher_forward(distiller, clouds)),
+        'teacher_forward': ('teacher, forward', forward(distiller, clouds, distiller.teacher)),
         'distilled_step': ('distilled step, live teacher', training_step(cfg, distiller, batch)),
         'distilled_step_cached': (
             'distilled step, teacher cache', training_step(cached, build(cached.model, device), load(cached, size)),

@@ -1,4 +1,4 @@
-"""Pictures: boxes in cameras and from above, feature and mask maps, report pages."""
+"""Draw boxes in cameras and from above, feature and mask maps, and report pages."""
 
 from .bev_view import draw_bev, draw_outlines, map_extent
 from .boxes import BoxSet, footprints, heading_marks, wireframes
