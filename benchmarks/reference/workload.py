@@ -97,7 +97,7 @@ def encoder_workload(
         rows_of(batch, grid.num_cells),
         rows_of(1, grid.num_cells),
         rows_of(batch, num_cams, tokens),
-        FeatureLevels.of(levels),
+        FeatureLevels.of(levels, torch.get_default_device()),
         frames,
         torch.randn(batch, 2, dtype=dtype) * 0.02,
         torch.randn(batch, grid.num_cells, embed_dims, dtype=dtype) if history else None,

@@ -90,7 +90,7 @@ def results_of(task: Task) -> dict[str, Any]:
     if task.scale is not None:
         set_image_scale(cfg, task.scale)
     loader = cfg.train_dataloader if task.is_step else cfg.test_dataloader
-    dataset = DATASETS.build(leaf_datasets(loader.dataset)[0])
+    dataset = DATASETS.build(next(leaf_datasets(loader.dataset)))
     start = time.perf_counter()
     batch = pseudo_collate([dataset[0]])
     load_seconds = time.perf_counter() - start

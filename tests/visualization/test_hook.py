@@ -24,6 +24,9 @@ class Detector(BEVDetector):
         super().__init__()
         self.calls = 0
 
+    def extract_feat(self, batch_inputs: Any) -> None:
+        return None
+
     def forward_outputs(self, inputs: dict[str, Any], samples: list[Det3DDataSample]) -> BEVOutputs:
         self.calls += 1
         batch = len(samples)
