@@ -210,19 +210,6 @@ def test_a_stage_is_its_calls_again() -> None:
     assert first.weight.grad is None
 
 
-def test_tables_go_between_the_marks() -> None:
-    assert report.in_document(f'a\n{MARKS}b\n', 'new\n') == (
-        f'a\n{report.BEGIN}\n\nnew\n\n{report.END}\nb\n'
-    )
-    with pytest.raises(ValueError, match='no lines <!-- benchmark: begin -->'):
-        report.in_document('a\n', 'new\n')
-
-
-def test_spreads_are_short() -> None:
-    assert report.spread(dict(median=0.41, low=0.4, high=0.43, repeats=3)) == '0.41 (0.4 to 0.43)'
-    assert report.spread(dict(median=0.41, low=0.41, high=0.41, repeats=1)) == '0.41'
-
-
 @pytest.mark.parametrize(('argv', 'error', 'message'), [
     (['--data-root', 'nowhere'], FileNotFoundError, r'no nowhere/nuscenes_infos_train.pkl; write it with: bevdistill'),
     (['--markdown', 'page.md'], ValueError, 'the document has no lines <!-- benchmark: begin -->'),
