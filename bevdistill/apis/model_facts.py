@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -21,13 +20,16 @@ SPLIT = ('pts_bbox_head', 'pts_bbox_head.transformer')
 """Modules whose parts are shown one by one."""
 
 
-def describe(cfg: Config, image_size: tuple[int, int], flops: bool = True) -> dict[str, Any]:
+def describe(
+    cfg: Config, image_size: tuple[int, int], flops: bool = True, before_flops: Callable[[str], None] | None = None
+) -> dict[str, Any]:
     """Collect the facts about a config.
 
     Args:
         cfg: The config of a student, a teacher or a distiller.
         image_size: Height and width of the images on disk.
         flops: Count FLOPs, which runs each side once.
+        before_flops: Called with the name of each side before its FLOPs are counted, which may take a minute.
 
     Returns:
         Plain values, fit for JSON: ``model`` (type), ``sides`` (a dict per side), ``losses`` (of distillation) and, for
@@ -49,7 +51,8 @@ def describe(cfg: Config, image_size: tuple[int, int], flops: bool = True) -> di
         facts['sides'][side] = describe_side(detector)
         if flops:
             sensors = sensors_of(cfg, detector, image_size)
-            print(f'counting FLOPs of the {side}; --no-flops leaves them out', file=sys.stderr, flush=True)
+            if before_flops is not None:
+                before_flops(side)
             facts['sides'][side]['flops'] = asdict(count_flops(detector, model.data_preprocessor, sensors))
     if is_distiller:
         facts['losses'] = [

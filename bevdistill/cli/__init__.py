@@ -1,1 +1,1 @@
-"""The installed command `bevdistill`: one module a verb."""
+"""The installed command ``bevdistill``: a module per verb, none of which imports anything heavy before it runs."""

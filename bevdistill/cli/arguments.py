@@ -1,12 +1,9 @@
-"""Arguments that several verbs share."""
+"""Define the arguments that several verbs share."""
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from mmengine.config import Config
+from typing import Any
 
 
 def add_overrides(parser: argparse.ArgumentParser, whose: str = 'the config') -> None:
@@ -21,6 +18,25 @@ def add_overrides(parser: argparse.ArgumentParser, whose: str = 'the config') ->
     )
 
 
+def add_run(parser: argparse.ArgumentParser, holds: str) -> None:
+    """Add the arguments of every run: ``--work-dir``, ``--cfg-options``, ``--launcher``."""
+    parser.add_argument('--work-dir', metavar='DIR', help=f'folder of {holds}')
+    add_overrides(parser)
+    parser.add_argument(
+        '--launcher',
+        choices=('none', 'pytorch', 'slurm', 'mpi'),
+        default='none',
+        help='what started the processes of this run: pytorch is torchrun (default: none)',
+    )
+
+
+def add_samples(parser: argparse.ArgumentParser, by: str, **options: Any) -> None:
+    """Add ``--num`` samples spread evenly, or certain ones by the option `by`."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument('--num', type=positive, default=4, metavar='N', help='samples, spread evenly (default: 4)')
+    which.add_argument(by, nargs='+', default=[], help='these samples', **options)
+
+
 def positive(word: str) -> int:
     """Read a whole number from 1 on, for ``type=`` of an argument."""
     number = int(word)
@@ -29,9 +45,7 @@ def positive(word: str) -> int:
     return number
 
 
-def config_of(args: argparse.Namespace) -> Config:
-    """Load the config that a command line names, with its overrides."""
-    from ..engine.launch import load_config
-    from ..engine.overrides import parse_overrides
-
-    return load_config(args.config, parse_overrides(args.cfg_options))
+def spread(count: int, total: int) -> list[int]:
+    """Choose `count` of `total` indices, each in the middle of its equal part."""
+    count = min(count, total)
+    return [(2 * i + 1) * total // (2 * count) for i in range(count)]

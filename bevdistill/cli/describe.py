@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .arguments import add_overrides, config_of
+from .arguments import add_overrides
+from .loading import config_of
 from .text_tables import short_count, text_table
 
 HELP = 'parameters, FLOPs, taps, losses and weights of a config, without data'
@@ -52,15 +55,18 @@ def image_side(word: str) -> int:
     return side
 
 
+def announce(side: str) -> None:
+    """Say on stderr that the FLOPs of a side are being counted."""
+    print(f'counting FLOPs of the {side}; --no-flops leaves them out', file=sys.stderr, flush=True)
+
+
 def run(args: argparse.Namespace) -> None:
     """Build the model and print the facts."""
     cfg = config_of(args)
     from ..apis.model_facts import describe
 
-    facts = {'config': args.config, **describe(cfg, tuple(args.image_size), not args.no_flops)}
+    facts = {'config': args.config, **describe(cfg, tuple(args.image_size), not args.no_flops, announce)}
     if args.json is not None:
-        import json
-
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(facts, indent=2) + '\n')
     blocks = [side_text(side, side_facts) for side, side_facts in facts['sides'].items()]
