@@ -48,7 +48,7 @@ class CachedTeacher(FrozenTeacher):
         preprocessor: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detector, checkpoint)
-        self.cache = cache
+        self.cache = TeacherCache(cache)
         self.key = CacheKey.of(teacher=config, preprocessor=preprocessor)
 
     @property
