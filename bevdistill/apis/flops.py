@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from mmcv.ops.modulated_deform_conv import ModulatedDeformConv2d, ModulatedDeformConv2dFunction
@@ -98,23 +98,24 @@ class ModuleFlops(TorchDispatchMode):
         return output
 
     def __enter__(self) -> Any:
+        def leave(*_: Any) -> None:
+            self._running.pop()
+
         for name, module in self._model.named_modules():
             if name:
-                enter = module.register_forward_pre_hook(lambda *_, name=name: self._running.append(name))
-                leave = module.register_forward_hook(lambda *_: self._running.pop() and None)
-                self._stack.callback(enter.remove)
-                self._stack.callback(leave.remove)
+                enter = partial(lambda name, *_: self._running.append(name), name)
+                for hook in (module.register_forward_pre_hook(enter), module.register_forward_hook(leave)):
+                    self._stack.callback(hook.remove)
         for function, count in FUNCTIONS.items():
-            self._stack.enter_context(patch.object(function, 'forward', staticmethod(self._counting(function, count))))
+            self._stack.callback(setattr, function, 'forward', vars(function)['forward'])
+            function.forward = staticmethod(self._counting(function.forward, count))
         return super().__enter__()
 
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)
         self._stack.close()
 
-    def _counting(self, function: type[Function], count: Callable[..., int]) -> Callable[..., Any]:
-        plain = function.forward
-
+    def _counting(self, plain: Callable[..., Any], count: Callable[..., int]) -> Callable[..., Any]:
         def forward(ctx: Any, *inputs: Any) -> Any:
             output = plain(ctx, *inputs)
             self.add(count(inputs, output))
