@@ -15,6 +15,7 @@ from benchmarks.clock import Clock
 from benchmarks.models import Settings, drop_pretrained, only, prepared, student_config, with_cameras, with_queue
 from benchmarks.reference.workload import RANGE, encoder_workload, random_targets, surround_matrices
 from bevdistill.structures import BEVGrid
+from bevdistill.teacher_cache import leaf_datasets
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 DISTILLED = CONFIGS / 'synthetic' / 'bevdistill' / 'bevdistill_r50_1x_nus-3d.py'
@@ -94,7 +95,7 @@ def test_a_prepared_config_has_the_data_and_a_random_teacher(tmp_path: Path) -> 
     cfg = prepared(given, str(DISTILLED))
     assert Path(cfg.model.teacher_checkpoint).is_file()
     assert cfg.model.trust_teacher
-    assert cfg.train_dataloader.dataset.data_root == f'{tmp_path}/'
+    assert [leaf.data_root for leaf in leaf_datasets(cfg.train_dataloader.dataset)] == [f'{tmp_path}/']
     student = student_config(cfg)
     assert student['type'] == 'BEVFormer'
     assert student['data_preprocessor']['type'] == cfg.model.data_preprocessor.type
