@@ -92,7 +92,7 @@ class Clock:
         """
         times: dict[str, list[float]] = {name: [] for name in sides}
         for number in range(warm_ups + repeats):
-            for name in list(sides) if number % 2 else reversed(sides):
+            for name in list(sides) if number % 2 else reversed(list(sides)):
                 spent = self.seconds(sides[name])
                 if number >= warm_ups:
                     times[name].append(spent)

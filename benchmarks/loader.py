@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import partial
 from typing import Any
 
@@ -67,7 +67,7 @@ def measure_loader(settings: Settings) -> dict[str, Any]:
     )
 
 
-def endless(loader: Any) -> Iterator[Batch]:
+def endless(loader: Any) -> Generator[Batch]:
     """Iterate over batches without end; a small data set begins again."""
     while True:
         yield from loader

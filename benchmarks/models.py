@@ -20,7 +20,6 @@ from mmengine.dataset import pseudo_collate
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
-from torch import nn
 
 from bevdistill.engine.launch import load_config
 from bevdistill.teacher_cache import leaf_datasets
@@ -84,8 +83,7 @@ def make_data(root: Path, quick: bool) -> None:
     from bevdistill.datasets.infos import create_nuscenes_infos
     from bevdistill.synthetic import PRESETS, make_dataset
 
-    scenes = dict(train_scenes=1, val_scenes=1) if quick else dict(train_scenes=4, val_scenes=1)
-    preset = replace(PRESETS['demo'], name='demo-short', **scenes)
+    preset = replace(PRESETS['demo'], name='demo-short', train_scenes=1 if quick else 4, val_scenes=1)
     make_dataset(root, preset, 'v1.0-trainval', workers=1, progress=False)
     with contextlib.redirect_stderr(io.StringIO()):
         create_nuscenes_infos(root, 'v1.0-trainval')
@@ -200,26 +198,26 @@ def with_cameras(batch: Batch, number: int) -> Batch:
     return batch
 
 
-def build(config: Mapping[str, Any], device: str) -> nn.Module:
+def build(config: Mapping[str, Any], device: str) -> Any:
     """Build a model in training mode with its initial weights."""
     torch.manual_seed(0)
-    model: nn.Module = MODELS.build(config)
+    model = MODELS.build(config)
     model.init_weights()
     return model.to(device).train()
 
 
-def trainer(cfg: Config, model: nn.Module) -> Callable[[Batch], object]:
+def trainer(cfg: Config, model: Any) -> Callable[[Batch], object]:
     """Return a function that takes a training step of a loaded batch, up to updated weights."""
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     return lambda batch: model.train_step(batch, optim_wrapper)
 
 
-def training_step(cfg: Config, model: nn.Module, batch: Batch) -> Run:
+def training_step(cfg: Config, model: Any, batch: Batch) -> Run:
     """Return a run that takes a training step of one batch."""
     return partial(trainer(cfg, model), batch)
 
 
-def forward(model: nn.Module, batch: Batch, network: Callable[..., object] | None = None) -> Run:
+def forward(model: Any, batch: Batch, network: Callable[..., object] | None = None) -> Run:
     """Return a run from a loaded batch to outputs, in training mode with what a backward pass would need.
 
     Args:

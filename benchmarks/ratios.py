@@ -56,7 +56,7 @@ def encode_and_back(encoder: torch.nn.Module, work: Workload) -> Run:
 
 def measure_encoder(settings: Settings) -> Result:
     """Compare the encoder at BEVFormer-tiny's setting with the straightforward one that has the same weights."""
-    sizes = dict(rows=8, cols=8, num_layers=1, embed_dims=32) if settings.quick else {}
+    sizes: dict[str, Any] = dict(rows=8, cols=8, num_layers=1, embed_dims=32) if settings.quick else {}
     with torch.device(settings.device):
         work = encoder_workload(**sizes)
     reference = ReferenceEncoder.from_module(work.encoder)

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +80,17 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
             place.mkdir()
             settings = Settings(
                 Clock(args.device), args.repeats, args.quick, args.config, args.temporal_config, root, place,
-                lambda share, name=name, end=end: bar.update(min(share * PARTS[name], end - bar.n)),
+                partial(advance, bar, PARTS[name], end),
             )  # fmt: skip
             for key, value in measures[name](settings).items():
                 results[key] = {**results[key], **value} if key in ('ratios', 'times') else value
             bar.update(end - bar.n)
     return results
+
+
+def advance(bar: tqdm[Any], seconds: float, end: float, share: float) -> None:
+    """Advance a bar by a share of a part's seconds, to the part's end at most."""
+    bar.update(min(share * seconds, end - bar.n))
 
 
 def command(argv: Sequence[str]) -> str:

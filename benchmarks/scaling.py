@@ -60,7 +60,7 @@ def encoder_axis(settings: Settings) -> Axis:
     """Grow the encoder's cells, otherwise as BEVFormer-tiny."""
     sides = {}
     for side in (6, 8) if settings.quick else (25, 35, 50, 70, 100):
-        sizes = dict(num_layers=1, embed_dims=32) if settings.quick else {}
+        sizes: dict[str, Any] = dict(num_layers=1, embed_dims=32) if settings.quick else {}
         with torch.device(settings.device):
             work = encoder_workload(rows=side, cols=side, **sizes)
         sides[side * side] = encode_and_back(work.encoder, work)

@@ -92,7 +92,7 @@ def tensors_of(value: Any) -> list[Tensor]:
     return [tensor for part in value for tensor in tensors_of(part)] if isinstance(value, list | tuple) else []
 
 
-def stages_of(model: nn.Module) -> dict[str, RecordedCalls]:
+def stages_of(model: Any) -> dict[str, RecordedCalls]:
     """Group the modules of a BEVFormer by stage."""
     transformer = model.pts_bbox_head.transformer
     layers = transformer.encoder.layers
@@ -175,7 +175,7 @@ def stage_row(settings: Settings, stage: RecordedCalls, repeats: int, peaks: Map
     ahead, back = [], []
     for _ in range(repeats):
         outputs: list[Tensor] = []
-        ahead.append(settings.clock.seconds(lambda kept=outputs: kept.extend(stage.forward())))
+        ahead.append(settings.clock.seconds(lambda: outputs.extend(stage.forward())))  # noqa: B023 called at once
         back.append(settings.clock.seconds(backward(stage, outputs)))
     both = Spread.of([sum(pair) for pair in zip(ahead, back, strict=True)])
     return dict(

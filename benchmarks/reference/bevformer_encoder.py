@@ -12,6 +12,7 @@ head, L levels, P points, D pillar points.
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -79,11 +80,11 @@ def project(points_DQ3: Tensor, frames: Frames, grid: BEVGrid) -> tuple[Tensor, 
 class ReferenceTemporalAttention(nn.Module):
     """Temporal self-attention with the modules of ours."""
 
-    def __init__(self, attention: nn.Module) -> None:
+    def __init__(self, attention: Any) -> None:
         super().__init__()
         self.num_heads, self.num_points = attention.num_heads, attention.num_points
-        for name in ('sampling_offsets', 'attention_weights', 'value_proj', 'output_proj', 'dropout'):
-            setattr(self, name, getattr(attention, name))
+        self.sampling_offsets, self.attention_weights = attention.sampling_offsets, attention.attention_weights
+        self.value_proj, self.output_proj, self.dropout = attention.value_proj, attention.output_proj, attention.dropout
 
     def forward(
         self, query: Tensor, query_pos: Tensor, past: Tensor, present: Tensor, references: Tensor, size: tuple[int, int]
@@ -118,7 +119,11 @@ class ReferenceTemporalAttention(nn.Module):
 class ReferenceSpatialAttention(nn.Module):
     """Spatial cross-attention with the modules of ours."""
 
-    def __init__(self, attention: nn.Module) -> None:
+    deformable_attention: Any
+    output_proj: Any
+    dropout: Any
+
+    def __init__(self, attention: Any) -> None:
         super().__init__()
         self.deformable_attention = attention.deformable_attention
         self.output_proj, self.dropout = attention.output_proj, attention.dropout
@@ -175,7 +180,11 @@ class ReferenceSpatialAttention(nn.Module):
 class ReferenceLayer(nn.Module):
     """One layer with the modules of ours."""
 
-    def __init__(self, layer: nn.Module) -> None:
+    attentions: Any
+    ffns: Any
+    norms: Any
+
+    def __init__(self, layer: Any) -> None:
         super().__init__()
         temporal, spatial = layer.attentions
         self.attentions = nn.ModuleList((ReferenceTemporalAttention(temporal), ReferenceSpatialAttention(spatial)))
@@ -219,9 +228,12 @@ class ReferenceEncoder(nn.Module):
         query_pos = query_pos_BQC.repeat(batch // len(query_pos_BQC), 1, 1)
         value = value_BNSC.permute(1, 2, 0, 3)
         query, start = query_BQC, query_BQC
-        for layer in self.layers:
+        layers: Any = self.layers
+        for layer in layers:
             temporal, spatial = layer.attentions
-            past = torch.stack([prev_bev_BQC[b] if exists[b] else query[b] for b in range(batch)])
+            past = torch.stack([
+                prev_bev_BQC[b] if prev_bev_BQC is not None and exists[b] else query[b] for b in range(batch)
+            ])
             present = torch.stack([start[b] if exists[b] else query[b] for b in range(batch)])
             query = temporal(query, query_pos, past, present, references, (self.grid.rows, self.grid.cols))
             query = layer.norms[0](query)

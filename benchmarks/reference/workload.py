@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from bevdistill.layers import FeatureLevels
@@ -41,7 +42,7 @@ class Workload(NamedTuple):
         return [argument for argument in self.arguments if isinstance(argument, Tensor) and argument.requires_grad]
 
 
-def surround_matrices(image_size: tuple[int, int], num_cams: int = 6, turn: float = 0.0) -> np.ndarray:
+def surround_matrices(image_size: tuple[int, int], num_cams: int = 6, turn: float = 0.0) -> NDArray[np.float64]:
     """LiDAR (metres) to pixels of a padded image whose width is that of the scaled 1600 x 900 picture, (N, 4, 4)."""
     scale = image_size[1] / 1600
     matrices = []

@@ -108,7 +108,7 @@ class ModuleFlops(TorchDispatchMode):
                     self._stack.callback(hook.remove)
         for function, count in FUNCTIONS.items():
             self._stack.callback(setattr, function, 'forward', vars(function)['forward'])
-            function.forward = staticmethod(self._counting(function.forward, count))
+            function.forward = staticmethod(self._counting(function.forward, count))  # type: ignore[method-assign]
         return super().__enter__()
 
     def __exit__(self, *error: Any) -> None:
@@ -139,7 +139,7 @@ class FrameFlops:
     not_counted: Sequence[str]
 
 
-def count_flops(detector: nn.Module, preprocessor: nn.Module, sensors: MadeUpSensors) -> FrameFlops:
+def count_flops(detector: Any, preprocessor: nn.Module, sensors: MadeUpSensors) -> FrameFlops:
     """Count multiply-adds of one frame in testing: batch of one, history from the frame before where it is used.
 
     A multiply-add counts once, as in mmengine's and other published figures. Counted are convolutions (deformable ones

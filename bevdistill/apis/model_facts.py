@@ -64,7 +64,7 @@ def describe(
     return facts
 
 
-def describe_side(detector: nn.Module) -> dict[str, Any]:
+def describe_side(detector: Any) -> dict[str, Any]:
     """Collect type, grid, parameters, taps and own losses of a detector."""
     taps = offered_taps(detector)
     return {
@@ -106,6 +106,7 @@ def trained_parts(detector: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 def describe_loss(name: str, model: BEVDistiller, config: Mapping[str, Any], is_on: bool) -> dict[str, Any]:
     """Collect type, taps, weight, schedule and options of a distillation loss."""
     options = {key: value for key, value in config.items() if key not in ('type', 'weight', 'schedule')}
+    loss: Any = model.losses[name] if is_on else None
     schedule = WeightSchedule.from_config(config.get('schedule'))
     return {
         'name': name,
@@ -114,8 +115,8 @@ def describe_loss(name: str, model: BEVDistiller, config: Mapping[str, Any], is_
         'terms': {term: float(entry.get('weight', 1.0)) for term, entry in config.get('terms', {}).items()},
         'schedule': {field.name: getattr(schedule, field.name) for field in fields(schedule)},
         'constant': schedule.constant,
-        'wants': list(model.losses[name].wants) if is_on else [],
-        'parameters': sum(parameter.numel() for parameter in model.losses[name].parameters()) if is_on else 0,
+        'wants': list(loss.wants) if is_on else [],
+        'parameters': sum(parameter.numel() for parameter in loss.parameters()) if is_on else 0,
         'options': options,
     }
 
