@@ -14,7 +14,7 @@ from nuscenes.eval.common.loaders import add_center_dist, filter_eval_boxes, loa
 from nuscenes.eval.detection.data_classes import DetectionBox
 from pyquaternion import Quaternion
 
-from ..nuscenes_metric import EVAL_SETS
+from ..splits import EVAL_SETS
 from .match import Cameras, Outcome, Sample, match
 
 RESULTS = 'results_nusc.json'
