@@ -1,10 +1,15 @@
 """Define the shared language of students, teachers and losses; no model and no file format."""
 
-from .bev_grid import BEVGrid
-from .bev_outputs import BEVOutputs
-from .box_code import BOX_SIZE, CODE_SIZE, decode_boxes, encode_boxes
-from .precision import full_precision
-from .targets import LABELLED, LOSS_WEIGHT, Targets, has_labels, no_ground_truth
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .bev_grid import BEVGrid
+    from .bev_outputs import BEVOutputs
+    from .box_code import BOX_SIZE, CODE_SIZE, decode_boxes, encode_boxes
+    from .precision import full_precision
+    from .targets import LABELLED, LOSS_WEIGHT, Targets, has_labels, no_ground_truth
 
 __all__ = [
     'BOX_SIZE',
@@ -20,3 +25,5 @@ __all__ = [
     'has_labels',
     'no_ground_truth',
 ]
+
+__getattr__ = lazy_names(__name__)

@@ -60,8 +60,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def keyframe_config(args: argparse.Namespace) -> Config:
     """The config of a run on the keyframe."""
     from bevdistill.datasets.infos import write_keyframe_infos
-    from bevdistill.engine.launch import load_config, set_resume, set_seed
+    from bevdistill.engine.launch import load_config
     from bevdistill.engine.overrides import parse_overrides
+    from bevdistill.engine.settings import set_resume, set_seed
 
     from .keyframe_data import use_keyframe
 
@@ -72,7 +73,8 @@ def keyframe_config(args: argparse.Namespace) -> Config:
     metric = dict(type='KeyframeAP', ann_file=str(ann_file), point_cloud_range=limits)
     cfg.val_evaluator = cfg.test_evaluator = metric
     set_seed(cfg, args.seed)
-    set_resume(cfg, 'auto' if args.resume else None)
+    if args.resume:
+        set_resume(cfg, 'auto')
     return cfg
 
 
