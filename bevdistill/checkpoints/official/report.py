@@ -9,11 +9,14 @@ from typing import get_args
 from .weights import Action, Conversion
 
 
-def conversion_table(conversion: Conversion) -> str:
+def conversion_rows(conversion: Conversion) -> list[tuple[str, str, str, str]]:
     """A line for each thing that was done, with the number of tensors and their names.
 
     Args:
         conversion: What was done to a file. A conversion with weights left over is an error, hence the 0.
+
+    Returns:
+        Heading and rows: action, number of tensors, reason, names in the file.
     """
     groups: Counter[tuple[Action, str]] = Counter()
     names: dict[tuple[Action, str], Counter[str]] = {}
@@ -27,11 +30,7 @@ def conversion_table(conversion: Conversion) -> str:
         for key in found:
             lines.append((action, str(groups[key]), key[1], ', '.join(names.get(key, {}))))
     lines.append(('left over', '0', '', ''))
-    widths = [max(len(line[column]) for line in lines) for column in range(3)]
-    return '\n'.join(
-        f'{what:<{widths[0]}}  {count:>{widths[1]}}  {why:<{widths[2]}}  {which}'.rstrip()
-        for what, count, why, which in lines
-    )
+    return lines
 
 
 def conversion_lines(conversion: Conversion) -> str:
