@@ -1,4 +1,4 @@
-"""Finding the checkpoint that a command means."""
+"""Find, save and open checkpoints."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def existing_checkpoint(path: str) -> str:
 
 
 def latest_checkpoint(work_dir: str | Path) -> str | None:
-    """The newest checkpoint of a work dir.
+    """Find the newest checkpoint of a work dir.
 
     Note:
         mmengine trusts the absolute path in the file ``last_checkpoint``, which is stale once a work dir was moved
@@ -70,7 +70,7 @@ def _numbered(folder: Path) -> Iterator[tuple[Path, re.Match[str]]]:
 
 
 def save_checkpoint(content: dict[str, Any], path: str | Path) -> None:
-    """Write a checkpoint that is whole or absent, whatever happens on the way.
+    """Write a checkpoint atomically.
 
     Args:
         content: Plain data and tensors.
@@ -83,7 +83,7 @@ def save_checkpoint(content: dict[str, Any], path: str | Path) -> None:
 
 @contextmanager
 def unreadable_checkpoints_explained(path: str | Path | None) -> Iterator[None]:
-    """Say what to do about a checkpoint that holds more than plain data.
+    """Turn torch's refusal of a checkpoint with Python objects into advice.
 
     Args:
         path: The file that is loaded.

@@ -1,4 +1,4 @@
-"""What a checkpoint of ours says about itself, agreed on by those who write it and those who read it."""
+"""Name the entries of a checkpoint's meta data that describe it."""
 
 META_KEY = 'bevdistill'
 """Entry of a checkpoint's ``meta`` that holds class names, range, box convention and, for a distiller, the teacher."""

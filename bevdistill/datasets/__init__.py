@@ -1,9 +1,9 @@
 """Load nuScenes: information files, the T-frame data set, transforms, samplers, the preprocessor."""
 
-from .ego_motion import absolute_can_bus, relative_can_bus
+from .ego_pose import absolute_can_bus
 from .grid_mask import GridMask
 from .infos import TEMPORAL_FIELDS, create_nuscenes_infos
-from .labelled_ratio_sampler import MixedSampler
+from .labelled_ratio_sampler import LabelledRatioSampler
 from .partly_labelled import PartlyLabelledDataset
 from .preprocessor import BEVDataPreprocessor
 from .queues import QUEUE_RULES
@@ -26,10 +26,10 @@ __all__ = [
     'BEVDataPreprocessor',
     'GridMask',
     'ImageQueue',
+    'LabelledRatioSampler',
     'LoadCameraImages',
     'LoadLidarPoints',
     'LoadLidarSweeps',
-    'MixedSampler',
     'PackBEVInputs',
     'PartlyLabelledDataset',
     'ResizeCropCameras',
@@ -41,5 +41,4 @@ __all__ = [
     'absolute_can_bus',
     'build_stages',
     'create_nuscenes_infos',
-    'relative_can_bus',
 ]

@@ -2,11 +2,11 @@
 
 from .batch_norm import meets_other_ranks, synchronise_batch_norms
 from .host_ddp import HostDistributedDataParallel
-from .wrappers import bare_model
+from .wrappers import unwrap_model
 
 __all__ = [
     'HostDistributedDataParallel',
-    'bare_model',
     'meets_other_ranks',
     'synchronise_batch_norms',
+    'unwrap_model',
 ]

@@ -1,13 +1,12 @@
-"""The model under a runner's wrapper for several processes."""
+"""Unwrap a model that a runner has wrapped for several processes."""
 
 from __future__ import annotations
 
 from mmengine.model import is_model_wrapper
-from mmengine.runner import Runner
 from torch import nn
 
 
-def bare_model(runner: Runner) -> nn.Module:
-    """Return the runner's model without its wrapper for distributed training."""
-    model: nn.Module = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    return model
+def unwrap_model(model: nn.Module) -> nn.Module:
+    """Return a model without its wrapper for distributed training; a bare model is returned itself."""
+    inner: nn.Module = model.module if is_model_wrapper(model) else model  # type: ignore[assignment]
+    return inner

@@ -1,4 +1,4 @@
-"""From a public checkpoint to one of this package, as files."""
+"""Convert public checkpoint files to this package's."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _CONFIGS: dict[tuple[str, object], str] = {
 
 @dataclass(frozen=True)
 class ConvertedFile:
-    """What was done to a file.
+    """Result of a conversion.
 
     Args:
         conversion: Its weights.
@@ -62,7 +62,7 @@ def convert_file(
     Args:
         source: File of the original authors' code (mmdet3d < 1.0).
         out: File to write. It says which classes, range and box convention it has, and what it was made from.
-        kind: A key of :data:`~bevdistill.structures.KINDS`.
+        kind: A key of :data:`~bevdistill.checkpoints.KINDS`.
         teacher_out: Of a distiller's file: where to write the teacher as a checkpoint of its own.
         progress: Called with a line before each long step.
 
@@ -106,7 +106,7 @@ def convert_file(
 
 
 def refuse_converted(source: Path, meta: Mapping[str, Any], weights: Mapping[str, Any]) -> None:
-    """Stop before weights are turned that have today's convention: a second turn would undo the first.
+    """Refuse files that are in today's convention already: a second conversion would undo the first.
 
     Raises:
         ValueError: If the file says that it was converted, or was written by this package or mmdet3d >= 1.0.
@@ -125,11 +125,11 @@ def refuse_converted(source: Path, meta: Mapping[str, Any], weights: Mapping[str
 
 
 def config_of(weights: Mapping[str, Tensor], kind: str) -> str | None:
-    """The shipped config that computes what the code behind public weights computes.
+    """Find the shipped config that reproduces the code behind public weights.
 
     Args:
         weights: Converted.
-        kind: A key of :data:`~bevdistill.structures.KINDS`.
+        kind: A key of :data:`~bevdistill.checkpoints.KINDS`.
 
     Returns:
         Its path in the repository, or None for weights of another size.
@@ -143,6 +143,6 @@ def config_of(weights: Mapping[str, Tensor], kind: str) -> str | None:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
+    """Compute the SHA-256 of a file, hexadecimal."""
     with path.open('rb') as file:
         return hashlib.file_digest(file, 'sha256').hexdigest()

@@ -12,7 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
-from ...distributed.wrappers import bare_model
+from ...distributed.wrappers import unwrap_model
 
 
 @HOOKS.register_module()
@@ -32,7 +32,7 @@ class FiniteLossHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Put the check in front of the model's ``parse_losses``."""
-        model: Any = bare_model(runner)
+        model: Any = unwrap_model(runner.model)
         self._release(model)
         parse_losses = model.parse_losses
 
@@ -50,7 +50,7 @@ class FiniteLossHook(Hook):
 
     def after_train(self, runner: Runner) -> None:
         """Leave the model as it was."""
-        self._release(bare_model(runner))
+        self._release(unwrap_model(runner.model))
 
     @staticmethod
     def _release(model: Any) -> None:

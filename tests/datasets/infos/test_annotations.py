@@ -5,7 +5,7 @@ from mmdet3d.datasets.convert_utils import post_process_coords
 from nuscenes.utils.geometry_utils import view_points
 from pyquaternion import Quaternion
 
-from bevdistill.datasets.ego_motion import rotation_matrix
+from bevdistill.datasets.ego_pose import rotation_matrix
 from bevdistill.datasets.infos.annotations import outline_bounds, yaw_of
 
 
