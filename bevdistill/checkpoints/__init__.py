@@ -1,12 +1,11 @@
 """Read, write, compare, convert and identify weights."""
 
 from .atomic_backend import AtomicBackend
-from .find import existing_checkpoint, latest_checkpoint, save_checkpoint, unreadable_checkpoints_explained
+from .find import existing_checkpoint, latest_checkpoint, save_checkpoint, sha256_of, unreadable_checkpoints_explained
 from .fit import WeightFit, check_weights, load_weights, shortened, without_wrapper_prefix
 from .foreign_file import ForeignCheckpoint, read_foreign_checkpoint, weights_below
-from .identity import check_identity, identity_gaps, identity_of
+from .identity import BOX_CONVENTION, META_KEY, check_identity, identity_gaps, identity_of
 from .identity_hook import CheckpointIdentityHook
-from .meta import BOX_CONVENTION, META_KEY
 from .plain_hook import PlainCheckpointHook
 from .pretrained import Pretrained, build_part, take_pretrained
 from .public_kinds import (
@@ -43,6 +42,7 @@ __all__ = [
     'load_weights',
     'read_foreign_checkpoint',
     'save_checkpoint',
+    'sha256_of',
     'shortened',
     'take_pretrained',
     'unreadable_advice',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import pickle
 import re
@@ -67,6 +68,12 @@ def _numbered(folder: Path) -> Iterator[tuple[Path, re.Match[str]]]:
         match = _NUMBERED.match(file.name)
         if match:
             yield file, match
+
+
+def sha256_of(path: str | Path) -> str:
+    """Compute the SHA-256 of a file, hexadecimal."""
+    with open(path, 'rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
 def save_checkpoint(content: dict[str, Any], path: str | Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -57,12 +57,8 @@ class WeightFit:
         Step counters of batch norms may always be missing: files from before torch 0.4.1 lack them, and nothing here
         reads them.
         """
-        allow_missing = (*allow_missing, '*num_batches_tracked')
-        return replace(
-            self,
-            missing=tuple(unmatched(self.missing, allow_missing)),
-            unexpected=tuple(unmatched(self.unexpected, allow_unexpected)),
-        )
+        missing = _unmatched(self.missing, (*allow_missing, '*num_batches_tracked'))
+        return WeightFit(missing, _unmatched(self.unexpected, allow_unexpected), self.shapes)
 
     def lines(self, model: str = 'the model', file: str = 'the file', count: int = 6) -> list[str]:
         """Report the differences, a line for each kind.
@@ -144,14 +140,13 @@ def without_wrapper_prefix(weights: Mapping[str, Any]) -> Mapping[str, Any]:
     return weights_below(weights, 'module.') if wrapped else weights
 
 
-def unmatched(names: Iterable[str], patterns: Sequence[str]) -> list[str]:
-    """Names that match none of the patterns."""
-    return [name for name in names if not any(fnmatchcase(name, pattern) for pattern in patterns)]
-
-
 def shortened(names: Sequence[str], count: int = 6) -> str:
     """Join the first names with commas, and dots for the others."""
     return ', '.join(names[:count]) + (', ...' if len(names) > count else '')
+
+
+def _unmatched(names: Iterable[str], patterns: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if not any(fnmatchcase(name, pattern) for pattern in patterns))
 
 
 def _numbers(shape: str) -> tuple[int, ...]:

@@ -8,7 +8,12 @@ from typing import Any
 from mmengine.runner import BaseLoop, Runner
 
 from ..distributed.wrappers import unwrap_model
-from .meta import BOX_CONVENTION
+
+META_KEY = 'bevdistill'
+"""Entry of a checkpoint's ``meta`` that holds class names, range, box convention and, for a distiller, the teacher."""
+
+BOX_CONVENTION = 'mmdet3d>=1.0'
+"""Boxes as mmdet3d has had them since 1.0: sizes are length, width, height; yaw grows counter-clockwise from x."""
 
 
 def class_names(runner: Runner) -> list[str] | None:

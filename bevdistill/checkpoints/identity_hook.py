@@ -13,8 +13,7 @@ from torch.distributed.fsdp import FullyShardedDataParallel
 
 from ..distributed.wrappers import unwrap_model
 from .fit import check_weights, without_wrapper_prefix
-from .identity import check_identity, check_num_classes, identity_of
-from .meta import META_KEY
+from .identity import META_KEY, check_identity, check_num_classes, identity_of
 from .public_kinds import convention_unknown, conversion_advice, likely_kind
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .foreign_file import read_foreign_checkpoint
-from .meta import META_KEY
+from .identity import META_KEY
 
 CONVERTER = 'tools/model_converters/convert_official.py'
 

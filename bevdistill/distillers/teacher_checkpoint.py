@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from ..checkpoints import (
     conversion_advice,
     identity_gaps,
     load_weights,
+    sha256_of,
     unreadable_advice,
 )
 
@@ -64,8 +64,7 @@ class TeacherCheckpoint:
             FileNotFoundError: If there is no such file.
         """
         if self._digest is None:
-            with self._existing().open('rb') as file:
-                self._digest = hashlib.file_digest(file, 'sha256').hexdigest()
+            self._digest = sha256_of(self._existing())
         return self._digest
 
     def load_into(self, detector: nn.Module) -> None:

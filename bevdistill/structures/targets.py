@@ -82,7 +82,7 @@ class Targets:
 
 
 def has_labels(sample: Det3DDataSample) -> bool:
-    """Whether a data sample has ground truth of its own, by its metainfo."""
+    """Tell by its metainfo whether a data sample has ground truth of its own."""
     return bool(sample.metainfo.get(LABELLED, True))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os.path
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from mmengine.fileio import load
 
+from ..checkpoints import sha256_of
 from ..datasets.sequence_dataset import DEFAULT_PREFIX
 from .key import digest_of
 
@@ -43,7 +43,7 @@ class Samples:
         records = load(infos)['data_list']
         names = [record['lidar_points']['lidar_path'] for record in (*records[:1], *records[-1:])]
         digests = {record['token']: _digest(record) for record in records}
-        return cls(digests, _probe(dataset, names), (_hash_of(infos),))
+        return cls(digests, _probe(dataset, names), (sha256_of(infos),))
 
     @classmethod
     def merged(cls, parts: list[Samples]) -> Samples:
@@ -67,7 +67,7 @@ class Samples:
         Raises:
             FileNotFoundError: If there is no information file.
         """
-        if _hash_of(_infos_of(dataset)) in self.infos:
+        if sha256_of(_infos_of(dataset)) in self.infos:
             return self.differences(Samples({}, _probe(dataset, self.probes)), str(dataset['ann_file']))
         return self.differences(Samples.of(dataset), str(dataset['ann_file']))
 
@@ -101,16 +101,11 @@ def _infos_of(dataset: Mapping[str, Any]) -> str:
     return os.path.join(str(dataset.get('data_root') or ''), dataset['ann_file'])
 
 
-def _hash_of(file: str | Path) -> str:
-    with open(file, 'rb') as stream:
-        return hashlib.file_digest(stream, 'sha256').hexdigest()
-
-
 def _probe(dataset: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
     """Compute the SHA-256 of those point files that are on this disk."""
     prefix = (dataset.get('data_prefix') or DEFAULT_PREFIX)['pts']
     files = {name: Path(str(dataset.get('data_root') or ''), prefix, name) for name in names}
-    return {name: _hash_of(file) for name, file in files.items() if file.is_file()}
+    return {name: sha256_of(file) for name, file in files.items() if file.is_file()}
 
 
 def _digest(record: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import pytest
 from fake_detector import RANGE
 from torch import nn
 
-from bevdistill.checkpoints.identity import check_identity, identity_gaps, identity_of
+from bevdistill.checkpoints.identity import BOX_CONVENTION, META_KEY, check_identity, identity_gaps, identity_of
 from bevdistill.distillers import BEVDistiller
 
 
@@ -69,3 +69,7 @@ def test_all_differences_are_named() -> None:
 def test_fields_are_compared_by_value(saved: dict[str, Any], own: dict[str, Any], gap: str | None) -> None:
     gaps = identity_gaps(saved, own, 'the config')
     assert (gap is None and not gaps) or (len(gaps) == 1 and next(iter(gaps.values())).startswith(str(gap)))
+
+
+def test_names_are_those_of_checkpoints_already_written() -> None:
+    assert (META_KEY, BOX_CONVENTION) == ('bevdistill', 'mmdet3d>=1.0')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
-from ..find import save_checkpoint
+from ..find import save_checkpoint, sha256_of
 from ..foreign_file import read_foreign_checkpoint
-from ..meta import BOX_CONVENTION, META_KEY
+from ..identity import BOX_CONVENTION, META_KEY
 from ..public_kinds import convention_unknown, likely_kind
 from .conventions import CLASSES, CLASSES_OF_KIND, classes_of, range_of
 from .weights import Conversion, convert_weights
@@ -140,9 +139,3 @@ def config_of(weights: Mapping[str, Tensor], kind: str) -> str | None:
     pillars = any(name.startswith('pts_voxel_encoder.pfn_layers.') for name in weights)
     name = _CONFIGS.get((kind, pillars if cells is None else (len(cells), deep)))
     return None if name is None else f'configs/{name}_nus-3d.py'
-
-
-def sha256_of(path: Path) -> str:
-    """Compute the SHA-256 of a file, hexadecimal."""
-    with path.open('rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()
