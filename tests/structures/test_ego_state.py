@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from bevdistill.datasets import absolute_can_bus
-from bevdistill.structures.ego_state import relative_can_bus
+from bevdistill.structures.ego_state import (
+    CAN_BUS_SIZE,
+    ORIENTATION,
+    POSITION,
+    YAW_DEGREES,
+    YAW_RADIANS,
+    relative_can_bus,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,3 +49,22 @@ def test_motion_ends_at_a_scene_border_and_yaw_is_not_wrapped() -> None:
     np.testing.assert_allclose(can_bus[:, 0], [0, 1, 0])
     np.testing.assert_array_equal(can_bus[0, 7:16], np.arange(7.0, 16.0))
     assert continues.tolist() == [False, True, False]
+
+
+def test_slots_do_not_overlap_and_lie_inside_the_record() -> None:
+    places = [*range(CAN_BUS_SIZE)]
+    slots = [*places[POSITION], *places[ORIENTATION], YAW_RADIANS, YAW_DEGREES]
+    assert len(slots) == len(set(slots)) == 9 and set(slots) <= set(places)
+
+
+@pytest.mark.parametrize('scenes', [['a'], ['a', 'b'], ['a', 'a', 'b', 'b', 'b', 'a']])
+def test_matches_a_loop_over_frames_and_slots(scenes: list[str]) -> None:
+    absolute = np.random.default_rng(3).normal(size=(len(scenes), CAN_BUS_SIZE)) * 100
+    expected = absolute.copy()
+    for t in range(len(scenes)):
+        for slot in (0, 1, 2, 17):
+            continues = t > 0 and scenes[t] == scenes[t - 1]
+            expected[t, slot] = absolute[t, slot] - absolute[t - 1, slot] if continues else 0
+    relative, _ = relative_can_bus(absolute, scenes)
+    np.testing.assert_array_equal(relative, expected)
+    assert relative.dtype == np.float64 and relative.shape == (len(scenes), CAN_BUS_SIZE)
