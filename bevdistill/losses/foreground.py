@@ -1,4 +1,4 @@
-"""Where dense imitation looks: places on the BEV map and how much each counts.
+"""Regions of dense imitation: places on the BEV map and their weights.
 
 A region turns a pair of maps into samples at P places with a weight each. For masks the places are all cells; the
 query-sampled region reads the maps at the student's predicted centres.
@@ -9,7 +9,7 @@ Legend: B samples, C channels, H x W cells, P places, L layers, Q queries.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +24,7 @@ Samples = tuple[Tensor, Tensor, Tensor]
 
 
 class Region(nn.Module, ABC):
-    """Contract of all regions."""
+    """Contract of all regions of comparison."""
 
     wants: tuple[str, ...] = ()
 
@@ -199,6 +199,23 @@ class QuerySampledForeground(Region):
         teacher_BPC = sample_map(teacher_map, student.grid, centres_BP2)
         weights_BP = torch.ones_like(centres_BP2[..., 0])
         return student_BPC.transpose(1, 2), teacher_BPC.transpose(1, 2), weights_BP
+
+
+def region_config(loss: str, where: dict[str, Any] | None, mask: dict[str, Any] | None) -> dict[str, Any]:
+    """Choose between the two names under which configs hold a region.
+
+    Args:
+        loss: Name of the loss, for the message.
+        where: Its name today.
+        mask: Its name until version 0.3, which configs with published results keep; read where `where` is None.
+
+    Raises:
+        ValueError: If neither is given.
+    """
+    region = where if where is not None else mask
+    if region is None:
+        raise ValueError(f"{loss} needs where=dict(type='AllCells') or another region of bevdistill.losses.foreground")
+    return region
 
 
 def predicted_centres(student: BEVOutputs, layers: Literal['all', 'last'] = 'all') -> Tensor:

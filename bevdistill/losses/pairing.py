@@ -1,4 +1,4 @@
-"""Which student query learns from which teacher query.
+"""Pairs of a teacher query and the student query that learns from it.
 
 Legend: L student layers, B samples, Q student queries, M teacher boxes (padded), K classes.
 """
@@ -23,14 +23,14 @@ class TeacherBoxes:
     """Teacher boxes of a batch, padded to M per sample; nothing carries a gradient.
 
     Args:
-        query: Index of the teacher's query, (B, M).
+        teacher_index: Teacher query of each box, (B, M).
         valid: False for padding and for boxes that were not selected, (B, M).
         boxes: (B, M, 9), gravity centres, metres.
         codes: (B, M, 10), with sine and cosine on the unit circle.
         scores: Class probabilities, (B, M, K).
     """
 
-    query: Tensor
+    teacher_index: Tensor
     valid: Tensor
     boxes: Tensor
     codes: Tensor
@@ -39,8 +39,8 @@ class TeacherBoxes:
     @classmethod
     def gather(cls, teacher: BEVOutputs, query_BM: Tensor, valid_BM: Tensor) -> TeacherBoxes:
         """Read the last decoder layer of the teacher at the given queries."""
-        boxes = take(teacher.boxes.detach(), query_BM)
-        scores = take(teacher.logits[-1].detach().sigmoid(), query_BM)
+        boxes = gather_queries(teacher.boxes.detach(), query_BM)
+        scores = gather_queries(teacher.logits[-1].detach().sigmoid(), query_BM)
         return cls(query_BM, valid_BM, boxes, encode_boxes(boxes), scores)
 
     @property
@@ -55,12 +55,12 @@ class Pairing:
 
     Args:
         teacher_boxes: The M teacher boxes of each sample.
-        query: Index of the paired student query of each layer, (L, B, M); 0 where there is none.
+        student_index: Paired student query of each box and layer, (L, B, M); 0 where there is none.
         matched: Whether there is one, (L, B, M).
     """
 
     teacher_boxes: TeacherBoxes
-    query: Tensor
+    student_index: Tensor
     matched: Tensor
 
 
@@ -136,10 +136,10 @@ class TeacherBoxPairing(Pairer):
             )
             wanted = InstanceData(soft_labels=boxes.scores[sample], codes=boxes.codes[sample])
             cost = self.cls_cost(predicted, wanted) + self.reg_cost(predicted, wanted)
-            # Equal columns do not move the optimum of the others, and the highest cost is served last.
+            # Constant columns leave the optimum of the others alone, and the highest cost is assigned last.
             costs.append(cost.view(num_layers, queries, -1).masked_fill(~boxes.valid[sample], WORST_COST))
-        query, matched = invert_assignment(solve_assignments(costs), boxes.valid.shape[1])
-        return Pairing(boxes, query, matched & boxes.valid)
+        index_LBM, matched_LBM = invert_assignment(solve_assignments(costs), boxes.valid.shape[1])
+        return Pairing(boxes, index_LBM, matched_LBM & boxes.valid)
 
     def select(self, teacher: BEVOutputs) -> TeacherBoxes:
         """The best boxes of the teacher's last layer."""
@@ -181,8 +181,8 @@ class GroundTruthPairing(Pairer):
         student_assigned = self.matcher.match(student.logits[layers].detach(), student.codes[layers].detach(), targets)
         teacher_query_1BM, teacher_found_1BM = invert_assignment(teacher_assigned, size)
         boxes = TeacherBoxes.gather(teacher, teacher_query_1BM[0], teacher_found_1BM[0])
-        query, matched = invert_assignment(student_assigned, size)
-        return Pairing(boxes, query, matched & boxes.valid)
+        index_LBM, matched_LBM = invert_assignment(student_assigned, size)
+        return Pairing(boxes, index_LBM, matched_LBM & boxes.valid)
 
 
 def invert_assignment(target_LBQ: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -202,6 +202,6 @@ def invert_assignment(target_LBQ: Tensor, size: int) -> tuple[Tensor, Tensor]:
     return query_LBM.clamp(min=0), query_LBM >= 0
 
 
-def take(values: Tensor, index: Tensor) -> Tensor:
-    """Read vectors (..., Q, C) at an index (..., M): (..., M, C)."""
+def gather_queries(values: Tensor, index: Tensor) -> Tensor:
+    """Select queries: values (..., Q, C) at an index (..., M), (..., M, C)."""
     return values.gather(-2, index[..., None].expand(*index.shape, values.shape[-1]))

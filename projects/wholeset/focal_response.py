@@ -58,7 +58,7 @@ def wanted_scores(pairs: InstancePairs, logits_LBQK: Tensor) -> Tensor:
     """Class probabilities that each student query should have, (L, B, Q, K): those of its teacher box, or 0."""
     layers, batch, queries, classes = logits_LBQK.shape
     # Teacher boxes without a student query write into an extra slot that is cut off.
-    slot_LBM = torch.where(pairs.matched, pairs.pairing.query, queries)
+    slot_LBM = torch.where(pairs.matched, pairs.pairing.student_index, queries)
     scores_LBMK = pairs.pairing.teacher_boxes.scores.to(logits_LBQK).expand(layers, -1, -1, -1)
     empty_LBQK = logits_LBQK.new_zeros(layers, batch, queries + 1, classes)
     return empty_LBQK.scatter(2, slot_LBM[..., None].expand_as(scores_LBMK), scores_LBMK)[:, :, :queries]

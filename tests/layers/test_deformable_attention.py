@@ -7,7 +7,7 @@ import torch
 from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttention
 from torch import nn
 
-from bevdistill.layers import DeformableAttention, FeatureLevels, ask, reset_projection, reset_sampling
+from bevdistill.layers import DeformableAttention, FeatureLevels, predict_sampling, reset_projection, reset_sampling
 
 
 @pytest.mark.parametrize('kind', ['tsa', 'msda3d', 'dec'])
@@ -65,7 +65,7 @@ def test_decoder_attention_stays_float32_under_autocast():
 
 def test_two_layers_by_one_product():
     first, second, query = nn.Linear(6, 4), nn.Linear(6, 3), torch.randn(2, 5, 6)
-    torch.testing.assert_close(ask(query, first, second), torch.cat((first(query), second(query)), dim=-1))
+    torch.testing.assert_close(predict_sampling(query, first, second), torch.cat((first(query), second(query)), dim=-1))
 
 
 def test_messages():

@@ -15,7 +15,7 @@ from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
 from ...detection import DecoderOutputs, QueryDecoder
-from ...layers import DeformableAttention, FeatureLevels
+from ...layers import DeformableAttention, FeatureLevels, reset_attentions
 from ...structures import BEVGrid, full_precision
 
 
@@ -65,18 +65,13 @@ class DeformableEncoder(BaseModule):
         )
 
     def init_weights(self) -> None:
-        """Xavier-uniform for every matrix, then the deformable attentions' own start values.
+        """Draw every matrix Xavier-uniform, then set the deformable attentions' own start values.
 
         Note:
             The release resets only one of its two attention classes and leaves xavier weights in the other's
             offsets (it matters only for training from scratch).
         """
-        for parameter in self.parameters():
-            if parameter.dim() > 1:
-                nn.init.xavier_uniform_(parameter)
-        for module in self.modules():
-            if isinstance(module, DeformableAttention):
-                module.init_weights()
+        reset_attentions(self)
         self._is_init = True
 
     def forward(self, tokens_BSC: Tensor, position_1SC: Tensor, levels: FeatureLevels, grid: BEVGrid) -> Tensor:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from bevdistill.structures import BEVGrid
-from bevdistill.students.bevformer import Frames
-from bevdistill.students.bevformer.projection import CameraHits, pillar_points, project
+from bevdistill.students.bevformer import FrameGeometry
+from bevdistill.students.bevformer.frame import CameraHits, pillar_points, project
 
 RANGE = (-51.2, -51.2, -5.0, 51.2, 51.2, 3.0)
 
@@ -17,7 +17,7 @@ def test_matches_original(golden, recorded_grid):
     points = pillar_points(recorded_grid, 4)
     unit = recorded_grid.normalise(points).transpose(0, 1)
     torch.testing.assert_close(unit, data['out.ref_3d'][0], atol=1e-6, rtol=1e-6)
-    frames = Frames(data['in.lidar2img'].float(), torch.zeros(2, 18), tuple(data['in.img_shape'][0].tolist()))
+    frames = FrameGeometry(data['in.lidar2img'].float(), torch.zeros(2, 18), tuple(data['in.img_shape'][0].tolist()))
     uv, seen = project(points, frames)
     assert torch.equal(seen, data['out.bev_mask'].transpose(0, 1))
     want = data['out.reference_points_cam'].transpose(0, 1)
@@ -37,7 +37,7 @@ def test_heights():
 def test_behind_and_beside_the_camera_is_not_seen():
     matrix = torch.tensor([[100.0, 0, 50, 0], [0, 100, 30, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
     points = torch.tensor([[0.0, 0, 5], [0, 0, -5], [2.6, 0, 5], [2.4, 0, 5], [0, 0, 0]])[:, None]
-    uv, seen = project(points, Frames(matrix[None, None], torch.zeros(1, 18), (60, 100)))
+    uv, seen = project(points, FrameGeometry(matrix[None, None], torch.zeros(1, 18), (60, 100)))
     assert seen.flatten().tolist() == [True, False, False, True, False]
     torch.testing.assert_close(uv[0, 0, 3, 0], torch.tensor([0.98, 0.5]))
     assert uv.isfinite().all()
