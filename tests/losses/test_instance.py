@@ -164,7 +164,8 @@ def test_contrast_matches_loops(make_outputs, make_targets, anchor: str, negativ
         for other in others:
             for n in range(4):
                 if bool(found.matched[-1, other, n]):
-                    s2, t2 = vectors(other, int(found.student_index[-1, other, n]), found.teacher_boxes.teacher_index[other, n])
+                    index = int(found.student_index[-1, other, n])
+                    s2, t2 = vectors(other, index, found.teacher_boxes.teacher_index[other, n])
                     score = math.exp(float(s @ t2 if anchor == 'student' else t @ s2) / 0.3)
                     total += score
                     own = score if (other, n) == (b, m) else own

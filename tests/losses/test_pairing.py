@@ -21,7 +21,7 @@ def test_selection_takes_the_best_scores(make_outputs) -> None:
     for b in range(2):
         scores = [max(1 / (1 + float(torch.exp(-v))) for v in row) for row in teacher.logits[-1, b]]
         best = sorted(range(7), key=lambda q: -scores[q])[:3]
-        assert boxes.query[b].tolist() == best
+        assert boxes.teacher_index[b].tolist() == best
         for m, q in enumerate(best):
             torch.testing.assert_close(boxes.boxes[b, m], decode_boxes(teacher.codes[-1, b, q]))
             assert float(boxes.score[b, m]) == pytest.approx(scores[q], rel=1e-5)

@@ -61,9 +61,9 @@ def test_exact_box_has_iou_one(make_targets) -> None:
 def test_without_ground_truth_iou_is_zero(make_targets) -> None:
     boxes = boxes_of(make_targets(3).boxes[0])
     nothing = Targets((torch.zeros(0, 9),), (torch.zeros(0, dtype=torch.long),))
-    assert MODELS.build(dict(type='ScoreIoUQuality'))(boxes, nothing).value.tolist() == [[0.0] * 3]
+    assert MODELS.build(dict(type='ScoreIoUQuality'))(boxes, nothing).numerator.tolist() == [[0.0] * 3]
     by_score = MODELS.build(dict(type='ScoreIoUQuality', gamma=1.0))(boxes, nothing)
-    torch.testing.assert_close(by_score.value, boxes.score)
+    torch.testing.assert_close(by_score.numerator, boxes.score)
 
 
 def test_score(make_targets) -> None:
