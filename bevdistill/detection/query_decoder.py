@@ -21,7 +21,7 @@ from .branches import refine_references
 
 
 class DecoderOutputs(NamedTuple):
-    """What each decoder layer gives.
+    """Results of all decoder layers.
 
     Args:
         states: Query states after the layer, (L, B, Q, C).
@@ -147,5 +147,5 @@ class QueryDecoder(BaseModule):
 
 
 def _copied(config: dict[str, Any]) -> dict[str, Any]:
-    """A layer's config for one layer: mmcv writes into the nested ones."""
+    """Copy a layer's config, whose nested ones mmcv writes into."""
     return {**config, 'attn_cfgs': [dict(entry) for entry in config['attn_cfgs']], 'ffn_cfgs': dict(config['ffn_cfgs'])}

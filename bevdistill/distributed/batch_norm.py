@@ -1,4 +1,4 @@
-"""Batch norms whose batch is not one rank's whole batch: that of all ranks, or one set of rows.
+"""Batch norms over other batches than a rank's own: over all ranks, or over one set of rows.
 
 Legend: S sets, N rows, C channels.
 """
@@ -72,7 +72,7 @@ class SetBatchNorm(_NormBase):
 
 
 class _Standardise(torch.autograd.Function):
-    """``(x - mean) / sqrt(variance + eps)``, with the gradient in closed form.
+    """Compute ``(x - mean) / sqrt(variance + eps)`` with the gradient in closed form.
 
     With z the result, g its gradient and averages over the n values of all ranks, the gradient of x is
     ``(g - mean(g) - z mean(g z)) / sqrt(variance + eps)``; derivatives of the formula's parts would lose digits.
@@ -85,7 +85,7 @@ class _Standardise(torch.autograd.Function):
         combine = sum_over_ranks if over_ranks else _unchanged
         count = combine(values.new_full((), math.prod(values.shape[axis] for axis in axes)))
         mean = combine(values.sum(dim=axes, keepdim=True)) / count
-        # Two passes: the mean of squares less the square of the mean loses digits.
+        # Two passes: the mean of squares minus the square of the mean loses digits.
         centred = values - mean
         variance = combine(centred.square().sum(dim=axes, keepdim=True)) / count
         scale = (variance + eps).rsqrt()
@@ -107,7 +107,7 @@ class _Standardise(torch.autograd.Function):
 def standardise(
     values: Tensor, axes: tuple[int, ...], eps: float, over_ranks: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Zero mean and unit variance along axes, in float32 at least.
+    """Normalise to zero mean and unit variance along axes, in float32 at least.
 
     Args:
         values: Any shape.
@@ -128,7 +128,7 @@ def _unchanged(local: Tensor) -> Tensor:
 
 @torch.no_grad()
 def track(norm: _NormBase, mean: Tensor, variance: Tensor, count: Tensor) -> None:
-    """Move a norm's running statistics as torch does: with its momentum, and with the unbiased variance."""
+    """Update a norm's running statistics as torch does: with its momentum and the unbiased variance."""
     if not norm.track_running_stats:
         return
     assert norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None
@@ -140,7 +140,7 @@ def track(norm: _NormBase, mean: Tensor, variance: Tensor, count: Tensor) -> Non
 
 
 def meets_other_ranks(module: nn.Module) -> bool:
-    """Whether a module communicates in its forward pass: then a rank without input has to run it all the same."""
+    """Return whether a module communicates in its forward pass, so that a rank without input must run it too."""
     kinds = (RankBatchNorm, nn.SyncBatchNorm)
     return module.training and any(isinstance(child, kinds) for child in module.modules())
 

@@ -1,4 +1,4 @@
-"""The model under a runner's wrapper for several processes."""
+"""Unwrap a runner's model."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def check_channels(student: Tensor, teacher: Tensor, name: str, dim: int = 1) ->
     Args:
         student: Features of the student, after its adapter if there is one.
         teacher: Features of the teacher.
-        name: Tap that holds both, for the message.
+        name: What both are, for the message.
         dim: Dimension of the channels: 1 for maps, -1 for vectors.
 
     Raises:

@@ -52,11 +52,11 @@ class Region(nn.Module, ABC):
 
 
 class CellMask(Region):
-    """A region of all cells, weighted by a map."""
+    """Region of all cells, weighted by a map."""
 
     @abstractmethod
     def mask(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> Tensor:
-        """Weights (B, H, W) on the student's grid."""
+        """Compute the weights on the student's grid, (B, H, W)."""
 
     def select(
         self,
@@ -66,14 +66,14 @@ class CellMask(Region):
         teacher: BEVOutputs,
         targets: Targets,
     ) -> Samples:
-        """All cells of both maps with the weights of :meth:`mask`."""
+        """Return all cells of both maps with the weights of :meth:`mask`."""
         mask = self.mask(student, teacher, targets).to(student_map)
         return student_map.flatten(2), teacher_map.flatten(2), mask.flatten(1)
 
 
 @MODELS.register_module()
 class AllCells(CellMask):
-    """No mask: every cell counts 1."""
+    """Weight 1 in every cell."""
 
     def mask(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> Tensor:
         """Ones, (B, H, W)."""
@@ -82,7 +82,7 @@ class AllCells(CellMask):
 
 @MODELS.register_module()
 class HardForeground(CellMask):
-    """Cells inside a ground-truth box count 1, all others 0. The box's rotation is respected."""
+    """Weight 1 inside rotated ground-truth boxes, 0 elsewhere."""
 
     wants = ('targets',)
 
@@ -93,7 +93,7 @@ class HardForeground(CellMask):
 
 @MODELS.register_module()
 class SoftForeground(CellMask):
-    """A Gaussian at every ground-truth centre, merged by maximum, of any class.
+    """Gaussian at every ground-truth centre of any class, merged by maximum.
 
     The paper (BEVDistill, arXiv 2211.09386, section 3.2.1) uses one standard deviation for all objects; the release
     takes it from the size of the box, see :func:`~bevdistill.detection.gaussian.gaussian_foreground`.
@@ -165,7 +165,7 @@ class PredictedForeground(CellMask):
 
 @MODELS.register_module()
 class QuerySampledForeground(Region):
-    """The student's predicted centres of its decoder layers; every centre counts 1.
+    """Centres predicted by the student's decoder layers, with weight 1 each.
 
     Maps are read bilinearly; outside the map both read 0 (such a place has no error but counts in the mean, as in the
     release). Centres carry no gradient.
@@ -193,7 +193,7 @@ class QuerySampledForeground(Region):
         teacher: BEVOutputs,
         targets: Targets,
     ) -> Samples:
-        """Both maps at the predicted centres, P = layers x queries."""
+        """Sample both maps at the predicted centres, P = layers x queries."""
         centres_BP2 = predicted_centres(student, self.layers)
         student_BPC = sample_map(student_map, student.grid, centres_BP2)
         teacher_BPC = sample_map(teacher_map, student.grid, centres_BP2)
@@ -219,18 +219,18 @@ def region_config(loss: str, where: dict[str, Any] | None, mask: dict[str, Any] 
 
 
 def predicted_centres(student: BEVOutputs, layers: Literal['all', 'last'] = 'all') -> Tensor:
-    """Centres (x, y) in metres that the decoder layers predict, (B, L * Q, 2), without gradient."""
+    """Return the centres (x, y) that the decoder layers predict, metres, (B, L * Q, 2), without gradient."""
     codes_LBQ = student.codes if layers == 'all' else student.codes[-1:]
     return codes_LBQ[..., :2].detach().transpose(0, 1).flatten(1, 2)
 
 
 def sample_map(map_BCHW: Tensor, grid: BEVGrid, centres_BP2: Tensor) -> Tensor:
-    """Bilinear samples of a map, zero outside it.
+    """Sample a map bilinearly, zero outside it.
 
     Args:
         map_BCHW: (B, C, H, W) over the range of `grid`.
         grid: Range of the map; its size does not matter.
-        centres_BP2: Places in metres.
+        centres_BP2: Places (x, y), metres.
 
     Returns:
         (B, P, C).

@@ -1,4 +1,4 @@
-"""Sparse distillation: teacher boxes are matched to student queries, and each pair is compared."""
+"""Sparse distillation: match teacher boxes to student queries and compare each pair."""
 
 from __future__ import annotations
 

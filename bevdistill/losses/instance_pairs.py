@@ -51,30 +51,30 @@ class InstancePairs:
         return InstancePairs(self.student, self.teacher, pairing, self.weights, slice(-1, None), self.average)
 
     def student_logits(self) -> Tensor:
-        """Class logits of the paired student queries, (L, B, M, K)."""
+        """Gather the class logits of the paired student queries, (L, B, M, K)."""
         return gather_queries(self.student.logits[self.layers], self.pairing.student_index)
 
     def student_codes(self) -> Tensor:
-        """Box codes of the paired student queries, (L, B, M, 10)."""
+        """Gather the box codes of the paired student queries, (L, B, M, 10)."""
         return gather_queries(self.student.codes[self.layers], self.pairing.student_index)
 
     def student_states(self) -> Tensor:
-        """Decoder states of the paired student queries, (L, B, M, C)."""
+        """Gather the decoder states of the paired student queries, (L, B, M, C)."""
         return gather_queries(self.student.states[self.layers], self.pairing.student_index)
 
     def teacher_states(self) -> Tensor:
-        """Last decoder states of the paired teacher queries, (B, M, C'), without gradient."""
+        """Gather the last decoder states of the paired teacher queries, (B, M, C'), without gradient."""
         return gather_queries(self.teacher.states[-1].detach(), self.pairing.teacher_boxes.teacher_index)
 
     def per_pair(self, totals_LB: Tensor) -> Tensor:
-        """Totals of the samples (L, B) divided by the number of pairs, at least 1; (L,)."""
+        """Divide totals of the samples (L, B) by the number of pairs, at least 1; (L,)."""
         count_LB = self.matched.sum(dim=-1).float()
         if self.average == 'sample':
             return mean_over_samples(totals_LB / count_LB.clamp(min=1), dim=1)
         return totals_LB.sum(dim=1) / shared_normaliser(count_LB.sum(dim=1), floor=1)
 
     def mean(self, values_LBM: Tensor, weighted: bool = True) -> Tensor:
-        """Weighted mean over the pairs of each layer; 0 where there is no pair.
+        """Average values over the pairs of each layer, with weights; 0 where there is no pair.
 
         Args:
             values_LBM: A value of each pair; those of unmatched boxes are ignored.

@@ -119,17 +119,17 @@ class SoftClassTerm(InstanceTerm):
         return loss_L * self.temperature**2
 
     def _soft_labels(self, scores_BMK: Tensor) -> Tensor:
-        """Teacher probabilities at the temperature."""
+        """Return the teacher's probabilities at the temperature."""
         if self.temperature == 1:
             return scores_BMK
         return (torch.logit(scores_BMK, eps=1e-6) / self.temperature).sigmoid()
 
     def _background(self, pairs: InstancePairs) -> Tensor:
-        """Cross entropy of queries without a teacher box, per pair, (L,)."""
+        """Compute the cross entropy of queries without a teacher box, per pair, (L,)."""
         logits_LBQK = pairs.student.logits[pairs.layers] / self.temperature
         label = float(logits_LBQK.shape[-1]) if self.released_unmatched else 0.0
         value_LBQ = (F.softplus(logits_LBQK) - label * logits_LBQK).sum(dim=-1)
-        # Unmatched teacher boxes point at query 0: they must not claim it, hence the extra slot that is cut off.
+        # Unmatched teacher boxes have index 0: they write into an extra slot that is cut off.
         queries = value_LBQ.shape[-1]
         slot_LBM = torch.where(pairs.matched, pairs.pairing.student_index, queries)
         taken_LBQ = value_LBQ.new_zeros(*value_LBQ.shape[:-1], queries + 1).scatter(-1, slot_LBM, 1.0)[..., :queries]
@@ -158,5 +158,5 @@ class StateL1Term(InstanceTerm):
         student_LBMC, teacher_BMC = pairs.student_states(), pairs.teacher_states()
         if self.adapter is not None:
             student_LBMC = self.adapter(student_LBMC)
-        check_channels(student_LBMC, teacher_BMC, 'states', dim=-1)
+        check_channels(student_LBMC, teacher_BMC, 'state vector', dim=-1)
         return pairs.mean((student_LBMC - teacher_BMC).abs().mean(dim=-1))

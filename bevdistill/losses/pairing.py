@@ -45,7 +45,7 @@ class TeacherBoxes:
 
     @property
     def score(self) -> Tensor:
-        """Largest class probability, (B, M)."""
+        """Return the largest class probability, (B, M)."""
         return self.scores.amax(dim=-1)
 
 
@@ -65,7 +65,7 @@ class Pairing:
 
 
 class Pairer(nn.Module, ABC):
-    """Contract of all rules of pairing.
+    """Contract of all pairing rules.
 
     `teacher_queries` is how many of the teacher's best queries a rule reads, None for all.
     """
@@ -80,7 +80,7 @@ class Pairer(nn.Module, ABC):
 
 @MODELS.register_module()
 class TeacherBoxPairing(Pairer):
-    """The best teacher boxes, each matched one to one with a student query (Hungarian), layer by layer.
+    """Match the best teacher boxes one to one with student queries (Hungarian), layer by layer.
 
     Selection: the `max_boxes` queries of the teacher's last layer with the largest class probability, if it is above
     `score_threshold`. Matching cost, as in the release: ``1.0 * BCE + 0.25 * L1`` over the code's first eight slots.
@@ -142,7 +142,7 @@ class TeacherBoxPairing(Pairer):
         return Pairing(boxes, index_LBM, matched_LBM & boxes.valid)
 
     def select(self, teacher: BEVOutputs) -> TeacherBoxes:
-        """The best boxes of the teacher's last layer."""
+        """Select the best boxes of the teacher's last layer."""
         score_BQ = teacher.logits[-1].detach().sigmoid().amax(dim=-1)
         score_BM, query_BM = score_BQ.topk(min(self.max_boxes, score_BQ.shape[1]), dim=1)
         return TeacherBoxes.gather(teacher, query_BM, score_BM > self.score_threshold)
@@ -150,7 +150,7 @@ class TeacherBoxPairing(Pairer):
 
 @MODELS.register_module()
 class GroundTruthPairing(Pairer):
-    """The student query and the teacher query that detection's own matching gives to the same object.
+    """Pair the student query and the teacher query that detection's own matching assigns to the same object.
 
     There is no second assignment that could disagree with the one of the detection loss; without ground truth there
     are no pairs.
@@ -186,7 +186,7 @@ class GroundTruthPairing(Pairer):
 
 
 def invert_assignment(target_LBQ: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Turn "target of each query" into "query of each target".
+    """Invert an assignment: from the target of each query to the query of each target.
 
     Args:
         target_LBQ: Index of the target in ``0 .. size - 1``, or negative, (L, B, Q).

@@ -130,7 +130,7 @@ class ScoreIoUQuality(Quality):
         return Weights(weight, weight if self.normaliser == 'weight' else torch.ones_like(weight))
 
     def _best_iou(self, boxes_M9: Tensor, truth_N9: Tensor) -> Tensor:
-        """Largest IoU of each box with any ground truth, (M,)."""
+        """Compute the largest IoU of each box with any ground truth, (M,)."""
         if len(truth_N9) == 0:
             return boxes_M9.new_zeros(len(boxes_M9))
         predicted, truth = (

@@ -1,4 +1,4 @@
-"""What a BEV detector offers to be taught or to teach."""
+"""Outputs of BEV detectors, read by distillation losses."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class BEVOutputs:
 
     @property
     def boxes(self) -> Tensor:
-        """Boxes of the last layer with gravity centres, (B, Q, 9)."""
+        """Decode the boxes of the last layer, with gravity centres, (B, Q, 9)."""
         return decode_boxes(self.codes[-1])
 
     def taps(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ def loops(student, teacher, valid, temperature: float, anchor: str) -> list[list
                 continue
             asking, asked = (s, t) if anchor == 'student' else (t, s)
             scores = {j: math.exp(float(asking[i] @ asked[j]) / temperature) for j in range(len(s)) if ok[j]}
-            row.append(-math.log(scores[i] / sum(scores.numerators())))
+            row.append(-math.log(scores[i] / sum(scores.values())))
         result.append(row)
     return result
 

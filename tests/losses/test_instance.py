@@ -270,7 +270,7 @@ def test_shapes_may_differ(make_outputs, make_targets) -> None:
     values = build(dict(box=BOX, cls=CLASS, contrast=contrast))(student, teacher, make_targets(1, 1))
     assert all(bool(value.isfinite()) for value in values.values())
     assert float(values['pairs']) == 3
-    with pytest.raises(ValueError, match=r'states have 4 channels.*7.*LinearAdapter'):
+    with pytest.raises(ValueError, match=r"student state vector has 4 channels and the teacher's 7.*LinearAdapter"):
         build(dict(state=STATE))(student, teacher, make_targets(1, 1))
 
 

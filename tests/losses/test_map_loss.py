@@ -110,6 +110,6 @@ def test_grids_of_other_ground_are_refused(make_outputs) -> None:
 
 
 def test_channels_of_vectors_are_the_last_dimension() -> None:
-    check_channels(torch.zeros(2, 5, 3), torch.zeros(1, 3), 'states', dim=-1)
-    with pytest.raises(ValueError, match=r"student states has 3 channels and the teacher's 4.*LinearAdapter"):
-        check_channels(torch.zeros(2, 5, 3), torch.zeros(1, 4), 'states', dim=-1)
+    check_channels(torch.zeros(2, 5, 3), torch.zeros(1, 3), 'vector', dim=-1)
+    with pytest.raises(ValueError, match=r"student vector has 3 channels and the teacher's 4.*LinearAdapter"):
+        check_channels(torch.zeros(2, 5, 3), torch.zeros(1, 4), 'vector', dim=-1)

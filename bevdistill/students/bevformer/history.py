@@ -70,14 +70,14 @@ class BEVMemory:
         self._scenes: dict[str, tuple[EncodedFrame, ...]] = {}
 
     def __len__(self) -> int:
-        """Number of maps that are held."""
+        """Return the number of stored maps."""
         return sum(len(frames) for frames in self._scenes.values())
 
     def __reduce__(self) -> tuple[type[BEVMemory], tuple[()]]:
         return type(self), ()
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Forget all scenes."""
         self._scenes.clear()
 
     def keep(self, scenes: Iterable[str]) -> None:
@@ -92,7 +92,7 @@ class BEVMemory:
         return next((frame for frame in frames if frame.index == before), None)
 
     def remember(self, sample: Det3DDataSample, bev_QC: Tensor) -> None:
-        """Keep a frame and, if it is known, the one before."""
+        """Store a frame, and keep the one before it if known."""
         before = self.recall(sample)
         frame = EncodedFrame(
             int(meta(sample, 'frame_idx')), absolute_state(sample).copy(), bev_QC.detach().clone()

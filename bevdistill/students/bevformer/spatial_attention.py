@@ -84,7 +84,7 @@ class PillarDeformableAttention(BaseModule):
 
 
 class SpatialCrossAttention(BaseModule):
-    """Each query attends the cameras that see its pillar; their results are averaged.
+    """Average over the cameras that see a query's pillar of deformable attention into each.
 
     ``out = query + dropout(W * mean over seeing cameras of deformable_attention(query, camera))`` (BEVFormer, arXiv
     2203.17270, equation 4). The residual is inside. Computed in float32.

@@ -145,7 +145,7 @@ class ObjectDGCNNTransformer(BaseModule):
         self.reference_points = nn.Linear(embed_dims, reference_dims)
 
     def init_weights(self) -> None:
-        """Start values of encoder and decoder, references that spread over the range, N(0, 1) level codes."""
+        """Initialise encoder and decoder, references that spread over the range, and level codes from N(0, 1)."""
         super().init_weights()
         nn.init.xavier_uniform_(self.reference_points.weight)
         nn.init.zeros_(self.reference_points.bias)
@@ -190,7 +190,7 @@ class ObjectDGCNNTransformer(BaseModule):
         )
 
     def _positions(self, levels: FeatureLevels) -> Tensor:
-        """Positional code of every token, (1, S, C)."""
+        """Compute the positional code of every token, (1, S, C)."""
         codes = []
         for (height, width), embed_C in zip(levels.sizes, self.level_embeds, strict=True):
             valid = torch.zeros(1, height, width, dtype=torch.bool, device=embed_C.device)
