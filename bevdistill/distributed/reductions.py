@@ -50,7 +50,7 @@ def shared_normaliser(local: Tensor, floor: float) -> Tensor:
 
     A local sum divided by it is, after the mean over ranks, the global sum over the global count::
 
-        1/R sum_r total_r / (max(sum_r mass_r, floor) / R) = sum_r total_r / max(sum_r mass_r, floor)
+        1/R sum_r total_r / (max(sum_r count_r, floor) / R) = sum_r total_r / max(sum_r count_r, floor)
 
     Note:
         DETR and mmdet keep the *mean* of the ranks away from zero, so that their losses depend on the number of ranks
@@ -58,7 +58,7 @@ def shared_normaliser(local: Tensor, floor: float) -> Tensor:
 
     Args:
         local: Count or sum of weights on this rank, any shape; no gradient goes through it.
-        floor: Smallest total: 1 for counts, a tiny number for masses.
+        floor: Smallest total: 1 for counts, a tiny number for sums of weights.
 
     Returns:
         Same shape as `local`, float32.

@@ -14,7 +14,7 @@ from .foreground import (
     Region,
     SoftForeground,
 )
-from .heatmap import HeatmapDistillLoss
+from .heatmap_distill import HeatmapDistillLoss
 from .info_nce import info_nce
 from .instance import InstanceDistillLoss
 from .instance_pairs import InstancePairs

@@ -48,10 +48,10 @@ class FocalResponseTerm(InstanceTerm):
         """
         logits_LBQK = pairs.student.logits[pairs.layers].float()
         total_LB = self.compare(logits_LBQK, wanted_scores(pairs, logits_LBQK)).sum(dim=(-1, -2))
-        mass_LB = (pairs.matched * pairs.pairing.teacher_boxes.score).sum(dim=-1)
+        objects_LB = (pairs.matched * pairs.pairing.teacher_boxes.score).sum(dim=-1)
         if pairs.average == 'sample':
-            return mean_over_samples(total_LB / mass_LB.clamp(min=1), dim=1)
-        return total_LB.sum(dim=1) / shared_normaliser(mass_LB.sum(dim=1), floor=1)
+            return mean_over_samples(total_LB / objects_LB.clamp(min=1), dim=1)
+        return total_LB.sum(dim=1) / shared_normaliser(objects_LB.sum(dim=1), floor=1)
 
 
 def wanted_scores(pairs: InstancePairs, logits_LBQK: Tensor) -> Tensor:
