@@ -74,10 +74,10 @@ class DenseBEVLoss(MapLoss):
 
     def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
         """Compute ``loss``, see :meth:`MapLoss.forward`."""
-        student_map, teacher_map = self.aligned_maps(student, teacher)
+        maps = self.aligned_maps(student, teacher)
         if self.teacher_scale is not None:
-            student_map, teacher_map = self.teacher_scale(student_map, teacher_map)
-        student_BCP, teacher_BCP, weight_BP = self.region.select(student_map, teacher_map, student, teacher, targets)
+            maps = self.teacher_scale(*maps)
+        student_BCP, teacher_BCP, weight_BP = self.region.select(maps, student, teacher, targets)
         error_BCP = (student_BCP - teacher_BCP).square()
         error_BP = error_BCP.sum(dim=1) if self.channels == 'sum' else error_BCP.mean(dim=1)
         total = (error_BP * weight_BP).sum()

@@ -20,6 +20,7 @@ from ..detection.gaussian import gaussian_foreground, hard_foreground
 from ..structures import BEVGrid, BEVOutputs, Targets
 from .alignment import resize_map
 
+Maps = tuple[Tensor, Tensor]
 Samples = tuple[Tensor, Tensor, Tensor]
 
 
@@ -29,19 +30,11 @@ class Region(nn.Module, ABC):
     wants: tuple[str, ...] = ()
 
     @abstractmethod
-    def select(
-        self,
-        student_map: Tensor,
-        teacher_map: Tensor,
-        student: BEVOutputs,
-        teacher: BEVOutputs,
-        targets: Targets,
-    ) -> Samples:
+    def select(self, maps: Maps, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> Samples:
         """Read both maps at the places of the region.
 
         Args:
-            student_map: (B, C, H, W) on the student's grid.
-            teacher_map: (B, C, H, W) on the student's grid.
+            maps: Of student and teacher, (B, C, H, W) each, both on the student's grid.
             student: All outputs of the student.
             teacher: All outputs of the teacher.
             targets: Ground truth.
@@ -58,17 +51,10 @@ class CellMask(Region):
     def mask(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> Tensor:
         """Compute the weights on the student's grid, (B, H, W)."""
 
-    def select(
-        self,
-        student_map: Tensor,
-        teacher_map: Tensor,
-        student: BEVOutputs,
-        teacher: BEVOutputs,
-        targets: Targets,
-    ) -> Samples:
+    def select(self, maps: Maps, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> Samples:
         """Return all cells of both maps with the weights of :meth:`mask`."""
-        mask = self.mask(student, teacher, targets).to(student_map)
-        return student_map.flatten(2), teacher_map.flatten(2), mask.flatten(1)
+        mask = self.mask(student, teacher, targets).to(maps[0])
+        return maps[0].flatten(2), maps[1].flatten(2), mask.flatten(1)
 
 
 @MODELS.register_module()
@@ -185,18 +171,10 @@ class QuerySampledForeground(Region):
             raise ValueError(f"layers must be 'all' or 'last', got '{layers}'")
         self.layers = layers
 
-    def select(
-        self,
-        student_map: Tensor,
-        teacher_map: Tensor,
-        student: BEVOutputs,
-        teacher: BEVOutputs,
-        targets: Targets,
-    ) -> Samples:
+    def select(self, maps: Maps, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> Samples:
         """Sample both maps at the predicted centres, P = layers x queries."""
         centres_BP2 = predicted_centres(student, self.layers)
-        student_BPC = sample_map(student_map, student.grid, centres_BP2)
-        teacher_BPC = sample_map(teacher_map, student.grid, centres_BP2)
+        student_BPC, teacher_BPC = (sample_map(side, student.grid, centres_BP2) for side in maps)
         weights_BP = torch.ones_like(centres_BP2[..., 0])
         return student_BPC.transpose(1, 2), teacher_BPC.transpose(1, 2), weights_BP
 

@@ -46,8 +46,8 @@ class HeatmapDistillLoss(MapLoss):
 
     def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
         """Compute ``loss``, see :meth:`MapLoss.forward`."""
-        student_map, teacher_map = self.aligned_maps(student, teacher)
-        student_BKP, teacher_BKP, weight_BP = self.region.select(student_map, teacher_map, student, teacher, targets)
+        maps = self.aligned_maps(student, teacher)
+        student_BKP, teacher_BKP, weight_BP = self.region.select(maps, student, teacher, targets)
         if self.released_double_sigmoid:
             student_BKP = student_BKP.sigmoid()
         entropy_BKP = F.binary_cross_entropy_with_logits(student_BKP, teacher_BKP.sigmoid(), reduction='none')
