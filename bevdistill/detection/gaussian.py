@@ -1,4 +1,4 @@
-"""Maps drawn from ground-truth boxes on a BEV grid: class heatmaps, soft and hard foreground masks.
+"""Draw ground-truth boxes on a BEV grid: class heatmaps, soft and hard foreground masks.
 
 All boxes of a batch are drawn at once: every box gets a window of the largest reach in the batch, and the windows are
 merged with one scattered maximum. Legend: N boxes of all samples, B samples, K classes, H x W cells, D window size.
@@ -16,7 +16,7 @@ from ..structures.constants import constant_like
 
 
 def gaussian_radius(sizes_N2: Tensor, min_overlap: float = 0.1) -> Tensor:
-    """Largest shift of a box that keeps an overlap, CornerNet's rule (arXiv 1808.01244, section 3.3).
+    """Compute the largest shift of a box that keeps an overlap, CornerNet's rule (arXiv 1808.01244, section 3.3).
 
     The smallest of the three solutions for a shifted, a shrunk and a grown box, element by element as
     ``mmdet3d.models.utils.gaussian_radius`` has it for one box (including its denominators).
@@ -47,7 +47,7 @@ def heatmap_targets(
     min_radius: int = 1,
     sigma: float | None = None,
 ) -> Tensor:
-    """Gaussian centre heatmap of each class.
+    """Draw the Gaussian centre heatmap of each class.
 
     A box at cell (r, c) draws ``exp(-((i - r)^2 + (j - c)^2) / (2 sigma^2))``; boxes of one class merge by maximum
     and the peak is exactly 1. By box size (BEVDistill's release): radius R = max(min_radius, floor of
@@ -84,7 +84,7 @@ def gaussian_foreground(
     min_radius: int = 1,
     sigma: float | None = None,
 ) -> Tensor:
-    """Soft foreground mask, one for all classes; see :func:`heatmap_targets` for the rule and the arguments.
+    """Draw the soft foreground mask of all classes; see :func:`heatmap_targets` for the rule and the arguments.
 
     Returns:
         (B, H, W), float32 in [0, 1].
@@ -95,7 +95,7 @@ def gaussian_foreground(
 
 
 def hard_foreground(targets: Targets, grid: BEVGrid, values_N: Tensor | None = None) -> Tensor:
-    """Cells whose centre lies inside a rotated box; a box always marks at least the cell of its own centre.
+    """Mark the cells whose centre lies inside a rotated box; a box always marks at least its own centre's cell.
 
     Args:
         targets: Boxes; those whose centre lies outside the grid still mark the cells that they reach into.
@@ -136,7 +136,7 @@ def hard_foreground(targets: Targets, grid: BEVGrid, values_N: Tensor | None = N
 
 
 def _flatten(targets: Targets) -> tuple[Tensor, Tensor]:
-    """Boxes of all samples, (N, 9), and the sample that each belongs to, (N,)."""
+    """Return the boxes of all samples, (N, 9), and the sample of each, (N,)."""
     counts = [len(boxes) for boxes in targets.boxes]
     boxes_N9 = torch.cat(list(targets.boxes)).float()
     sample_N = [boxes_N9.new_full((count,), sample, dtype=torch.long) for sample, count in enumerate(counts)]

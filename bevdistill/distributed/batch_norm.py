@@ -72,7 +72,7 @@ class SetBatchNorm(_NormBase):
 
 
 class _Standardise(torch.autograd.Function):
-    """``(x - mean) / sqrt(variance + eps)``, with the gradient in closed form.
+    """Compute ``(x - mean) / sqrt(variance + eps)`` with the gradient in closed form.
 
     With z the result, g its gradient and averages over the n values of all ranks, the gradient of x is
     ``(g - mean(g) - z mean(g z)) / sqrt(variance + eps)``; derivatives of the formula's parts would lose digits.
@@ -85,7 +85,7 @@ class _Standardise(torch.autograd.Function):
         combine = sum_over_ranks if over_ranks else _unchanged
         count = combine(values.new_full((), math.prod(values.shape[axis] for axis in axes)))
         mean = combine(values.sum(dim=axes, keepdim=True)) / count
-        # Two passes: the mean of squares less the square of the mean loses digits.
+        # Two passes: the mean of squares minus the square of the mean loses digits.
         centred = values - mean
         variance = combine(centred.square().sum(dim=axes, keepdim=True)) / count
         scale = (variance + eps).rsqrt()

@@ -18,7 +18,7 @@ from torch import Tensor
 
 
 class _Sum(torch.autograd.Function):
-    """Sum over ranks; each rank's gradient is the sum of all ranks' gradients of that sum."""
+    """Sum over ranks; each rank's gradient is the sum of all ranks' gradients."""
 
     @staticmethod
     def forward(ctx: Any, local: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Bring a teacher's map onto the student's grid."""
+"""Maps of student and teacher on one grid."""
 
 from __future__ import annotations
 
@@ -8,29 +8,39 @@ from torch import Tensor
 from ..structures import BEVGrid, BEVOutputs
 
 
-def tapped_maps(student: BEVOutputs, teacher: BEVOutputs, tap: str) -> tuple[Tensor, Tensor]:
-    """A pair of BEV maps with the same cells, the teacher's without gradient.
+def tapped(student: BEVOutputs, teacher: BEVOutputs, tap: str) -> tuple[Tensor, Tensor]:
+    """Read a map of both sides, each on its own grid, the teacher's without gradient.
 
     Args:
-        student: Its map decides the size.
-        teacher: Its map is resized to that size (bilinear, ``align_corners=False``) when the sizes differ.
+        student: Outputs of the student.
+        teacher: Outputs of the teacher.
         tap: Field of :class:`BEVOutputs` that holds a map.
 
     Returns:
-        Student map (B, C, H, W) and teacher map (B, C', H, W).
+        Student map (B, C, H, W) and teacher map (B, C', H', W').
 
     Raises:
-        ValueError: If a side does not offer the tap, or if the two grids cover different ground.
+        ValueError: If a side does not offer the tap.
     """
     maps = {'student': getattr(student, tap), 'teacher': getattr(teacher, tap)}
     for side, value in maps.items():
         if value is None:
             raise ValueError(f"the {side} does not offer '{tap}'; give its head the auxiliary heatmap or tap 'bev'")
-    return maps['student'], resize_map(maps['teacher'].detach(), teacher.grid, student.grid)
+    return maps['student'], maps['teacher'].detach()
+
+
+def tapped_maps(student: BEVOutputs, teacher: BEVOutputs, tap: str) -> tuple[Tensor, Tensor]:
+    """Read a map of both sides on the student's grid: :func:`tapped`, then :func:`resize_map`.
+
+    Raises:
+        ValueError: If a side does not offer the tap, or if the two grids cover different ground.
+    """
+    student_map, teacher_map = tapped(student, teacher, tap)
+    return student_map, resize_map(teacher_map, teacher.grid, student.grid)
 
 
 def resize_map(teacher_map_BCHW: Tensor, source: BEVGrid, wanted: BEVGrid) -> Tensor:
-    """Resize a map from one grid to another that covers the same ground.
+    """Resize a map (bilinear, ``align_corners=False``) to another grid of the same ground.
 
     Raises:
         ValueError: If the grids cover different ground.

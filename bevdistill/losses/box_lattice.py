@@ -1,4 +1,4 @@
-"""Features of BEV maps at a lattice of places laid over each ground-truth box.
+"""Sample BEV maps at a lattice of places over each ground-truth box.
 
 Legend: B samples, N boxes of all samples, P = size x size places of a box, C channels, H x W cells.
 """
@@ -13,7 +13,7 @@ from .foreground import sample_map
 
 
 def box_lattice(boxes_N9: Tensor, size: int, scale: float = 1.0) -> Tensor:
-    """Places of an even lattice that turns and stretches with each box, its border included.
+    """Compute the places of an even lattice that turns and stretches with each box, its border included.
 
     With centre c, sides l and w, heading yaw and lattice coordinates u, v in ``-1 .. 1``::
 
@@ -44,7 +44,7 @@ def box_lattice(boxes_N9: Tensor, size: int, scale: float = 1.0) -> Tensor:
 
 
 def sample_boxes(map_BCHW: Tensor, grid: BEVGrid, targets: Targets, size: int, scale: float = 1.0) -> Tensor:
-    """Bilinear samples of a map at the lattices of all boxes; places outside the map read 0.
+    """Sample a map bilinearly at the lattices of all boxes; places outside the map read 0.
 
     Args:
         map_BCHW: Map over the range of `grid`.

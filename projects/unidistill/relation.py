@@ -22,17 +22,10 @@ class UniDistillRelationLoss(KeyPointLoss):
     Channels of student and teacher may differ: only similarities are compared.
     """
 
+    same_channels = False
+
     def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
-        """Compute the loss.
-
-        Args:
-            student: Outputs of the student.
-            teacher: Outputs of the teacher.
-            targets: Ground truth.
-
-        Returns:
-            ``loss``, a scalar.
-        """
+        """Compute ``loss``, see :meth:`MapLoss.forward`."""
         student_NPP, teacher_NPP = map(cosines, self.features(student, teacher, targets))
         return {'loss': self.mean_over_boxes((student_NPP - teacher_NPP).abs().mean(dim=(1, 2)))}
 

@@ -13,8 +13,7 @@ from mmdet3d.structures import Det3DDataSample, LiDARInstance3DBoxes
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from bevdistill.detection import SetLoss
-from bevdistill.detection.heatmap_loss import HeatmapLoss
+from bevdistill.detection import HeatmapLoss, SetLoss
 from bevdistill.distillers import BEVDistiller, PseudoLabels, check_wiring
 from bevdistill.structures import BEVGrid, BEVOutputs, Targets
 

@@ -1,27 +1,42 @@
+"""Constants that are made once per device and type."""
+
 from __future__ import annotations
 
 import torch
 
 from bevdistill.structures.constants import constant, constant_like
 
-
-def test_a_constant_is_made_once_per_type_and_device() -> None:
-    one = constant((1.0, 2.5), torch.float32, torch.device('cpu'))
-    assert one.tolist() == [1.0, 2.5] and one.dtype == torch.float32
-    assert constant((1.0, 2.5), torch.float32, torch.device('cpu')) is one
-    double = constant_like((1.0, 2.5), torch.zeros(3, dtype=torch.float64))
-    assert double is not one and double.dtype == torch.float64 and double.tolist() == [1.0, 2.5]
-    assert constant_like((1.0, 2.5), torch.zeros(0)) is one
+CPU = torch.device('cpu')
 
 
-def test_nested_numbers_keep_their_shape() -> None:
-    corners = constant(((0, 1), (1, 0), (1, 1)), torch.long, torch.device('cpu'))
-    assert corners.shape == (3, 2) and corners[1].tolist() == [1, 0]
+def test_numbers_and_nested_numbers() -> None:
+    assert constant((1.5, -2.0), torch.float32, CPU).tolist() == [1.5, -2.0]
+    nested = constant(((3, 4), (5, 6)), torch.long, CPU)
+    assert nested.shape == (2, 2) and nested.dtype == torch.int64
+    assert constant((), torch.float32, CPU).shape == (0,)
 
 
-def test_a_constant_first_made_in_inference_mode_can_be_trained_with() -> None:
+def test_type_and_device_are_those_of_the_other_tensor() -> None:
+    for dtype in (torch.float16, torch.float32, torch.float64):
+        like = torch.zeros(2, dtype=dtype)
+        made = constant_like((1.0, 2.0), like)
+        assert made.dtype == dtype and made.device == like.device
+
+
+def test_the_same_tensor_is_given_again() -> None:
+    """No copy from the host in the second forward pass; another type is another tensor."""
+    first = constant((0.25, 0.75), torch.float32, CPU)
+    assert constant((0.25, 0.75), torch.float32, CPU) is first
+    assert constant_like((0.25, 0.75), torch.zeros(1)) is first
+    assert constant((0.25, 0.75), torch.float64, CPU) is not first
+    assert constant((0.75, 0.25), torch.float32, CPU) is not first
+
+
+def test_made_while_testing_it_can_be_used_while_training() -> None:
+    """A tensor of inference mode could not be saved for a backward pass."""
     with torch.inference_mode():
-        scale = constant((3.0, 7.0), torch.float32, torch.device('cpu'))
+        made = constant((0.125, 8.5), torch.float32, CPU)
+    assert not made.is_inference()
     weight = torch.ones(2, requires_grad=True)
-    (weight * scale).sum().backward()
-    assert weight.grad is not None and weight.grad.tolist() == [3.0, 7.0]
+    (weight * made).sum().backward()
+    assert weight.grad is not None and weight.grad.tolist() == [0.125, 8.5]
