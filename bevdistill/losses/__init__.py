@@ -3,7 +3,7 @@
 from .adapters import ConvAdapter, LinearAdapter
 from .bev_contrast import BEVContrastLoss
 from .box_code_term import BoxCodeTerm
-from .box_lattice import box_lattice, sample_boxes
+from .box_lattice import box_lattice, sample_boxes, sample_places
 from .critics import MLPCritic
 from .dense import DenseBEVLoss
 from .foreground import (
@@ -62,4 +62,5 @@ __all__ = [
     'box_lattice',
     'info_nce',
     'sample_boxes',
+    'sample_places',
 ]
