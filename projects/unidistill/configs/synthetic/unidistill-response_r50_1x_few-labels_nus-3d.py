@@ -11,4 +11,4 @@
 _base_ = ['../../../../configs/synthetic/bevdistill/bevdistill_r50_1x_few-labels_nus-3d.py', '../_base_/losses.py']
 
 custom_imports = dict(imports=['bevdistill', 'projects.unidistill'])
-model = dict(losses=dict(_delete_=True, **_base_.unidistill_losses, response=_base_.unidistill_response))
+model = dict(losses=dict(_delete_=True, **_base_.unidistill_losses, **_base_.unidistill_response))

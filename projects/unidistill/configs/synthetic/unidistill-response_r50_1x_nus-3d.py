@@ -8,4 +8,4 @@
 # Result    Not measured here yet.
 _base_ = ['./unidistill_r50_1x_nus-3d.py']
 
-model = dict(losses=dict(response=_base_.unidistill_response))
+model = dict(losses=_base_.unidistill_response)
