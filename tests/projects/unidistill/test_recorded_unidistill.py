@@ -11,7 +11,7 @@ from recordings import Arrays, assert_gradient, assert_loss, side, targets_of, t
 from torch import Tensor
 
 import projects.unidistill  # noqa: F401
-from bevdistill.matching.gaussian import gaussian_foreground
+from bevdistill.detection.gaussian import gaussian_foreground
 from bevdistill.structures import BEVOutputs, Targets
 
 KEY_POINT_LOSSES = dict(feature='UniDistillFeatureLoss', relation='UniDistillRelationLoss')

@@ -1,12 +1,12 @@
-# CPU-sized twin of MonoDistill, for the synthetic nuScenes of preset `demo`: the twin of BEVDistill with other losses.
+# CPU-sized config of MonoDistill, for the synthetic nuScenes of preset `demo`: that of BEVDistill with other losses.
 #
 # Command   python tools/train.py projects/monodistill/configs/synthetic/monodistill_r50_1x_nus-3d.py \
 #               --cfg-options model.teacher_checkpoint=FILE
 #           FILE: from configs/synthetic/object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py
 # Hardware  2 CPU cores.
 # Result    Not measured here yet.
-# Note      Responses set in late, as the instance losses of BEVDistill's twin. An affinity is a sum over a quarter of the
-#           channels, hence four times its weight.
+# Note      Responses set in late, as the instance losses of BEVDistill's CPU-sized config. An affinity is a sum over a
+#           quarter of the channels, hence four times its weight.
 _base_ = ['../../../../configs/synthetic/bevdistill/bevdistill_r50_1x_nus-3d.py', '../_base_/losses.py']
 
 custom_imports = dict(imports=['bevdistill', 'projects.monodistill'])

@@ -1,4 +1,4 @@
-# CPU-sized twin: UniDistill with all three losses where 25 of 200 drives are labelled, for the synthetic nuScenes of
+# CPU-sized config: UniDistill with all three losses where 25 of 200 drives are labelled, for the synthetic nuScenes of
 # preset `temporal`.
 #
 # Command   python tools/train.py projects/unidistill/configs/synthetic/unidistill-response_r50_1x_few-labels_nus-3d.py \

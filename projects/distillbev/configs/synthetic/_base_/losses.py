@@ -1,4 +1,4 @@
-# The numbers of the CPU-sized twins.
+# The numbers of the CPU-sized configs.
 #
 # Sums over a quarter of the channels and a sixteenth of the cells: an error per channel counts the same in the background,
 # and a mean over channels the same in the attention term. The foreground counts far less: this teacher's features are so
