@@ -13,6 +13,7 @@ from bevdistill.structures import BEVOutputs, Targets
 
 EPS = 1e-4
 
+
 @MODELS.register_module()
 class UniDistillResponseLoss(nn.Module):
     """L1 distance of class heatmaps near objects (UniDistill, arXiv 2303.15083, section 3.2).

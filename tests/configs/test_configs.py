@@ -165,7 +165,7 @@ def leaves(node: Any, path: str = '') -> dict[str, Any]:
     return {key: value for name, inner in node.items() for key, value in leaves(inner, f'{path}.{name}').items()}
 
 
-def test_what_the_twin_of_bevdistill_computes_otherwise_is_in_the_table() -> None:
+def test_what_the_cpu_sized_config_of_bevdistill_computes_otherwise_is_in_the_table() -> None:
     """Beyond sizes of networks: entries of the losses, the start, the images."""
     table = (CONFIGS_ROOT / 'bevdistill' / 'README.md').read_text()
     file = Path('bevdistill') / 'bevdistill_r50_1x_nus-3d.py'
