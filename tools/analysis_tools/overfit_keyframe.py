@@ -66,8 +66,9 @@ def keyframe_config(args: argparse.Namespace) -> Config:
     from keyframe_data import use_keyframe
 
     from bevdistill.datasets.infos import write_keyframe_infos
-    from bevdistill.engine.launch import load_config, set_resume, set_seed
+    from bevdistill.engine.launch import load_config
     from bevdistill.engine.overrides import parse_overrides
+    from bevdistill.engine.settings import set_resume, set_seed
 
     cfg = load_config(CONFIGS / MODELS[args.model], parse_overrides(args.cfg_options), args.out)
     ann_file = write_keyframe_infos(args.keyframe, args.out / 'keyframe_infos.pkl', MIN_LIDAR_POINTS)
@@ -76,7 +77,8 @@ def keyframe_config(args: argparse.Namespace) -> Config:
     metric = dict(type='KeyframeAP', ann_file=str(ann_file), point_cloud_range=limits)
     cfg.val_evaluator = cfg.test_evaluator = metric
     set_seed(cfg, args.seed)
-    set_resume(cfg, 'auto' if args.resume else None)
+    if args.resume:
+        set_resume(cfg, 'auto')
     return cfg
 
 

@@ -1,4 +1,4 @@
-"""tools/cache_teacher.py as a command; what it does is tested in tests/teacher_cache."""
+"""The verb cache; what it does is tested in tests/teacher_cache."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from cache_runs import DISTILLED, distilled, save_teacher
+from cli_runs import Run
 
 REPO = Path(__file__).resolve().parents[2]
 OPTIONS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -22,24 +23,25 @@ def words(synthetic_root: Path, synthetic_infos: Path, tmp_path: Path) -> list[s
 
 
 def test_writes_and_says_how_to_train(
-    words: list[str], run_tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run_tool('cache_teacher.py', *words) == 0
+    code, text, _ = run('cache', *words)
+    assert code == 0
     (folder,) = (tmp_path / 'work_dirs' / 'teacher_cache').iterdir()
     assert folder.name.startswith('bevdistill_r50_1x_nus-3d_val_')
-    text = capsys.readouterr().out
     assert '6 samples x 0.159 MB' in text
     assert '6 samples to go' in text
     assert f'model.teacher_cache=work_dirs/teacher_cache/{folder.name}' in text
     assert len(list(folder.glob('records/*/*.bin'))) == 6
-    assert run_tool('cache_teacher.py', *words) == 0
-    assert '0 samples to go' in capsys.readouterr().out
+    code, text, _ = run('cache', *words)
+    assert code == 0
+    assert '0 samples to go' in text
 
 
-def test_help_shows_examples(run_tool, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_tool('cache_teacher.py', '--help') == 0
-    text = capsys.readouterr().out
+def test_help_shows_examples(run: Run) -> None:
+    code, text, _ = run('cache', '--help')
+    assert code == 0
     for word in ('--out', '--split', '--dtype', '--taps', '--top-k', '--batch-size', '--workers', 'torchrun'):
         assert word in text
 
@@ -53,16 +55,17 @@ def test_help_shows_examples(run_tool, capsys: pytest.CaptureFixture[str]) -> No
     ],
 )
 def test_mistakes_are_said_in_words(
-    words: list[str], change: list[str], message: str, run_tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: list[str], change: list[str], message: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     if 'other' in change:
-        assert run_tool('cache_teacher.py', *words, '--out', 'other', '--dtype', 'float32') == 0
-    said = str(run_tool('cache_teacher.py', *words, *change))
-    assert said.startswith('cache_teacher.py: error: ')
+        assert run('cache', *words, '--out', 'other', '--dtype', 'float32').code == 0
+    code, _, said = run('cache', *words, *change)
+    assert code == 1
+    assert 'bevdistill cache: error: ' in said
     assert message in said
 
 
-def test_no_checkpoint(words: list[str], run_tool) -> None:
+def test_no_checkpoint(words: list[str], run: Run) -> None:
     words[1] = 'absent.pth'
-    assert 'there is no teacher checkpoint absent.pth' in str(run_tool('cache_teacher.py', *words))
+    assert 'there is no teacher checkpoint absent.pth' in run('cache', *words).err

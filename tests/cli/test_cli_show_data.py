@@ -1,25 +1,21 @@
-"""tools/analysis_tools/browse_dataset.py on the synthetic root."""
+"""`show data` on the synthetic root."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import cv2
 import numpy as np
 import pytest
+from cli_runs import Run
+
+from bevdistill.cli.show_data import range_of
 
 REPO = Path(__file__).resolve().parents[2]
 CONFIG = '''
 _base_ = ['{base}']
 default_scope = 'mmdet3d'
 '''
-
-
-@pytest.fixture(scope='module')
-def tool(load_tool: Callable[[str], ModuleType]) -> ModuleType:
-    return load_tool('analysis_tools/browse_dataset.py')
 
 
 @pytest.fixture(scope='module')
@@ -40,7 +36,7 @@ def config(tmp_path_factory: pytest.TempPathFactory, synthetic_infos: Path) -> P
 
 @pytest.mark.parametrize('split', ['train', 'val'])
 def test_draws_pages_with_ground_truth(
-    tool: ModuleType,
+    run: Run,
     config: Path,
     synthetic_root: Path,
     tmp_path: Path,
@@ -54,7 +50,7 @@ def test_draws_pages_with_ground_truth(
     real = visualization.report_page
     monkeypatch.setattr(visualization, 'report_page', lambda page: pages.append(page) or real(page))
     argv = [str(config), '--out', str(tmp_path), '--split', split, '--index', '1', '--data-root', str(synthetic_root)]
-    tool.main(argv)
+    assert run('show', 'data', *argv).code == 0
     (path,) = tmp_path.glob(f'{split}_00001_*.png')
     assert cv2.imread(str(path)).std() > 10
     (page,) = pages
@@ -64,13 +60,14 @@ def test_draws_pages_with_ground_truth(
     assert page.limit == len(page.frame.truth)
 
 
-def test_a_sample_that_is_not_there(tool: ModuleType, config: Path, synthetic_root: Path, tmp_path: Path) -> None:
+def test_a_sample_that_is_not_there(run: Run, config: Path, synthetic_root: Path, tmp_path: Path) -> None:
     argv = [str(config), '--out', str(tmp_path), '--index', '999', '--data-root', str(synthetic_root)]
-    with pytest.raises(SystemExit, match=r'error: there is no sample 999: the train data has 24'):
-        tool.main(argv)
+    done = run('show', 'data', *argv)
+    assert done.code == 1
+    assert 'error: there is no sample 999: the train data has 24' in done.err
 
 
-def test_ranges(tool: ModuleType) -> None:
-    assert tool.range_of({'a': None, 'b': {'point_cloud_range': (1, 2)}}) == [1, 2]
+def test_ranges() -> None:
+    assert range_of({'a': None, 'b': {'point_cloud_range': (1, 2)}}) == [1, 2]
     with pytest.raises(ValueError, match='no stage of the pipeline has a point_cloud_range'):
-        tool.range_of({'a': {'type': 'x'}})
+        range_of({'a': {'type': 'x'}})

@@ -1,4 +1,4 @@
-"""visualize.py with toy models: pages of one model, of a pair, and errors."""
+"""`show model` with toy models: pages of a pair, and errors, through the script of the old name."""
 
 import os
 import subprocess

@@ -1,13 +1,15 @@
-"""From a root without annotations to a file that the devkit's loader takes: create_data.py, then test.py."""
+"""From a root without annotations to a file that the devkit's loader takes: data create, then test."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from cli_runs import Done, Run
 from mmdet3d.registry import MODELS
 from mmengine.registry import init_default_scope
 from nuscenes import NuScenes
@@ -28,12 +30,12 @@ def test_root(synthetic_roots: Callable[[str], Path]) -> Path:
 
 
 @pytest.fixture
-def submit(test_root: Path, toy_folder: Path, run_tool: Callable[..., object]) -> Callable[..., object]:
-    """``submit(config, *words, more=())``: test.py on the test split with an untrained distilled student."""
+def submit(test_root: Path, toy_folder: Path, run: Run) -> Run:
+    """``submit(config, *words, more=())``: the verb test on the test split with an untrained distilled student."""
     from bevdistill.engine.launch import load_config
 
     words = ['nuscenes', '--root-path', test_root, '--version', 'v1.0-test', '--out-dir', toy_folder]
-    assert run_tool('create_data.py', *words) == 0
+    assert run('data', 'create', *words).code == 0
     infos = toy_folder / 'nuscenes_infos_test.pkl'
     options = [
         'model.teacher_checkpoint=not there.pth',
@@ -42,15 +44,15 @@ def submit(test_root: Path, toy_folder: Path, run_tool: Callable[..., object]) -
         *('test_dataloader.num_workers=0', 'test_dataloader.persistent_workers=False'),
     ]
 
-    def run(config: str, *words: str, more: tuple[str, ...] = ()) -> object:
+    def submit_with(config: str, *words: str, more: tuple[str, ...] = ()) -> Done:
         cfg = load_config(CONFIGS / config, {'model.teacher_checkpoint': 'not there.pth'})
         init_default_scope('mmdet3d')
         meta = {META_KEY: {'box_convention': BOX_CONVENTION}}
         torch.save({'state_dict': MODELS.build(cfg.model).state_dict(), 'meta': meta}, toy_folder / 'student.pth')
         command = [CONFIGS / config, 'student.pth', '--work-dir', 'run', *words, '--cfg-options', *options, *more]
-        return run_tool('test.py', *command)
+        return run('test', *command)
 
-    return run
+    return submit_with
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def submit(test_root: Path, toy_folder: Path, run_tool: Callable[..., object]) -
     ],
 )
 def test_a_camera_student_submits_every_sample_without_reading_lidar(
-    submit: Callable[..., object],
+    submit: Run,
     test_root: Path,
     toy_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -71,7 +73,7 @@ def test_a_camera_student_submits_every_sample_without_reading_lidar(
     boxes: int,
 ) -> None:
     monkeypatch.setattr('bevdistill.datasets.transforms.points.read_points', lambda *_: pytest.fail('LiDAR was read'))
-    assert submit(config, '--format-only', more=more) == 0
+    assert submit(config, '--format-only', more=more).code == 0
     path = toy_folder / 'run/predictions/pred_instances_3d/results_nusc.json'
     limit = config_factory('detection_cvpr_2019').max_boxes_per_sample
     submitted, meta = load_prediction(str(path), limit, DetectionBox)
@@ -84,10 +86,11 @@ def test_a_camera_student_submits_every_sample_without_reading_lidar(
 
 
 def test_scoring_what_has_no_annotations_says_what_to_do(
-    submit: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+    submit: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mmengine.runner import TestLoop
 
     monkeypatch.setattr(TestLoop, 'run', lambda loop: pytest.fail('predicted before the error'))
-    with pytest.raises(ValueError, match=r"version 'v1\.0-test' have no public annotations .*test\.py .*--format-only"):
-        submit(SINGLE)
+    done = submit(SINGLE)
+    assert done.code == 1
+    assert re.search(r"version 'v1\.0-test' have no public annotations .*test\.py .*--format-only", done.err)

@@ -1,18 +1,16 @@
-"""tools/model_converters/convert_official.py as a command; what it does is tested in tests/engine/official."""
+"""The verb convert; what it does is tested in tests/checkpoints/official."""
 
 from __future__ import annotations
 
 import re
-import runpy
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from cli_runs import Run
 
 from bevdistill.checkpoints import KINDS
 
-TOOL = Path(__file__).resolve().parents[2] / 'tools/model_converters/convert_official.py'
 HEAD = 'pts_bbox_head.'
 
 
@@ -35,24 +33,15 @@ def official() -> dict[str, torch.Tensor]:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
-    """Run the tool in this process: ``run(*words) -> (exit code or message, printed text)``."""
+def convert(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """``convert(*words)`` in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-    def call(*words: str) -> tuple[object, str]:
-        monkeypatch.setattr(sys, 'argv', [str(TOOL), *words])
-        try:
-            runpy.run_path(str(TOOL), run_name='__main__')
-        except SystemExit as end:
-            return end.code, capsys.readouterr().out
-        return 0, capsys.readouterr().out
-
-    return call
+    return lambda *words: run('convert', *words)
 
 
-def test_converts_and_reports(run, tmp_path: Path) -> None:
+def test_converts_and_reports(convert: Run, tmp_path: Path) -> None:
     torch.save(dict(meta={}, state_dict=official()), 'in.pth')
-    code, text = run('in.pth', 'out.pth', '--kind', 'bevdistill-teacher')
+    code, text, _ = convert('in.pth', 'out.pth', '--kind', 'bevdistill-teacher')
     assert code == 0
     lines = text.splitlines()
     assert lines[0] == 'reading in.pth ...' and 'writing out.pth ...' in lines
@@ -61,14 +50,15 @@ def test_converts_and_reports(run, tmp_path: Path) -> None:
     assert ['left', 'over', '0'] in [line.split() for line in lines]
     assert 'belongs to configs/object_dgcnn/teacher_voxel01_cbgs_20e_nus-3d.py' in lines
     assert 'state_dict' in torch.load(tmp_path / 'out.pth', weights_only=True)
-    code, _ = run('out.pth', 'again.pth', '--kind', 'bevdistill-teacher')
-    assert 'was converted from in.pth' in str(code)
-    code, text = run('in.pth', 'out.pth', '--kind', 'bevdistill-teacher', '--force', '--verbose')
+    code, _, said = convert('out.pth', 'again.pth', '--kind', 'bevdistill-teacher')
+    assert code == 1
+    assert 'was converted from in.pth' in said
+    code, text, _ = convert('in.pth', 'out.pth', '--kind', 'bevdistill-teacher', '--force', '--verbose')
     assert code == 0
     assert f'permuted  {HEAD}reg_branches.0.4.bias  (boxes)' in text.splitlines()
 
 
-def test_mistakes_are_said_in_words(run, tmp_path: Path) -> None:
+def test_mistakes_are_said_in_words(convert: Run, tmp_path: Path) -> None:
     torch.save(official(), 'in.pth')
     (tmp_path / 'mine.pth').write_text('mine')
     teacher = ['--kind', 'bevdistill-teacher']
@@ -80,18 +70,19 @@ def test_mistakes_are_said_in_words(run, tmp_path: Path) -> None:
         (['in.pth', './in.pth', *teacher, '--force'], 'must be different files'),
         (['in.pth', 'out.pth', *teacher, '--teacher-out', 't.pth'], 'only a file of kind distiller holds a teacher'),
     ):
-        code, _ = run(*words)
-        assert str(code).startswith('convert_official.py: error: ')
-        assert message in str(code)
+        code, _, said = convert(*words)
+        assert code == 1
+        assert 'bevdistill convert: error: ' in said
+        assert message in said
     assert (tmp_path / 'mine.pth').read_text() == 'mine'
     assert not (tmp_path / 'out.pth').exists()
 
 
-def test_help_shows_kinds_and_examples(run) -> None:
-    code, text = run('--help')
+def test_help_shows_kinds_and_examples(convert: Run) -> None:
+    code, text, _ = convert('--help')
     assert code == 0
     for kind, about in KINDS.items():
         assert re.search(rf'^  {kind} +{re.escape(about)}$', text, flags=re.MULTILINE)
     assert '{' + ','.join(KINDS) + '}' in text
-    for word in ('--teacher-out', 'tools/test.py configs/bevformer/'):
+    for word in ('--teacher-out', 'bevdistill test configs/bevformer/'):
         assert word in text
