@@ -11,6 +11,7 @@ from mmdet3d.datasets import NuScenesDataset
 from mmdet3d.registry import DATASETS
 from numpy.typing import NDArray
 
+from ..structures.cameras import CAMERAS
 from ..structures.ego_state import relative_can_bus
 from .ego_pose import absolute_can_bus, rigid_transform
 from .infos import TEMPORAL_FIELDS
@@ -23,12 +24,7 @@ COMMAND = 'python tools/create_data.py nuscenes --root-path {root} --version {ve
 DEFAULT_PREFIX = {
     'pts': 'samples/LIDAR_TOP',
     'sweeps': 'sweeps/LIDAR_TOP',
-    'CAM_FRONT': 'samples/CAM_FRONT',
-    'CAM_FRONT_RIGHT': 'samples/CAM_FRONT_RIGHT',
-    'CAM_FRONT_LEFT': 'samples/CAM_FRONT_LEFT',
-    'CAM_BACK': 'samples/CAM_BACK',
-    'CAM_BACK_LEFT': 'samples/CAM_BACK_LEFT',
-    'CAM_BACK_RIGHT': 'samples/CAM_BACK_RIGHT',
+    **{camera: f'samples/{camera}' for camera in CAMERAS},
 }
 
 

@@ -1,4 +1,4 @@
-"""Predictions of one sample in the submission format of nuScenes."""
+"""Convert predictions of one sample to the submission format of nuScenes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MAX_BOXES = 500
 """Boxes per sample that the official evaluation accepts."""
 
 MOVING_SPEED = 0.2
-"""Metres per second above which an object is said to move."""
+"""Metres per second above which an object counts as moving."""
 
 VEHICLES = ('car', 'construction_vehicle', 'bus', 'truck', 'trailer')
 CYCLES = ('bicycle', 'motorcycle')
 
 
 def submission_meta(modality: Mapping[str, bool], use_external: bool) -> dict[str, bool]:
-    """Flags that a submission declares: the sensors read in testing, and data beyond nuScenes.
+    """Return the flags that a submission declares: the sensors read in testing, and data beyond nuScenes.
 
     Args:
         modality: Some of :data:`SENSORS`; those not named were not used.
@@ -39,7 +39,7 @@ def submission_meta(modality: Mapping[str, bool], use_external: bool) -> dict[st
 
 
 def attribute_of(name: str, speed: float) -> str:
-    """Attribute of a class at a speed in metres per second, by mmdet3d's rule."""
+    """Choose the attribute of a class at a speed in metres per second, by mmdet3d's rule."""
     if speed > MOVING_SPEED:
         if name in VEHICLES:
             return 'vehicle.moving'
@@ -56,7 +56,7 @@ def attribute_of(name: str, speed: float) -> str:
 def global_boxes(
     detections: Mapping[str, Any], info: Mapping[str, Any], classes: Sequence[str], class_range: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """Boxes of one sample in global axes, best first, without those beyond the range of their class.
+    """Convert boxes of one sample to global axes, best first, without those beyond the range of their class.
 
     Args:
         detections: ``bboxes_3d`` (LiDAR boxes, 9 numbers), ``scores_3d``, ``labels_3d``, on the CPU.
@@ -120,7 +120,7 @@ def global_boxes(
 
 
 def moved(points: NDArray[np.float64], transform: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points (M, 3) through a 4 x 4 transform."""
+    """Apply a 4 x 4 transform to points (M, 3)."""
     return points @ transform[:3, :3].T + transform[:3, 3]
 
 

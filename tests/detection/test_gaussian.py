@@ -7,9 +7,9 @@ from types import ModuleType
 import pytest
 import torch
 from mmdet3d.models.utils import gaussian_radius as mmdet3d_radius
-from reference import targets as targets_by_object
-from reference.workload import random_targets
 
+from benchmarks.reference import targets as targets_by_object
+from benchmarks.reference.workload import random_targets
 from bevdistill.detection import gaussian
 from bevdistill.detection.gaussian import gaussian_foreground, gaussian_radius, hard_foreground, heatmap_targets
 from bevdistill.structures import BEVGrid, Targets

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from nuscenes.eval.detection.utils import category_to_detection_name
 from nuscenes.nuscenes import NuScenes
 
+from ...structures.cameras import CAMERAS
 from ..ego_pose import rotation_matrix
 from .names import ATTRIBUTES, CATEGORIES, NO_ATTRIBUTE
-from .sensors import CAMERAS, KeyframeSensors
+from .sensors import KeyframeSensors
 
 MAX_TIME_DIFF = 1.5
 """Seconds between annotations beyond which the devkit gives no velocity; twice as much for a centred difference."""

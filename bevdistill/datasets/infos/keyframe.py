@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from pyquaternion import Quaternion
 
+from ...structures.cameras import CAMERAS
 from ...structures.ego_state import CAN_BUS_SIZE
 from .create import write_aside
-from .sensors import CAMERAS
 
 
 def write_keyframe_infos(folder: str | Path, out_file: str | Path, min_lidar_points: int = 0) -> Path:

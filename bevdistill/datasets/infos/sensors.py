@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from nuscenes.nuscenes import NuScenes
 
+from ...structures.cameras import CAMERAS
 from ..ego_pose import rigid_transforms
-
-CAMERAS = ('CAM_FRONT', 'CAM_FRONT_RIGHT', 'CAM_FRONT_LEFT', 'CAM_BACK', 'CAM_BACK_LEFT', 'CAM_BACK_RIGHT')
-"""Order of the cameras, in files, tensors and camera embeddings."""
 
 NUM_POINT_FEATURES = 5
 
