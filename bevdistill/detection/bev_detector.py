@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 from mmdet3d.models.detectors.base import Base3DDetector
@@ -21,6 +22,10 @@ class BEVDetector(Base3DDetector):
     """
 
     pts_bbox_head: Any
+
+    outputs_listener: Callable[[BEVOutputs], None] | None = None
+    """Called with the outputs of each prediction, for what shows them; while it is set, all outputs are computed, also
+    an auxiliary heatmap that predictions do without."""
 
     @property
     def grid(self) -> BEVGrid:
@@ -71,7 +76,14 @@ class BEVDetector(Base3DDetector):
 
     def predict(self, inputs: dict[str, Any], samples: list[Det3DDataSample], **kwargs: Any) -> list[Det3DDataSample]:
         """Detect in a batch; results are in ``pred_instances_3d``."""
-        return self.predict_from_outputs(self.forward_outputs(inputs, samples), samples)
+        outputs = self.prediction_outputs(inputs, samples)
+        if self.outputs_listener is not None:
+            self.outputs_listener(outputs)
+        return self.predict_from_outputs(outputs, samples)
+
+    def prediction_outputs(self, inputs: dict[str, Any], samples: list[Det3DDataSample]) -> BEVOutputs:
+        """Run :meth:`forward_outputs` for predictions; a subclass may leave out what they do not need."""
+        return self.forward_outputs(inputs, samples)
 
     def _forward(self, inputs: dict[str, Any], samples: list[Det3DDataSample], **kwargs: Any) -> BEVOutputs:
         return self.forward_outputs(inputs, samples)

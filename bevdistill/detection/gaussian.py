@@ -94,17 +94,15 @@ def gaussian_foreground(
     return _draw(boxes_N9, sample_N, known_N, len(targets), grid, min_overlap, min_radius, sigma)
 
 
-def hard_foreground(targets: Targets, grid: BEVGrid, values_N: Tensor | None = None) -> Tensor:
+def hard_foreground(targets: Targets, grid: BEVGrid) -> Tensor:
     """Mark the cells whose centre lies inside a rotated box; a box always marks at least its own centre's cell.
 
     Args:
         targets: Boxes; those whose centre lies outside the grid still mark the cells that they reach into.
         grid: Grid of the map.
-        values_N: What each box of the batch, in the order of the samples, writes into its cells, at least 0; where
-            boxes overlap the largest stays. 1 by default.
 
     Returns:
-        (B, H, W), float32, 0 or the value of a box.
+        (B, H, W), float32, 0 or 1.
     """
     boxes_N9, sample_N = _flatten(targets)
     canvas = boxes_N9.new_zeros(len(targets), grid.rows, grid.cols)
@@ -130,9 +128,7 @@ def hard_foreground(targets: Targets, grid: BEVGrid, values_N: Tensor | None = N
     inside_NDD[:, reach, reach] = True
     inside_NDD &= valid_N[:, None, None]
     inside_NDD &= (row_ND1 >= 0) & (row_ND1 < grid.rows) & (col_N1D >= 0) & (col_N1D < grid.cols)
-    values_N = torch.ones_like(yaw_N) if values_N is None else values_N.to(canvas)
-    value_NDD = torch.where(inside_NDD, values_N[:, None, None], 0.0)
-    return _scatter_max(canvas, sample_N, row_ND1, col_N1D, value_NDD)
+    return _scatter_max(canvas, sample_N, row_ND1, col_N1D, inside_NDD.to(canvas))
 
 
 def _flatten(targets: Targets) -> tuple[Tensor, Tensor]:

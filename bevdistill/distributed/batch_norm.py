@@ -1,4 +1,4 @@
-"""Batch norms over other batches than a rank's own: over all ranks, or over one set of rows.
+"""Normalise over the batches of all ranks, or over one set of rows.
 
 Legend: S sets, N rows, C channels.
 """
@@ -45,14 +45,14 @@ class RankBatchNorm(_BatchNorm):
 class SetBatchNorm(_NormBase):
     """Batch norm of rows, where the batch is a set of rows: each set of a tensor has statistics of its own.
 
-    Not derived from torch's batch norm, so that nothing converts it to a synchronised one: which rows belong together
-    is for its owner to say, by :attr:`over_ranks`.
+    Not derived from torch's batch norm, so that nothing converts it to a synchronised one: its owner decides with
+    :attr:`over_ranks` which rows belong together.
 
     Args:
         channels: C.
 
     Attributes:
-        over_ranks: One set is made of the rows of all sets on all ranks.
+        over_ranks: Normalise the rows of all sets on all ranks together.
     """
 
     def __init__(self, channels: int) -> None:
@@ -107,13 +107,13 @@ class _Standardise(torch.autograd.Function):
 def standardise(
     values: Tensor, axes: tuple[int, ...], eps: float, over_ranks: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Normalise to zero mean and unit variance along axes, in float32 at least.
+    """Standardise to zero mean and unit variance along axes, in float32 at least.
 
     Args:
         values: Any shape.
         axes: Axes that belong to the batch.
         eps: Added to the variance.
-        over_ranks: The batch goes on on the other ranks.
+        over_ranks: Include the batches of the other ranks.
 
     Returns:
         The standardised values; mean and (biased) variance with `axes` of size 1, and the number of values that they
@@ -128,7 +128,7 @@ def _unchanged(local: Tensor) -> Tensor:
 
 @torch.no_grad()
 def track(norm: _NormBase, mean: Tensor, variance: Tensor, count: Tensor) -> None:
-    """Update a norm's running statistics as torch does: with its momentum and the unbiased variance."""
+    """Update a norm's running statistics as torch does, with its momentum and the unbiased variance."""
     if not norm.track_running_stats:
         return
     assert norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None
@@ -140,7 +140,7 @@ def track(norm: _NormBase, mean: Tensor, variance: Tensor, count: Tensor) -> Non
 
 
 def meets_other_ranks(module: nn.Module) -> bool:
-    """Return whether a module communicates in its forward pass, so that a rank without input must run it too."""
+    """Tell whether a module communicates in its forward pass, so that ranks without input must run it too."""
     kinds = (RankBatchNorm, nn.SyncBatchNorm)
     return module.training and any(isinstance(child, kinds) for child in module.modules())
 

@@ -1,4 +1,4 @@
-"""Sums, rows and denominators over all ranks of a distributed run.
+"""Reduce sums, rows and denominators over all ranks of a distributed run.
 
 DDP averages gradients over ranks. A loss is therefore defined so that the mean of the ranks' losses is the loss of one
 rank that holds all their samples; then R ranks with b samples each take the same step as one rank with R * b samples,
@@ -34,7 +34,7 @@ class _Sum(torch.autograd.Function):
 def sum_over_ranks(local: Tensor) -> Tensor:
     """Sum a tensor over ranks, with gradient.
 
-    What every rank makes of the sum comes back to each: the gradient is that of the sum of the ranks' losses.
+    The gradient is that of the sum of all ranks' losses.
 
     Args:
         local: The same shape on all ranks.
@@ -46,19 +46,19 @@ def sum_over_ranks(local: Tensor) -> Tensor:
 
 
 def shared_normaliser(local: Tensor, floor: float) -> Tensor:
-    """Average a local count or sum of weights over ranks, with the total of all ranks kept away from zero.
+    """Average a local count or weight sum over ranks, with the total of all ranks kept away from zero.
 
-    A local sum divided by it is, after the mean over ranks, the global sum over the global count::
+    A local sum divided by it is, after the mean over ranks, the global sum over the global denominator::
 
-        1/R sum_r total_r / (max(sum_r count_r, floor) / R) = sum_r total_r / max(sum_r count_r, floor)
+        1/R sum_r total_r / (max(sum_r local_r, floor) / R) = sum_r total_r / max(sum_r local_r, floor)
 
     Note:
         DETR and mmdet keep the *mean* of the ranks away from zero, so that their losses depend on the number of ranks
         where there are fewer objects than ranks.
 
     Args:
-        local: Count or sum of weights on this rank, any shape; no gradient goes through it.
-        floor: Smallest total: 1 for counts, a tiny number for sums of weights.
+        local: Count or weight sum on this rank, any shape; no gradient goes through it.
+        floor: Smallest total: 1 for counts, a tiny number for weight sums.
 
     Returns:
         Same shape as `local`, float32.
@@ -82,7 +82,7 @@ def mean_over_samples(values: Tensor, dim: int = 0) -> Tensor:
 def gather_rows(rows_NC: Tensor) -> tuple[Tensor, int]:
     """Gather the rows of all ranks, with gradient.
 
-    Costs the host one synchronisation, for the number of rows, where there is more than one rank.
+    Synchronises host and device once, for the number of rows, if there is more than one rank.
 
     Args:
         rows_NC: Rows of this rank; ranks may hold different numbers of them.

@@ -2,7 +2,7 @@
 
 from .adapters import ConvAdapter, LinearAdapter
 from .bev_contrast import BEVContrastLoss
-from .box_lattice import box_lattice, sample_boxes
+from .box_lattice import box_lattice, sample_boxes, sample_places
 from .critics import MLPCritic
 from .dense import DenseBEVLoss
 from .foreground import (
@@ -61,4 +61,5 @@ __all__ = [
     'box_lattice',
     'info_nce',
     'sample_boxes',
+    'sample_places',
 ]

@@ -22,8 +22,8 @@ class DenseBEVLoss(MapLoss):
         loss = sum_bp M_bp * reduce_c (S_bcp - T_bcp)^2 / N
 
     * Paper (BEVDistill, arXiv 2211.09386, section 3.2.1): maps of the detectors, M a Gaussian of one width around each
-      object, sum over channels, N = number of cells: ``tap='bev', where=dict(type='SoftForeground', sigma=2.0),
-      channels='sum', normaliser='cells'``.
+      object, sum over channels, N = sum of M: ``tap='bev', where=dict(type='SoftForeground', sigma=2.0),
+      channels='sum', normaliser='mask'`` with the release's weight, which then presses as hard as there.
     * Release: features after the shared convolution of the auxiliary heatmap heads, a Gaussian by box size, sum over
       channels, N = sum of M: ``tap='heatmap_features', where=dict(type='SoftForeground'), channels='sum',
       normaliser='mask'`` with weight 0.01. Its variant ``'point'`` is ``where=dict(type='QuerySampledForeground'),
@@ -36,7 +36,8 @@ class DenseBEVLoss(MapLoss):
 
     Note:
         The release divides by the mask's sum without a guard (0/0 without objects) and broadcasts only for one sample.
-        The normaliser of the paper is from a summary of it, not from its text.
+        Summaries of the paper disagree about its normaliser, with the number of cells in it or not; with ``'cells'``
+        the force of a weight grows with the objects of a sample.
 
     Args:
         where: Config of the region that is compared, see :mod:`.foreground`.

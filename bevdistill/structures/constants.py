@@ -1,4 +1,4 @@
-"""Small constant tensors, copied to each device once."""
+"""Cache small constant tensors per device."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Numbers = tuple[float, ...] | tuple[tuple[int, ...], ...]
 
 @lru_cache(maxsize=512)
 def constant(values: Numbers, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return a tensor of a few numbers that never change.
+    """Return a cached tensor of a few constant numbers.
 
-    Making a tensor from host numbers copies them to the device and synchronises with it, which a forward pass should
-    not repeat.
+    Each creation of a device tensor from host numbers copies them and synchronises, which a forward pass should not
+    repeat.
 
     Args:
         values: The numbers, possibly nested.
@@ -30,5 +30,5 @@ def constant(values: Numbers, dtype: torch.dtype, device: torch.device) -> Tenso
 
 
 def constant_like(values: Numbers, other: Tensor) -> Tensor:
-    """Return a constant of the type and on the device of another tensor."""
+    """Return a constant with the type and device of another tensor."""
     return constant(values, other.dtype, other.device)

@@ -1,4 +1,4 @@
-"""Precision of computations that must not run in half precision."""
+"""Cast inputs of computations that half precision would spoil."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from torch import Tensor
 
 
 def full_precision(tensor: Tensor) -> Tensor:
-    """Convert half precision to float32; keep float32, and float64, in which gradients are checked."""
+    """Cast half precision to float32; keep float32, and float64 for gradient checks."""
     return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()

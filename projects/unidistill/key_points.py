@@ -22,6 +22,11 @@ class KeyPointLoss(MapLoss):
 
     Both maps are read where they are (bilinear, zero outside), so that grids of different size need no resizing.
 
+    Note:
+        The release (megvii-research/CVPR2023-UniDistill @ 32f02b4) swaps x and y before it reads: it mirrors every key
+        point at the diagonal of the map, which shows on no square map. It also counts an object at the ego position for
+        each sample without boxes. Neither is done here.
+
     Args:
         tap: Which map, ``'bev'`` or ``'heatmap_features'``.
         adapter: Config of a module from student to teacher channels, None when they are the same space.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from torch import Tensor
 
@@ -32,5 +31,5 @@ class UniDistillRelationLoss(KeyPointLoss):
 
 def cosines(features_NPC: Tensor) -> Tensor:
     """Cosine of each pair of points, (N, P, P); 0 with a point whose feature is zero, as outside of the map."""
-    unit_NPC = F.normalize(features_NPC, dim=-1, eps=1e-4)
+    unit_NPC = features_NPC / (features_NPC.norm(dim=-1, keepdim=True) + 1e-4)
     return unit_NPC @ unit_NPC.transpose(1, 2)

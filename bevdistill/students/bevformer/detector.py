@@ -124,9 +124,9 @@ class BEVFormer(BEVDetector):
             bev_BQC = self.encode_in_scenes(imgs[:, 0], samples)
         return self.pts_bbox_head(bev_BQC, with_heatmap)
 
-    def predict(self, inputs: dict[str, Any], samples: list[Det3DDataSample], **kwargs: Any) -> list[Det3DDataSample]:
-        """Detect; the auxiliary heatmap is not needed and not run."""
-        return self.predict_from_outputs(self.forward_outputs(inputs, samples, with_heatmap=False), samples)
+    def prediction_outputs(self, inputs: dict[str, Any], samples: list[Det3DDataSample]) -> BEVOutputs:
+        """Run the network without the auxiliary heatmap, which predictions do not need."""
+        return self.forward_outputs(inputs, samples, with_heatmap=self.outputs_listener is not None)
 
     def encode_queue(self, imgs: Tensor, samples: Sequence[Det3DDataSample]) -> Tensor:
         """Encode the last frame of each queue; the frames before give history without gradient.

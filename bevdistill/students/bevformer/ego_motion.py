@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...structures import BEVGrid
-from .frame import YAW
+from ...structures.ego_state import YAW_RADIANS
 
 
 def ego_shift(can_bus_B18: Tensor, grid: BEVGrid) -> Tensor:
@@ -32,7 +32,7 @@ def ego_shift(can_bus_B18: Tensor, grid: BEVGrid) -> Tensor:
     Returns:
         (B, 2), x and y in units of the range.
     """
-    east_B, north_B, yaw_B = can_bus_B18[:, 0], can_bus_B18[:, 1], can_bus_B18[:, YAW]
+    east_B, north_B, yaw_B = can_bus_B18[:, 0], can_bus_B18[:, 1], can_bus_B18[:, YAW_RADIANS]
     length_B = torch.hypot(east_B, north_B)
     angle_B = yaw_B - torch.atan2(north_B, east_B)
     extent_x, extent_y, _ = grid.extent

@@ -17,15 +17,7 @@ from torch import Tensor
 
 from ...layers.sampling import has_kernels
 from ...structures import BEVGrid, full_precision
-
-CAN_BUS_SIZE = 18
-TRANSLATION = slice(0, 3)
-"""Where the vehicle state holds the motion since the previous frame: metres, global axes."""
-YAW = 16
-"""Where it holds the heading of the vehicle in radians."""
-TURN = 17
-"""Where it holds the change of heading since the previous frame in degrees."""
-
+from ...structures.ego_state import CAN_BUS_SIZE, POSITION, YAW_DEGREES
 
 MIN_DEPTH = 1e-5
 """Metres before the camera from which a point counts as visible."""
@@ -96,7 +88,7 @@ class FrameGeometry:
 
     Args:
         lidar2img: (B, N, 4, 4) float32, LiDAR frame in metres to pixels; rows 0 and 1 are divided by row 2.
-        can_bus: (B, 18) float32, the vehicle's state, see ``TRANSLATION``, ``YAW`` and ``TURN``.
+        can_bus: (B, 18) float32, the vehicle's state, see :mod:`bevdistill.structures.ego_state`.
         image_size: (height, width) in pixels that the feature maps span, padding included.
         hits: Which BEV queries the cameras see, None until :func:`with_camera_hits`.
     """
@@ -137,8 +129,8 @@ class FrameGeometry:
             first_B: Which samples, (B,) bool; None: all.
         """
         can_bus = self.can_bus.clone()
-        can_bus[:, TRANSLATION] = 0
-        can_bus[:, TURN] = 0
+        can_bus[:, POSITION] = 0
+        can_bus[:, YAW_DEGREES] = 0
         if first_B is not None:
             can_bus = torch.where(first_B[:, None], can_bus, self.can_bus)
         return replace(self, can_bus=can_bus)

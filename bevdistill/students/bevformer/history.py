@@ -16,8 +16,8 @@ from mmdet3d.structures import Det3DDataSample
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ...datasets.ego_motion import relative_can_bus
-from .frame import CAN_BUS_SIZE, meta
+from ...structures.ego_state import CAN_BUS_SIZE, relative_can_bus
+from .frame import meta
 
 
 @contextmanager

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from ...detection import DecoderOutputs, QueryDecoder
 from ...layers import FeatureLevels, xavier_matrices
 from ...structures import BEVGrid, full_precision
+from ...structures.ego_state import CAN_BUS_SIZE, YAW_DEGREES
 from .ego_motion import ego_shift, rotate_history
 from .encoder import BEVFormerEncoder
-from .frame import CAN_BUS_SIZE, TURN, FrameGeometry
+from .frame import FrameGeometry
 
 
 class BEVFormerTransformer(BaseModule):
@@ -107,7 +108,7 @@ class BEVFormerTransformer(BaseModule):
             shift_B2 = ego_shift(frames.can_bus, self.grid)
             query_BQC = bev_queries_QC + self.can_bus_mlp(frames.can_bus.to(bev_queries_QC.dtype))[:, None]
             if prev_bev_BQC is not None:
-                turn_B = frames.can_bus[:, TURN]
+                turn_B = frames.can_bus[:, YAW_DEGREES]
                 prev_bev_BQC = rotate_history(prev_bev_BQC, turn_B, self.grid, self.rotate_center)
         return self.encoder(
             query_BQC, query_pos_BQC, value_BNSC, levels, frames, shift_B2, prev_bev_BQC, history_exists_B

@@ -22,7 +22,7 @@ def test_all_three_losses(folder: str) -> None:
     config = Config.fromfile(str(file)).model.to_dict() | dict(teacher_checkpoint='teacher.pth')
     init_default_scope('mmdet3d')
     model = MODELS.build(config)
-    assert model.loss_weights == dict(feature=100.0, relation=40.0, response=10.0)
+    assert model.loss_weights == dict(feature=100.0, relation=40.0, response=10.0, boxes=pytest.approx(10 / 66))
     config['student']['pts_bbox_head']['aux_heatmap'] = None
     with pytest.raises(ValueError, match=r"loss 'response' \(UniDistillResponseLoss\) wants 'student\.heatmap'"):
         MODELS.build(config)

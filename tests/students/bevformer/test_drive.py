@@ -23,8 +23,8 @@ from torch.nn import functional
 
 from bevdistill.datasets import SequenceNuScenesDataset
 from bevdistill.structures import BEVGrid
+from bevdistill.structures.ego_state import YAW_DEGREES
 from bevdistill.students.bevformer.ego_motion import ego_shift, rotate_history
-from bevdistill.students.bevformer.frame import TURN
 from bevdistill.students.bevformer.history import EncodedFrame, state_since
 from bevdistill.synthetic.rig import LIDAR, make_rig
 from bevdistill.synthetic.settings import CameraSettings, WorldSettings
@@ -135,7 +135,7 @@ def looked_up(state: np.ndarray, grid: BEVGrid, now: torch.Tensor, **options: An
     """Where history says that objects at `now` (M, 2) were, (M, 2) metres."""
     can_bus = torch.from_numpy(np.asarray(state, dtype=np.float32))[None]
     places = grid.cell_centres().flatten(0, 1)[None]
-    turned = rotate_history(places, can_bus[:, TURN], grid, **options)
+    turned = rotate_history(places, can_bus[:, YAW_DEGREES], grid, **options)
     reference = grid.normalise(now) + ego_shift(can_bus, grid)
     maps = turned.transpose(1, 2).unflatten(-1, (grid.rows, grid.cols))
     return functional.grid_sample(maps, reference[None, :, None] * 2 - 1, align_corners=False)[0, :, :, 0].T

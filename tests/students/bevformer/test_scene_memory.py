@@ -10,7 +10,7 @@ import pytest
 import torch
 from sequences import Key, frame, frame_batch, queue_batch, temporal_student
 
-from bevdistill.datasets import relative_can_bus
+from bevdistill.structures.ego_state import relative_can_bus
 from bevdistill.students import BEVFormer
 from bevdistill.students.bevformer import FrameGeometry
 from bevdistill.students.bevformer.history import EncodedFrame, state_since

@@ -12,7 +12,7 @@ from mmdet3d.structures import Det3DDataSample
 from student_configs import small
 from torch import Tensor
 
-from bevdistill.datasets import relative_can_bus
+from bevdistill.structures.ego_state import relative_can_bus
 from bevdistill.students import BEVFormer
 from bevdistill.students.bevformer import FrameGeometry
 from bevdistill.students.bevformer.ego_motion import ego_shift, rotate_history
