@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..structures import BEVOutputs, Targets
 from .adapters import check_channels
-from .alignment import resize_map, tapped
+from .alignment import resize_map
 
 TAPS = ('bev', 'heatmap_features')
 """Maps of features."""
@@ -74,7 +74,12 @@ class MapLoss(nn.Module, ABC):
         Raises:
             ValueError: If a side does not offer the map, or channels differ.
         """
-        student_map, teacher_map = tapped(student, teacher, self.tap)
+        for side, outputs in (('student', student), ('teacher', teacher)):
+            if getattr(outputs, self.tap) is None:
+                raise ValueError(
+                    f"the {side} does not offer '{self.tap}'; give its head the auxiliary heatmap or tap 'bev'"
+                )
+        student_map, teacher_map = getattr(student, self.tap), getattr(teacher, self.tap).detach()
         if self.adapter is not None:
             student_map = self.adapter(student_map)
         if self.same_channels:

@@ -11,7 +11,7 @@ from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
 from bevdistill.distributed.reductions import mean_over_samples
-from bevdistill.losses.alignment import tapped_maps
+from bevdistill.losses import MapLoss
 from bevdistill.structures import BEVOutputs, Targets
 
 from .attention import spatial_attention
@@ -19,7 +19,7 @@ from .regions import region_weights
 
 
 @MODELS.register_module()
-class DistillBEVLoss(nn.Module):
+class DistillBEVLoss(MapLoss):
     """Region-decomposed imitation of a BEV map (DistillBEV, arXiv 2309.15109, section 3).
 
     With the adapted student map S, teacher map T, weights F inside of boxes and G outside (:mod:`.regions`), the
@@ -50,8 +50,6 @@ class DistillBEVLoss(nn.Module):
         ValueError: If `temperature` is not positive; in forward, if channels differ.
     """
 
-    wants = ('student.bev', 'teacher.bev', 'targets')
-
     def __init__(
         self,
         foreground_weight: float = 5e-3,
@@ -60,35 +58,18 @@ class DistillBEVLoss(nn.Module):
         temperature: float = 0.5,
         adapter: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__('bev', adapter, wants=('targets',))
         if temperature <= 0:
             raise ValueError(f'temperature must be positive, got {temperature}')
         self.foreground_weight = foreground_weight
         self.background_weight = background_weight
         self.attention_weight = attention_weight
         self.temperature = temperature
-        self.adapter = None if adapter is None else MODELS.build(adapter)
         self.mean_adapter = nn.Conv2d(1, 1, kernel_size=3, padding=1)
 
     def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
-        """Compute the three terms.
-
-        Args:
-            student: Outputs of the student.
-            teacher: Outputs of the teacher.
-            targets: Ground truth.
-
-        Returns:
-            ``loss_foreground``, ``loss_background`` and ``loss_attention``, scalars.
-        """
-        student_BCHW, teacher_BCHW = tapped_maps(student, teacher, 'bev')
-        if self.adapter is not None:
-            student_BCHW = self.adapter(student_BCHW)
-        if student_BCHW.shape[1] != teacher_BCHW.shape[1]:
-            raise ValueError(
-                f"student bev has {student_BCHW.shape[1]} channels and the teacher's {teacher_BCHW.shape[1]}; "
-                "give the loss adapter=dict(type='ConvAdapter', student_channels=.., teacher_channels=..)"
-            )
+        """Compute ``loss_foreground``, ``loss_background`` and ``loss_attention``, see :meth:`MapLoss.forward`."""
+        student_BCHW, teacher_BCHW = self.aligned_maps(student, teacher)
         attention_BHW = spatial_attention(teacher_BCHW, self.temperature)
         error_BHW = (student_BCHW - teacher_BCHW).square().sum(dim=1) * attention_BHW
         foreground_BHW, background_BHW = region_weights(targets, student.grid)

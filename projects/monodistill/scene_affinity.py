@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import torch.nn.functional as F
 from mmdet3d.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from bevdistill.distributed.reductions import mean_over_samples
-from bevdistill.losses.alignment import tapped_maps
+from bevdistill.losses import MapLoss
 from bevdistill.structures import BEVOutputs, Targets
 
 
 @MODELS.register_module()
-class SceneAffinityLoss(nn.Module):
+class SceneAffinityLoss(MapLoss):
     """Mean absolute difference of two maps' affinities (MonoDistill, arXiv 2201.10830, scene-level distillation).
 
     With the features f_i of N places, ``A_ij = f_i . f_j`` on each side, or with `cosine` the paper's
@@ -37,28 +37,19 @@ class SceneAffinityLoss(nn.Module):
         ValueError: If `cells` is not positive.
     """
 
-    wants = ('student.bev', 'teacher.bev')
+    same_channels = False
 
     def __init__(self, cells: int = 32, cosine: bool = False) -> None:
-        super().__init__()
+        super().__init__('bev')
         if cells < 1:
             raise ValueError(f'cells must be at least 1, got {cells}')
         self.cells = cells
         self.cosine = cosine
 
     def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
-        """Compute the loss.
-
-        Args:
-            student: Outputs of the student.
-            teacher: Outputs of the teacher.
-            targets: Not used.
-
-        Returns:
-            ``loss``, a scalar.
-        """
+        """Compute ``loss``, see :meth:`MapLoss.forward`."""
         student_BNN, teacher_BNN = (
-            affinity(side, self.cells, self.cosine) for side in tapped_maps(student, teacher, 'bev')
+            affinity(side, self.cells, self.cosine) for side in self.aligned_maps(student, teacher)
         )
         return {'loss': mean_over_samples((student_BNN - teacher_BNN).abs().mean(dim=(1, 2)))}
 

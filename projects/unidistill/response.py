@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import torch
 from mmdet3d.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from bevdistill.detection.gaussian import gaussian_foreground
 from bevdistill.distributed.reductions import shared_normaliser
-from bevdistill.losses.alignment import tapped_maps
+from bevdistill.losses import MapLoss
 from bevdistill.structures import BEVOutputs, Targets
 
 EPS = 1e-4
 
 
 @MODELS.register_module()
-class UniDistillResponseLoss(nn.Module):
+class UniDistillResponseLoss(MapLoss):
     """L1 distance of class heatmaps near objects (UniDistill, arXiv 2303.15083, section 3.2).
 
     With logits s and t, and a Gaussian around each object, merged by maximum to M, over samples b and cells p of all
@@ -39,10 +39,8 @@ class UniDistillResponseLoss(nn.Module):
         ValueError: If the temperature is not positive.
     """
 
-    wants = ('student.heatmap', 'teacher.heatmap', 'targets')
-
     def __init__(self, teacher_temperature: float = 2.0, min_overlap: float = 0.7, min_radius: int = 0) -> None:
-        super().__init__()
+        super().__init__('heatmap', wants=('targets',), taps=('heatmap',))
         if teacher_temperature <= 0:
             raise ValueError(f'teacher_temperature must be positive, got {teacher_temperature}')
         self.teacher_temperature = teacher_temperature
@@ -50,17 +48,8 @@ class UniDistillResponseLoss(nn.Module):
         self.min_radius = min_radius
 
     def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
-        """Compute the loss.
-
-        Args:
-            student: Outputs of the student.
-            teacher: Outputs of the teacher.
-            targets: Ground truth.
-
-        Returns:
-            ``loss``, a scalar.
-        """
-        student_BKHW, teacher_BKHW = tapped_maps(student, teacher, 'heatmap')
+        """Compute ``loss``, see :meth:`MapLoss.forward`."""
+        student_BKHW, teacher_BKHW = self.aligned_maps(student, teacher)
         # The sigmoid is monotonous: the largest probability is that of the largest logit.
         student_BHW = student_BKHW.amax(dim=1).sigmoid().clamp(EPS, 1 - EPS)
         teacher_BHW = (teacher_BKHW.amax(dim=1) / self.teacher_temperature).sigmoid().clamp(EPS, 1 - EPS)

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from bevdistill.losses import ConvAdapter, MapLoss
 from bevdistill.losses.adapters import check_channels
-from bevdistill.losses.alignment import tapped, tapped_maps
 
 ADAPTER = dict(type='ConvAdapter', student_channels=4, teacher_channels=7)
 
@@ -97,9 +96,10 @@ def test_the_contract_is_abstract() -> None:
 @pytest.mark.parametrize('bare', ['student', 'teacher'])
 def test_a_side_without_the_tap_is_named(make_outputs, bare: str) -> None:
     sides = {side: make_outputs(heatmap=side != bare) for side in ('student', 'teacher')}
-    for read in (tapped, tapped_maps):
+    loss = SumLoss('heatmap', taps=('heatmap',))
+    for read in (loss.maps, loss.aligned_maps):
         with pytest.raises(ValueError, match=f"the {bare} does not offer 'heatmap'; give its head the auxiliary"):
-            read(sides['student'], sides['teacher'], 'heatmap')
+            read(sides['student'], sides['teacher'])
 
 
 def test_grids_of_other_ground_are_refused(make_outputs) -> None:

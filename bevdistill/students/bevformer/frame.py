@@ -1,4 +1,4 @@
-"""FrameGeometry of a batch beside their images: calibration, vehicle state, and which BEV queries each camera sees.
+"""Geometry of the frames of a batch: calibration, vehicle state, and which BEV queries each camera sees.
 
 Legend: B samples, T queue entries, N cameras, Q BEV queries, D pillar points, H pairs of a camera and a query it sees.
 """
