@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .arguments import add_overrides
-from .loading import config_of
+from .loading import config_of, say
 from .text_tables import short_count, text_table
 
 HELP = 'parameters, FLOPs, taps, losses and weights of a config, without data'
@@ -57,7 +56,7 @@ def image_side(word: str) -> int:
 
 def announce(side: str) -> None:
     """Say on stderr that the FLOPs of a side are being counted."""
-    print(f'counting FLOPs of the {side}; --no-flops leaves them out', file=sys.stderr, flush=True)
+    say(f'counting FLOPs of the {side}; --no-flops leaves them out')
 
 
 def run(args: argparse.Namespace) -> None:

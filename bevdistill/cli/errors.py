@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .loading import say
 from .text_tables import markdown_table
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def cell(column: str, value: str | float) -> str:
 def run(args: argparse.Namespace) -> None:
     """Print the table and save it where asked."""
     results = named(args.results)
+    say(f'reading the tables of {args.root} ...')
     from ..evaluation.error_split.data import ValidationSplit
     from ..evaluation.error_split.plot import save_plot
     from ..evaluation.error_split.summary import split_table

@@ -19,9 +19,9 @@ from nuscenes import NuScenes
 from nuscenes.eval.detection.evaluate import NuScenesEval
 from terminaltables import AsciiTable
 
+from .splits import EVAL_SETS
 from .submission import MAX_BOXES, global_boxes, submission_meta
 
-EVAL_SETS = {'v1.0-mini': 'mini_val', 'v1.0-trainval': 'val'}
 SUBMIT = 'tools/test.py CONFIG CHECKPOINT --format-only'
 TP_ERRORS = {'trans_err': 'ATE', 'scale_err': 'ASE', 'orient_err': 'AOE', 'vel_err': 'AVE', 'attr_err': 'AAE'}
 NOT_MEASURED = {'traffic_cone': ('attr_err', 'vel_err', 'orient_err'), 'barrier': ('attr_err', 'vel_err')}

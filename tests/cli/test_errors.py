@@ -65,5 +65,7 @@ def test_command_on_the_synthetic_data(
     assert (tmp_path / 'split.png').stat().st_size > 20000
     with pytest.raises(FileNotFoundError, match=r'no results_nusc\.json in'):
         verbs.run(errors, synthetic_root, tmp_path / 'nowhere')
+    with pytest.raises(FileNotFoundError, match='nowhere is no nuScenes root: it has no folder'):
+        verbs.run(errors, tmp_path / 'nowhere', exact)
     with pytest.raises(FileNotFoundError, match=r'no annotated version v1\.0-trainval in .*; there are'):
         verbs.run(errors, synthetic_root, exact, '--version', 'v1.0-trainval')

@@ -14,7 +14,7 @@ from nuscenes.eval.common.loaders import add_center_dist, filter_eval_boxes, loa
 from nuscenes.eval.detection.data_classes import DetectionBox
 from pyquaternion import Quaternion
 
-from ..nuscenes_metric import EVAL_SETS
+from ..splits import EVAL_SETS
 from .match import Cameras, Outcome, Sample, match
 
 RESULTS = 'results_nusc.json'
@@ -35,6 +35,8 @@ class ValidationSplit:
 
     def __init__(self, root: Path, version: str | None = None, limit: float | None = None) -> None:
         there = [name for name in EVAL_SETS if (root / name).is_dir()]
+        if not there:
+            raise FileNotFoundError(f'{root} is no nuScenes root: it has no folder {" or ".join(EVAL_SETS)}')
         if version is None and len(there) != 1:
             raise ValueError(f'{root} has the versions {there}; choose one with --version')
         version = version or there[0]
