@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from bevdistill.layers import FeatureLevels
 from bevdistill.structures import BEVGrid
-from bevdistill.students.bevformer import BEVFormerEncoder, Frames
+from bevdistill.students.bevformer import BEVFormerEncoder, FrameGeometry
 
 EPSILON = 1e-5
 
@@ -58,7 +58,7 @@ def reference_points(grid: BEVGrid, num_points: int, like: Tensor) -> tuple[Tens
     return centres, torch.cat((centres[None].expand(num_points, -1, -1), z), dim=-1)
 
 
-def project(points_DQ3: Tensor, frames: Frames, grid: BEVGrid) -> tuple[Tensor, Tensor]:
+def project(points_DQ3: Tensor, frames: FrameGeometry, grid: BEVGrid) -> tuple[Tensor, Tensor]:
     """Pillar points in the images, (N, B, Q, D, 2) in [0, 1], and which of them are seen, (N, B, Q, D)."""
     matrix = frames.lidar2img.to(points_DQ3)
     batch, cams = matrix.shape[:2]
@@ -211,7 +211,7 @@ class ReferenceEncoder(nn.Module):
         query_pos_BQC: Tensor,
         value_BNSC: Tensor,
         levels: FeatureLevels,
-        frames: Frames,
+        frames: FrameGeometry,
         shift_B2: Tensor,
         prev_bev_BQC: Tensor | None = None,
         history_exists_B: Tensor | None = None,

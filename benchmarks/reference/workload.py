@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bevdistill.layers import FeatureLevels
 from bevdistill.structures import BEVGrid, Targets
-from bevdistill.students.bevformer import BEVFormerEncoder, Frames
+from bevdistill.students.bevformer import BEVFormerEncoder, FrameGeometry
 
 RANGE = (-51.2, -51.2, -5.0, 51.2, 51.2, 3.0)
 TINY = dict(rows=50, cols=50, num_layers=3, levels=((15, 25),), image_size=(480, 800))
@@ -88,7 +88,7 @@ def encoder_workload(
         if name.endswith(('sampling_offsets.weight', 'attention_weights.weight')):
             torch.nn.init.normal_(parameter, std=0.02)
     matrices = np.stack([surround_matrices(image_size, num_cams, turn=3.0 * sample) for sample in range(batch)])
-    frames = Frames(torch.tensor(matrices, dtype=dtype), torch.zeros(batch, 18), image_size)
+    frames = FrameGeometry(torch.tensor(matrices, dtype=dtype), torch.zeros(batch, 18), image_size)
     tokens = sum(height * width for height, width in levels)
 
     def rows_of(*shape: int) -> Tensor:

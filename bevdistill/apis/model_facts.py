@@ -58,7 +58,7 @@ def describe(
         facts['losses'] = [
             describe_loss(name, model, config['losses'][name], name in model.losses) for name in config['losses'] or {}
         ]
-        facts['init_from_teacher'] = list(model.inheritance.parts)
+        facts['init_from_teacher'] = list(model.teacher_init.parts)
         facts['teacher_checkpoint'] = cfg.model.get('teacher_checkpoint')
         facts['unlabelled'] = None if model.unlabelled is None else asdict(model.unlabelled)
     return facts

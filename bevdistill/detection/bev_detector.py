@@ -1,4 +1,4 @@
-"""What every detector on a BEV map has in common, whichever sensor it reads."""
+"""Base class of detectors on a BEV map."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..structures import BEVGrid, BEVOutputs, Targets
 
 
 class BEVDetector(Base3DDetector):
-    """A detector that can be taught or teach: outputs first, then losses or boxes from them.
+    """Detector in two steps: outputs first, then losses or boxes from them, so that it can be student or teacher.
 
     A subclass builds its parts, a head called `pts_bbox_head` among them, and writes :meth:`forward_outputs`. The head
     has ``grid``, ``num_classes``, ``loss(outputs, targets)`` and ``predict(outputs, samples)``.
@@ -29,18 +29,18 @@ class BEVDetector(Base3DDetector):
 
     @property
     def grid(self) -> BEVGrid:
-        """Grid of the BEV map."""
+        """Return the grid of the BEV map."""
         grid: BEVGrid = self.pts_bbox_head.grid
         return grid
 
     @property
     def num_classes(self) -> int:
-        """Number of classes."""
+        """Return the number of classes."""
         return int(self.pts_bbox_head.num_classes)
 
     @abstractmethod
     def forward_outputs(self, inputs: dict[str, Any], samples: list[Det3DDataSample]) -> BEVOutputs:
-        """One pass of the network.
+        """Run the network once.
 
         Args:
             inputs: Of the data preprocessor: ``imgs``, ``points``, ``voxels``.
@@ -48,7 +48,7 @@ class BEVDetector(Base3DDetector):
         """
 
     def init_weights(self) -> None:
-        """Start values of all parts; then what ``init_cfg=dict(type='Pretrained', ...)`` names, see :mod:`.pretrained`.
+        """Initialise all parts, then load what ``init_cfg=dict(type='Pretrained', ...)`` names.
 
         Raises:
             ValueError: If a pretrained file does not fit its part.
@@ -59,7 +59,7 @@ class BEVDetector(Base3DDetector):
             part.load()
 
     def loss_from_outputs(self, outputs: BEVOutputs, samples: list[Det3DDataSample]) -> dict[str, Tensor]:
-        """Losses of outputs against the samples' ground truth."""
+        """Compute the losses of outputs against the samples' ground truth."""
         losses: dict[str, Tensor] = self.pts_bbox_head.loss(outputs, Targets.from_samples(samples, outputs.bev.device))
         return losses
 
@@ -71,11 +71,11 @@ class BEVDetector(Base3DDetector):
         return predicted
 
     def loss(self, inputs: dict[str, Any], samples: list[Det3DDataSample], **kwargs: Any) -> dict[str, Tensor]:
-        """Losses of a batch."""
+        """Compute the losses of a batch."""
         return self.loss_from_outputs(self.forward_outputs(inputs, samples), samples)
 
     def predict(self, inputs: dict[str, Any], samples: list[Det3DDataSample], **kwargs: Any) -> list[Det3DDataSample]:
-        """Detections of a batch, in ``pred_instances_3d``."""
+        """Detect in a batch; results are in ``pred_instances_3d``."""
         outputs = self.prediction_outputs(inputs, samples)
         if self.outputs_listener is not None:
             self.outputs_listener(outputs)

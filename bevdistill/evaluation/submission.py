@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from mmdet3d.evaluation.metrics import NuScenesMetric
 from numpy.typing import NDArray
-from pyquaternion import Quaternion
+from scipy.spatial.transform import Rotation
 
 SENSORS = ('use_camera', 'use_lidar', 'use_radar', 'use_map')
 
@@ -125,16 +125,7 @@ def moved(points: NDArray[np.float64], transform: NDArray[np.float64]) -> NDArra
 
 
 def turned(yaws: NDArray[np.float64], turn: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Quaternions w, x, y, z of a yaw about z followed by the rotation `turn`: (M,), (3, 3) to (M, 4)."""
-    # Matrices of the information files are float32, so orthogonality holds to 1e-6 only.
-    w, x, y, z = Quaternion(matrix=turn, rtol=1e-4, atol=1e-5).elements
-    half_cos, half_sin = np.cos(yaws / 2), np.sin(yaws / 2)
-    return np.stack(
-        (
-            w * half_cos - z * half_sin,
-            x * half_cos + y * half_sin,
-            y * half_cos - x * half_sin,
-            z * half_cos + w * half_sin,
-        ),
-        axis=1,
-    )
+    """Compute the quaternions w, x, y, z of a yaw about z followed by the rotation `turn`: (M,), (3, 3) to (M, 4)."""
+    xyzw = (Rotation.from_matrix(turn) * Rotation.from_euler('z', yaws[:, None])).as_quat()
+    wxyz: NDArray[np.float64] = np.roll(xyzw, 1, axis=1)
+    return wxyz

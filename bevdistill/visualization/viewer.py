@@ -13,9 +13,9 @@ from mmdet3d.structures import Det3DDataSample
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
+from mmengine.runner import CheckpointLoader
 
-from ..checkpoints import convention_unknown, conversion_advice
+from ..checkpoints import check_weights, convention_unknown, conversion_advice
 from ..checkpoints.find import existing_checkpoint, unreadable_checkpoints_explained
 from ..engine.launch import load_config
 from ..structures import BEVOutputs
@@ -150,16 +150,10 @@ def _test_data(cfg: Config, data_root: str | None) -> tuple[BaseDataset, tuple[s
 
 
 def _load_weights(model: Any, checkpoint: str, config: str | Path) -> None:
-    try:
-        with unreadable_checkpoints_explained(checkpoint):
-            loaded = load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
-    except RuntimeError as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        shown = '\n  '.join(line[:200] for line in lines[:4]) + ('\n  ...' if len(lines) > 4 else '')
-        raise ValueError(
-            f'checkpoint {checkpoint} does not fit {config}; was the config changed since?\n  {shown}'
-        ) from error
+    with unreadable_checkpoints_explained(checkpoint):
+        loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
     weights = loaded.get('state_dict', loaded)
+    check_weights(model, weights, checkpoint, owner=str(config))
     if convention_unknown(weights, loaded.get('meta') or {}):
         raise ValueError(f'checkpoint {checkpoint} cannot be shown as it is: {conversion_advice(checkpoint, weights)}')
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from mmengine.registry import init_default_scope
 
-from bevdistill.datasets.ego_motion import rigid_transform
+from bevdistill.datasets.ego_pose import rigid_transform
 from bevdistill.structures.cameras import CAMERAS
 
 INTRINSIC = np.array([[40.0, 0, 24.0], [0, 40.0, 16.0], [0, 0, 1]])

@@ -78,18 +78,6 @@ def test_hard_mask_matches_a_loop_over_boxes(grid: BEVGrid) -> None:
     torch.testing.assert_close(hard_foreground(targets, grid), targets_by_object.hard_foreground(targets, grid))
 
 
-def test_hard_mask_writes_the_largest_value_of_the_boxes_over_a_cell() -> None:
-    grid = SQUARE.with_size(20, 20)
-    targets, values = random_targets((9, 0, 6), grid), torch.rand(15)
-    want = torch.zeros(3, 20, 20)
-    rows = [(sample, index) for sample, boxes in enumerate(targets.boxes) for index in range(len(boxes))]
-    for value, (sample, index) in zip(values.tolist(), rows, strict=True):
-        single = Targets((targets.boxes[sample][index : index + 1],), (torch.tensor([0]),))
-        want[sample] = torch.maximum(want[sample], hard_foreground(single, grid)[0] * value)
-    assert ((hard_foreground(targets, grid) > 0) == (want > 0)).all()
-    torch.testing.assert_close(hard_foreground(targets, grid, values), want)
-
-
 def test_hard_mask_marks_the_cell_of_a_box_smaller_than_a_cell() -> None:
     box = torch.tensor([[0.05, 0.05, 0.0, 0.1, 0.1, 1.0, 0.0, 0.0, 0.0]])
     mask = hard_foreground(Targets((box,), (torch.tensor([0]),)), SQUARE)

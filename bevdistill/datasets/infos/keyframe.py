@@ -1,4 +1,4 @@
-"""One keyframe as a data set: an information file without temporal fields, completed.
+"""Complete the information file of a single keyframe with temporal fields.
 
 mmdet3d ships such a keyframe in ``demo/data/nuscenes``: six images, a LiDAR sweep and the file that its own converter
 wrote, all in one folder.
@@ -14,7 +14,7 @@ import numpy as np
 from pyquaternion import Quaternion
 
 from ...structures.cameras import CAMERAS
-from ..ego_motion import CAN_BUS_SIZE
+from ...structures.ego_state import CAN_BUS_SIZE
 from .create import write_aside
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from bevdistill.structures import BEVGrid, BEVOutputs
-from bevdistill.teacher_cache import Layout
-from bevdistill.teacher_cache.layout import QUERY_TAPS, best_queries
+from bevdistill.teacher_cache import RecordLayout
+from bevdistill.teacher_cache.record_layout import QUERY_TAPS, best_queries
 
 ALL = ('bev', 'states', 'heatmap', 'heatmap_features')
 GRID = BEVGrid((-8.0, -6.0, -5.0, 8.0, 6.0, 3.0), rows=3, cols=5)
@@ -28,9 +28,9 @@ def outputs(batch: int = 2, queries: int = 7, heatmap: bool = True, **changes: A
     return BEVOutputs(grid=GRID, **(values | changes))
 
 
-def round_trip(given: BEVOutputs, taps: tuple[str, ...], dtype: str) -> tuple[Layout, BEVOutputs]:
-    layout = Layout.plan(given, taps, dtype)
-    layout = Layout.from_plain(layout.to_plain())
+def round_trip(given: BEVOutputs, taps: tuple[str, ...], dtype: str) -> tuple[RecordLayout, BEVOutputs]:
+    layout = RecordLayout.plan(given, taps, dtype)
+    layout = RecordLayout.from_plain(layout.to_plain())
     records = torch.stack([torch.from_numpy(layout.pack(given, index)) for index in range(given.batch_size)])
     return layout, layout.unpack(records, GRID)
 

@@ -1,16 +1,22 @@
-"""Auxiliary centre heatmap on a BEV map, under the parameter names of the released checkpoints."""
+"""Auxiliary centre heatmap on a BEV map: layers under the parameter names of the released checkpoints, and loss."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import torch
 from mmcv.cnn import ConvModule
 from mmdet3d.models.dense_heads.centerpoint_head import SeparateHead
+from mmdet3d.registry import MODELS
 from torch import Tensor, nn
+
+from ..distributed.reductions import shared_normaliser
+from ..structures import BEVGrid, Targets
+from .gaussian import heatmap_targets
 
 
 class AuxHeatmapMixin:
-    """Adds the auxiliary heatmap layers to a detection head.
+    """Auxiliary heatmap layers of a detection head.
 
     A mix-in and not a module of its own, because released weights keep these layers directly on the head:
     ``shared_conv.{conv,bn}`` (3x3 convolution, batch norm, ReLU) and ``task_heads.0.heatmap.N`` (CenterPoint's
@@ -22,7 +28,7 @@ class AuxHeatmapMixin:
     detach_heatmap_input: bool
 
     def build_aux_heatmap(self, in_channels: int, num_classes: int, cfg: dict[str, Any] | None) -> None:
-        """Make the layers, or none.
+        """Build the layers, or none.
 
         Args:
             in_channels: Channels of the BEV map.
@@ -45,7 +51,7 @@ class AuxHeatmapMixin:
         init_bias: float = -2.19,
         detach_input: bool = False,
     ) -> None:
-        """Make the layers.
+        """Build the layers.
 
         Args:
             in_channels: Channels of the BEV map.
@@ -79,15 +85,73 @@ class AuxHeatmapMixin:
         self.detach_heatmap_input = detach_input
 
     def run_aux_heatmap(self, bev_BCHW: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Heatmap of a BEV map.
+        """Predict the heatmap of a BEV map.
 
         Args:
             bev_BCHW: BEV map.
 
         Returns:
-            Class logits (B, K, H, W) and shared features (B, C', H, W); two times None for a head without heatmap.
+            Class logits (B, K, H, W) and shared features (B, C', H, W); (None, None) without a heatmap.
         """
         if self.shared_conv is None or self.task_heads is None:
             return None, None
         features_BCHW = self.shared_conv(bev_BCHW.detach() if self.detach_heatmap_input else bev_BCHW)
         return self.task_heads[0](features_BCHW)['heatmap'], features_BCHW
+
+
+@MODELS.register_module()
+class HeatmapLoss(nn.Module):
+    """Gaussian focal loss of class heatmaps against ground truth (CenterPoint, arXiv 2006.11275).
+
+    With p the sigmoid of the logits, clamped to [1e-4, 1 - 1e-4], and t the target of
+    :func:`~bevdistill.detection.gaussian.heatmap_targets`::
+
+        loss = weight / max(#{t = 1}, 1) * sum( -(1 - p)^alpha log p        where t = 1
+                                                -(1 - t)^gamma p^alpha log(1 - p)   elsewhere )
+
+    The count of peaks is that of all ranks. With weights of samples (:attr:`Targets.weights`) every term of both sums
+    is multiplied by its sample's.
+
+    Args:
+        loss_weight: Weight.
+        alpha: Focal power.
+        gamma: Power of the penalty reduction around a peak.
+        min_overlap: Radius rule, see :func:`~bevdistill.detection.gaussian.gaussian_radius`.
+        min_radius: Smallest radius in cells.
+
+    Note:
+        The originals overwrite the logits with probabilities while computing this loss; here they stay logits.
+    """
+
+    def __init__(
+        self,
+        loss_weight: float = 1.0,
+        alpha: float = 2.0,
+        gamma: float = 4.0,
+        min_overlap: float = 0.1,
+        min_radius: int = 1,
+    ) -> None:
+        super().__init__()
+        self.focal = MODELS.build(
+            dict(type='mmdet.GaussianFocalLoss', alpha=alpha, gamma=gamma, loss_weight=loss_weight)
+        )
+        self.min_overlap = min_overlap
+        self.min_radius = min_radius
+
+    def forward(self, logits_BKHW: Tensor, targets: Targets, grid: BEVGrid) -> Tensor:
+        """Compute the loss.
+
+        Args:
+            logits_BKHW: Heatmap logits, (B, K, H, W).
+            targets: Ground truth of the batch.
+            grid: Grid of the heatmap.
+
+        Returns:
+            Scalar.
+        """
+        target_BKHW = heatmap_targets(targets, grid, logits_BKHW.shape[1], self.min_overlap, self.min_radius)
+        with torch.autocast(logits_BKHW.device.type, enabled=False):
+            probability_BKHW = logits_BKHW.float().sigmoid().clamp(1e-4, 1 - 1e-4)
+            weight_B111 = targets.sample_weights(probability_BKHW)[:, None, None, None]
+            peaks = shared_normaliser((target_BKHW.eq(1) * weight_B111).sum(), floor=1)
+            return self.focal(probability_BKHW, target_BKHW, weight=weight_B111, avg_factor=peaks)

@@ -1,4 +1,4 @@
-"""Teacher boxes in place of ground truth, for frames that nobody has labelled.
+"""Use teacher boxes as ground truth on unlabelled frames.
 
 Legend: B samples, Q teacher queries, K classes, M boxes at most.
 """
@@ -6,7 +6,7 @@ Legend: B samples, Q teacher queries, K classes, M boxes at most.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -14,20 +14,20 @@ from mmdet3d.structures import Det3DDataSample, LiDARInstance3DBoxes
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ..structures import LOSS_WEIGHT, BEVGrid, BEVOutputs, has_labels
+from ..structures import LOSS_WEIGHT, BEVGrid, BEVOutputs, has_labels, strict_from_dict
 
 NAME = 'unlabelled'
 """Of the option of the distiller and of the logged entries, so no loss may have it."""
 
 
 @dataclass(frozen=True)
-class TeacherTargets:
-    """What a teacher sees in an unlabelled frame, as the targets of the student's own losses.
+class PseudoLabels:
+    """Turn a teacher's detections in unlabelled frames into targets of the student's own losses.
 
     A query of the teacher's last layer is a target if its largest class probability is above `min_score` and its centre
     lies in the student's range (x and y, as ground truth is filtered); its class is that of the largest probability.
-    Of more than `max_boxes` the best are kept. A frame where the teacher sees nothing has no target: all of it is
-    background, an ordinary case.
+    Of more than `max_boxes` the best are kept. A frame without detections has no targets
+    and is background as a whole.
 
     Note:
         This is response distillation by hard labels. Scores do not weigh the targets: matched queries could carry a
@@ -58,29 +58,23 @@ class TeacherTargets:
             raise ValueError(f'unlabelled.weight must be at least 0, got {self.weight}')
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any] | None) -> TeacherTargets | None:
+    def from_config(cls, config: Mapping[str, Any] | None) -> PseudoLabels | None:
         """Build from a config; None stays None.
 
         Raises:
             ValueError: If a key is unknown.
         """
-        if config is None:
-            return None
-        known = [field.name for field in fields(cls)]
-        unknown = sorted(set(config) - set(known))
-        if unknown:
-            raise ValueError(f'unknown key {unknown} in unlabelled; known are {known}')
-        return cls(**config)
+        return None if config is None else strict_from_dict(cls, config, 'unlabelled')
 
     @property
     def teacher_queries(self) -> int:
-        """How many of the teacher's best queries are read."""
+        """Number of the teacher's best queries that are read."""
         return self.max_boxes
 
     def fill(
         self, samples: Sequence[Det3DDataSample], teacher: BEVOutputs, grid: BEVGrid
     ) -> tuple[list[Det3DDataSample], dict[str, Tensor]]:
-        """Give the unlabelled samples of a batch the teacher's boxes as ground truth.
+        """Attach the teacher's boxes to the unlabelled samples of a batch as ground truth.
 
         Args:
             samples: Of the batch; they are not changed.
@@ -105,9 +99,9 @@ class TeacherTargets:
 
     @torch.no_grad()
     def select(self, teacher: BEVOutputs, grid: BEVGrid) -> list[InstanceData]:
-        """The teacher's boxes of each sample, the best first.
+        """Select the teacher's boxes of each sample, the best first.
 
-        The host waits for the device once, to learn how many boxes each sample has.
+        Synchronises host and device once, for the number of boxes of each sample.
 
         Args:
             teacher: Outputs of the teacher.

@@ -1,4 +1,4 @@
-"""The part of a training pipeline that makes the teacher's input, with its randomness fixed, or the reason why not."""
+"""Extract from a training pipeline the transforms of the teacher's points, without their randomness."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ MOVE_LIDAR_SPACE = (
     transforms.PolarMix,
     transforms.LaserMix,
 )
-"""After these a sample's boxes, calibration or scene are no longer those that the cached outputs were computed for."""
+"""Transforms that change boxes, calibration or scene, which the cached outputs were computed for."""
 
 SAME_POINTS = (transforms.LoadPointsFromFile, transforms.PointsRangeFilter)
 """Transforms that give the same points each time."""
 
 STAGE = 'points'
-"""Beginning of the names of stages that need LiDAR."""
+"""Prefix of the names of stages that need LiDAR."""
 
 
 def frozen_points(pipeline: Any) -> dict[str, dict[str, Any]]:
-    """Stages that load the points of a sample, the same points each time.
+    """Select the stages that load the points of a sample, and make them repeatable.
 
     * Sweeps: the newest ones, as in testing, in place of random ones.
     * Shuffling: left out. Hard voxels that overflow then keep the points that come first in the file.
@@ -44,8 +44,8 @@ def frozen_points(pipeline: Any) -> dict[str, dict[str, Any]]:
     """
     if not isinstance(pipeline, Mapping):
         raise ValueError(
-            'a teacher cache needs a pipeline of named stages (a mapping), so that the stages of the points can be '
-            f'told from those of the images; got {type(pipeline).__name__}'
+            'a teacher cache needs a pipeline of named stages (a mapping), to tell the stages of the points from '
+            f'those of the images; got {type(pipeline).__name__}'
         )
     frozen: dict[str, dict[str, Any]] = {}
     reasons: list[str] = []
@@ -80,7 +80,7 @@ def frozen_points(pipeline: Any) -> dict[str, dict[str, Any]]:
 
 
 def leaf_datasets(dataset: Any) -> Iterator[Any]:
-    """Configs of the data sets inside of wrappers: CBGSDataset, SeededDataset, ConcatDataset, PartlyLabelledDataset."""
+    """Find the configs of the data sets inside wrappers: CBGSDataset, SeededDataset, ConcatDataset and our own."""
     if 'pipeline' in dataset:
         yield dataset
         return
@@ -93,7 +93,7 @@ def leaf_datasets(dataset: Any) -> Iterator[Any]:
 
 
 def _kinds(stage: Any) -> Iterator[type]:
-    """Classes of a stage and of all transforms inside of it, the outermost first."""
+    """Find the classes of a stage and of all transforms inside of it, the outermost first."""
     if isinstance(stage, Mapping):
         kind = stage.get('type')
         if kind is not None:

@@ -6,12 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import torch.multiprocessing as mp
-from mmdet3d.structures import Det3DDataSample
-from torch.utils.data import DataLoader
 
-from bevdistill.teacher_cache import RECORD, CacheKey, LoadTeacherOutputs, Samples, TeacherCache
+from bevdistill.teacher_cache import CacheKey, Samples, TeacherCache
 
 COMMAND = 'python tools/cache_teacher.py config.py teacher.pth --out cache'
 
@@ -52,8 +49,6 @@ def test_a_cut_record_is_told(cache: TeacherCache) -> None:
 def test_no_cache_and_another_format(tmp_path: Path, cache: TeacherCache) -> None:
     with pytest.raises(FileNotFoundError, match=r'(?s)no teacher cache in .*tools/cache_teacher.py CONFIG CHECKPOINT'):
         TeacherCache(tmp_path / 'nowhere').check(CacheKey())
-    with pytest.raises(FileNotFoundError, match='no teacher cache'):
-        LoadTeacherOutputs(str(tmp_path / 'nowhere'))
     manifest = cache.folder / 'manifest.json'
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | dict(format=99)))
     with pytest.raises(ValueError, match='has format 99, this version reads 2'):
@@ -105,25 +100,3 @@ def test_two_processes_read_at_once(cache: TeacherCache) -> None:
         reader.join(timeout=60)
     want = [int(cache.read(token).sum()) for token in ('s0', 's1') * 20]
     assert sums == [want, want]
-
-
-class Packed:
-    """A data set of packed samples."""
-
-    def __init__(self, folder: str) -> None:
-        self.load = LoadTeacherOutputs(folder)
-
-    def __len__(self) -> int:
-        return 2
-
-    def __getitem__(self, index: int) -> Det3DDataSample:
-        sample = Det3DDataSample(metainfo=dict(token=f's{index}'))
-        packed: dict[str, Any] = self.load(dict(inputs={}, data_samples=sample))
-        return packed['data_samples']
-
-
-def test_workers_of_a_loader_attach_the_records(cache: TeacherCache) -> None:
-    loader = DataLoader(Packed(str(cache.folder)), batch_size=2, num_workers=2, collate_fn=list)
-    (samples,) = list(loader)
-    for index, sample in enumerate(samples):
-        assert torch.equal(getattr(sample.to('cpu'), RECORD), cache.read(f's{index}'))

@@ -1,9 +1,4 @@
-"""The 18 numbers of ego motion that a temporal student sees (`can_bus`), absolute and inside a queue.
-
-Layout (BEVFormer, arXiv 2203.17270, and its data set): position or its change in global axes ``[0:3]`` in metres,
-ego-to-global quaternion w, x, y, z ``[3:7]``, acceleration ``[7:10]``, rotation rate ``[10:13]``, velocity ``[13:16]``
-(ego axes, SI units), yaw ``[16]`` in radians in [0, 2 pi), yaw or its change ``[17]`` in degrees.
-"""
+"""Rigid transforms from quaternions, and the ego pose in a frame's CAN bus record."""
 
 from __future__ import annotations
 
@@ -14,17 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-CAN_BUS_SIZE = 18
-POSITION = slice(0, 3)
-ORIENTATION = slice(3, 7)
-YAW_RADIANS = 16
-YAW_DEGREES = 17
+from ..structures.ego_state import CAN_BUS_SIZE, ORIENTATION, POSITION, YAW_DEGREES, YAW_RADIANS
 
 Array = NDArray[np.float64]
 
 
 def rotation_matrix(quaternion: Sequence[float] | Array) -> Array:
-    """Rotation matrices of quaternions w, x, y, z, which are normalised first.
+    """Turn quaternions w, x, y, z into rotation matrices, after normalising them.
+
+    Note:
+        scipy's ``Rotation`` differs by up to 1e-15, which would change the bytes of information files, and with them
+        the fingerprint by which studies tell data apart.
 
     Args:
         quaternion: (..., 4).
@@ -44,7 +39,7 @@ def rotation_matrix(quaternion: Sequence[float] | Array) -> Array:
 
 
 def rigid_transforms(quaternions: Sequence[Sequence[float]] | Array, translations: Sequence[Any] | Array) -> Array:
-    """Matrices of rotations (w, x, y, z) followed by translations in metres.
+    """Build the matrices of rotations (w, x, y, z) followed by translations in metres.
 
     Args:
         quaternions: (S, 4).
@@ -61,7 +56,7 @@ def rigid_transforms(quaternions: Sequence[Sequence[float]] | Array, translation
 
 
 def rigid_transform(quaternion: Sequence[float] | Array, translation: Sequence[float] | Array) -> Array:
-    """The 4 x 4 matrix of one rotation and translation, see :func:`rigid_transforms`."""
+    """Build the 4 x 4 matrix of one rotation and translation, see :func:`rigid_transforms`."""
     matrix: Array = rigid_transforms([quaternion], [translation])[0]  # type: ignore[list-item]
     return matrix
 
@@ -72,7 +67,7 @@ def absolute_can_bus(
     translation: Sequence[float] | Array,
     released_orientation: bool = False,
 ) -> Array:
-    """Put the pose of a frame into its CAN bus record.
+    """Write the pose of a frame into its CAN bus record.
 
     Yaw is the direction of the ego's x axis on the global ground, ``atan2(v_y, v_x)`` with ``v = R [1, 0, 0]``.
 
@@ -99,32 +94,3 @@ def absolute_can_bus(
     can_bus[YAW_RADIANS] = yaw
     can_bus[YAW_DEGREES] = math.degrees(yaw)
     return can_bus
-
-
-def relative_can_bus(absolute: Sequence[Array] | Array, scenes: Sequence[str]) -> tuple[Array, NDArray[np.bool_]]:
-    """Ego motion between consecutive members of a queue.
-
-    The first entry and every entry that starts a scene have no history: their change is zero.
-
-    Note:
-        The change of yaw is not wrapped and can be near 360 degrees, as the released models saw it. The records
-        themselves are never written to: the original edited them in place, so that a frame that appears twice in a
-        queue got the absolute position as its change.
-
-    Args:
-        absolute: T records of :func:`absolute_can_bus`.
-        scenes: T scene tokens.
-
-    Returns:
-        Records with position and yaw in degrees as change to the entry before, (T, 18), and whether each entry
-        continues the one before, (T,).
-    """
-    source = np.stack([np.asarray(record, dtype=np.float64) for record in absolute])
-    continues = np.array([t > 0 and scenes[t] == scenes[t - 1] for t in range(len(scenes))], dtype=bool)
-    change = np.zeros_like(source)
-    change[1:] = source[1:] - source[:-1]
-    change[~continues] = 0
-    relative = source.copy()
-    relative[:, POSITION] = change[:, POSITION]
-    relative[:, YAW_DEGREES] = change[:, YAW_DEGREES]
-    return relative, continues

@@ -1,13 +1,15 @@
-"""Start a student's head from its teacher's."""
+"""Initialise a student's head from its teacher's."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
+
+from ..checkpoints import WeightFit
+from ..structures import strict_from_dict
 
 HEAD = 'pts_bbox_head.'
 REFERENCES = HEAD + 'transformer.reference_points.weight'
@@ -19,10 +21,10 @@ PARTS: dict[str, tuple[str, ...]] = {
 }
 
 
-class Inheritance:
-    """Which parts of the teacher's head the student starts from.
+class TeacherInit:
+    """Copy parts of the teacher's head into the student before training.
 
-    A switch of its own, not part of any distillation method: studies at small scale saw most of a gain come from it.
+    A switch of its own, not part of any distillation method: in small studies most of a gain came from it.
 
     Args:
         decoder: Decoder layers.
@@ -45,18 +47,14 @@ class Inheritance:
         self.partial = partial
 
     @classmethod
-    def from_config(cls, config: bool | dict[str, Any]) -> Inheritance:
+    def from_config(cls, config: bool | dict[str, Any]) -> TeacherInit:
         """Build from ``False`` (nothing), ``True`` (everything) or a dict of switches.
 
         Raises:
             ValueError: If a switch is unknown.
         """
-        if isinstance(config, bool):
-            return cls(**dict.fromkeys(PARTS, config))
-        unknown = sorted(set(config) - {*PARTS, 'partial'})
-        if unknown:
-            raise ValueError(f"unknown part {unknown} in init_from_teacher; known are {[*PARTS, 'partial']}")
-        return cls(**config)
+        switches = dict.fromkeys(PARTS, config) if isinstance(config, bool) else config
+        return strict_from_dict(cls, switches, 'init_from_teacher')
 
     @torch.no_grad()
     def apply(self, student: nn.Module, teacher: nn.Module) -> list[str]:
@@ -74,63 +72,53 @@ class Inheritance:
         """
         if not self.parts:
             return []
-        own, given = student.state_dict(), teacher.state_dict()
         prefixes = tuple(prefix for part in self.parts for prefix in PARTS[part])
-        names = [name for name in dict.fromkeys([*own, *given]) if name.startswith(prefixes)]
-        gaps = {name: gap for name in names if (gap := _gap(name, own, given)) is not None}
-        meaning = [*_meaning_gaps(student, teacher, own, given), *self._empty_parts(own, given)]
+        own, given = (
+            {name: value for name, value in model.state_dict().items() if name.startswith(prefixes)}
+            for model in (student, teacher)
+        )
+        fit = WeightFit.of_states(given, own)
+        gaps = fit.lines('the student', 'the teacher', count=len(own) + len(given))
+        meaning = [*_meaning_gaps(student, teacher), *self._empty_parts([*own, *given])]
         if meaning or (gaps and not self.partial):
-            lines = meaning + [f'{name}: {gap}' for name, gap in gaps.items()]
             raise ValueError(
                 f'init_from_teacher ({", ".join(self.parts)}) does not fit:\n  '
-                + '\n  '.join(lines)
+                + '\n  '.join([*meaning, *gaps])
                 + '\nMake the heads equal, switch parts off, or set partial=True to copy what fits'
             )
-        copied = [name for name in names if name not in gaps]
+        copied = [name for name in own if name in given and name not in fit.shapes]
         for name in copied:
             own[name].copy_(given[name])
-        _report(self.parts, copied, gaps)
+        lines = [f'init_from_teacher ({", ".join(self.parts)}): copied {len(copied)} tensors', *gaps]
+        print_log('\n  left out: '.join(lines), logger='current')
         return copied
 
-    def _empty_parts(self, own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
-        """A part that neither side has would be switched on to no effect."""
+    def _empty_parts(self, names: list[str]) -> list[str]:
+        """Find parts that are switched on to no effect: neither side has them."""
         return [
             f'{part}: neither side has weights named {" or ".join(prefix + "*" for prefix in PARTS[part])}'
             for part in self.parts
-            if not any(name.startswith(PARTS[part]) for name in [*own, *given])
+            if not any(name.startswith(PARTS[part]) for name in names)
         ]
 
 
-def _gap(name: str, own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str | None:
-    if name not in given:
-        return f'student {tuple(own[name].shape)}, missing in the teacher'
-    if name not in own:
-        return f'teacher {tuple(given[name].shape)}, missing in the student'
-    if own[name].shape != given[name].shape:
-        return f'student {tuple(own[name].shape)}, teacher {tuple(given[name].shape)}'
-    return None
-
-
-def _meaning_gaps(
-    student: Any, teacher: Any, own: Mapping[str, Tensor], given: Mapping[str, Tensor]
-) -> list[str]:
-    """Weights of equal shape that mean different things on both sides."""
+def _meaning_gaps(student: Any, teacher: Any) -> list[str]:
+    """Find weights of equal shape that mean different things on both sides."""
     gaps = []
     if student.grid.point_cloud_range != teacher.grid.point_cloud_range:
         gaps.append(
             f'the student covers {student.grid.point_cloud_range}, the teacher {teacher.grid.point_cloud_range}: '
             'normalised coordinates mean different places'
         )
-    if REFERENCES in own and REFERENCES in given and own[REFERENCES].shape[0] != given[REFERENCES].shape[0]:
+    own, given = (_reference_coordinates(model) for model in (student, teacher))
+    if own is not None and given is not None and own != given:
         gaps.append(
-            f'the student has {own[REFERENCES].shape[0]} reference coordinates, the teacher '
-            f'{given[REFERENCES].shape[0]}: their branches predict height in different units'
+            f'the student has {own} reference coordinates, the teacher {given}: their branches predict height in '
+            'different units'
         )
     return gaps
 
 
-def _report(parts: list[str], copied: list[str], gaps: dict[str, str]) -> None:
-    print_log(f'init_from_teacher ({", ".join(parts)}): copied {len(copied)} tensors', logger='current')
-    if gaps:
-        lines = '\n  '.join(f'{name}: {gap}' for name, gap in gaps.items())
-        print_log(f'init_from_teacher left out {len(gaps)} tensors:\n  {lines}', logger='current')
+def _reference_coordinates(detector: nn.Module) -> int | None:
+    weight: Tensor | None = detector.state_dict().get(REFERENCES)
+    return None if weight is None else len(weight)

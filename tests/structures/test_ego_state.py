@@ -2,42 +2,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pyquaternion import Quaternion
 
-from bevdistill.datasets import absolute_can_bus, relative_can_bus
-from bevdistill.datasets.ego_motion import rigid_transform, rotation_matrix
-
-
-def test_rotation_matrix_is_pyquaternions() -> None:
-    quaternions = np.random.normal(size=(3, 2, 4))
-    matrices = rotation_matrix(quaternions)
-    for i in range(3):
-        for j in range(2):
-            np.testing.assert_allclose(matrices[i, j], Quaternion(quaternions[i, j]).rotation_matrix, atol=1e-12)
-
-
-def test_rigid_transform_rotates_then_moves() -> None:
-    quarter_turn = [np.sqrt(0.5), 0, 0, np.sqrt(0.5)]
-    moved = rigid_transform(quarter_turn, [10.0, 0, 0]) @ [1.0, 0, 0, 1]
-    np.testing.assert_allclose(moved, [10, 1, 0, 1], atol=1e-12)
-
-
-def test_golden_absolute_records(golden) -> None:
-    meta, arrays = golden('dataset_meta')
-    for i in range(meta['config']['frames']):
-        can_bus = absolute_can_bus(
-            arrays[f'in.{i}.can_bus_raw'],
-            arrays[f'in.{i}.ego2global_rotation'],
-            arrays[f'in.{i}.ego2global_translation'],
-            released_orientation=True,
-        )
-        np.testing.assert_allclose(can_bus, arrays[f'out.{i}.can_bus'], atol=1e-9)
-
-
-def test_orientation_is_the_whole_quaternion_unless_the_released_form_is_asked_for() -> None:
-    quaternion = [0.5, -0.5, 0.1, 0.7]
-    assert absolute_can_bus(np.zeros(18), quaternion, [0, 0, 0])[3:7].tolist() == quaternion
-    assert absolute_can_bus(np.zeros(18), quaternion, [0, 0, 0], released_orientation=True)[3:7].tolist() == [0.5] * 4
+from bevdistill.datasets import absolute_can_bus
+from bevdistill.structures.ego_state import (
+    CAN_BUS_SIZE,
+    ORIENTATION,
+    POSITION,
+    YAW_DEGREES,
+    YAW_RADIANS,
+    relative_can_bus,
+)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +51,20 @@ def test_motion_ends_at_a_scene_border_and_yaw_is_not_wrapped() -> None:
     assert continues.tolist() == [False, True, False]
 
 
-def test_a_record_of_another_size_is_refused() -> None:
-    with pytest.raises(ValueError, match=r'18 numbers, got shape \(7,\)'):
-        absolute_can_bus(np.zeros(7), [1, 0, 0, 0], [0, 0, 0])
+def test_slots_do_not_overlap_and_lie_inside_the_record() -> None:
+    places = [*range(CAN_BUS_SIZE)]
+    slots = [*places[POSITION], *places[ORIENTATION], YAW_RADIANS, YAW_DEGREES]
+    assert len(slots) == len(set(slots)) == 9 and set(slots) <= set(places)
+
+
+@pytest.mark.parametrize('scenes', [['a'], ['a', 'b'], ['a', 'a', 'b', 'b', 'b', 'a']])
+def test_matches_a_loop_over_frames_and_slots(scenes: list[str]) -> None:
+    absolute = np.random.default_rng(3).normal(size=(len(scenes), CAN_BUS_SIZE)) * 100
+    expected = absolute.copy()
+    for t in range(len(scenes)):
+        for slot in (0, 1, 2, 17):
+            continues = t > 0 and scenes[t] == scenes[t - 1]
+            expected[t, slot] = absolute[t, slot] - absolute[t - 1, slot] if continues else 0
+    relative, _ = relative_can_bus(absolute, scenes)
+    np.testing.assert_array_equal(relative, expected)
+    assert relative.dtype == np.float64 and relative.shape == (len(scenes), CAN_BUS_SIZE)

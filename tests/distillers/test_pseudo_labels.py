@@ -13,9 +13,8 @@ from mmdet3d.structures import Det3DDataSample, LiDARInstance3DBoxes
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from bevdistill.detection import SetLoss
-from bevdistill.detection.heatmap_loss import HeatmapLoss
-from bevdistill.distillers import BEVDistiller, TeacherTargets, check_wiring
+from bevdistill.detection import HeatmapLoss, SetLoss
+from bevdistill.distillers import BEVDistiller, PseudoLabels, check_wiring
 from bevdistill.structures import BEVGrid, BEVOutputs, Targets
 
 LOSSES = dict(
@@ -105,7 +104,7 @@ def random_teacher(batch: int, queries: int) -> tuple[BEVOutputs, BEVGrid]:
 @pytest.mark.parametrize(('min_score', 'max_boxes'), [(0.3, 300), (0.6, 300), (0.3, 5), (0.0, 7)])
 def test_boxes_equal_a_loop(min_score: float, max_boxes: int) -> None:
     teacher, grid = random_teacher(3, 20)
-    found = TeacherTargets(min_score=min_score, max_boxes=max_boxes).select(teacher, grid)
+    found = PseudoLabels(min_score=min_score, max_boxes=max_boxes).select(teacher, grid)
     inside = 0
     for sample in range(3):
         wanted = loop_boxes(teacher, sample, grid, min_score, max_boxes)
@@ -126,7 +125,7 @@ def test_boxes_that_are_not_finite_are_left_out() -> None:
     teacher.codes[-1, 0, 1, 2] = 1000.0  # exp overflows
     teacher.codes[-1, 0, 2, 0] = float('nan')
     teacher.logits[-1, 0, 3] = float('nan')
-    (found,) = TeacherTargets().select(teacher, grid)
+    (found,) = PseudoLabels().select(teacher, grid)
     assert len(found) == 1
     assert found.bboxes_3d.tensor.isfinite().all()
 
@@ -134,7 +133,7 @@ def test_boxes_that_are_not_finite_are_left_out() -> None:
 def test_samples_are_copied_and_labelled_ones_left_alone(batch: Any) -> None:
     teacher, grid = random_teacher(3, 20)
     data = unlabel(batch(3), [1])
-    filled, entries = TeacherTargets(weight=0.5).fill(data['data_samples'], teacher, grid)
+    filled, entries = PseudoLabels(weight=0.5).fill(data['data_samples'], teacher, grid)
     assert filled[0] is data['data_samples'][0] and filled[2] is data['data_samples'][2]
     assert 'gt_instances_3d' not in data['data_samples'][1]
     assert filled[1].token == 'token1' and not filled[1].labelled
@@ -142,7 +141,7 @@ def test_samples_are_copied_and_labelled_ones_left_alone(batch: Any) -> None:
     assert len(filled[1].gt_instances_3d) == count > 0
     assert float(entries['boxes']) == count
     assert Targets.from_samples(filled).weights == (1.0, 0.5, 1.0)
-    filled, entries = TeacherTargets().fill(unlabel(batch(3), [])['data_samples'], teacher, grid)
+    filled, entries = PseudoLabels().fill(unlabel(batch(3), [])['data_samples'], teacher, grid)
     assert entries == {} and Targets.from_samples(filled).weights is None
 
 
@@ -154,7 +153,7 @@ def test_losses_are_those_of_hand_given_targets(save_teacher: Any, batch: Any, p
     teacher = model.teacher(data['inputs'], data['data_samples'])
     scores = teacher.logits[-1].sigmoid().amax(dim=-1).flatten().sort().values
     score = float(scores[8] + scores[9]) / 2
-    model.unlabelled = TeacherTargets(min_score=score)
+    model.unlabelled = PseudoLabels(min_score=score)
     given = [loop_boxes(teacher, place, model.grid, score) for place in places]
     for place, found in zip(places, given, strict=True):
         give(data['data_samples'][place], found)
@@ -262,6 +261,6 @@ def test_a_cache_of_too_few_queries_is_refused() -> None:
         queries, num_classes = 50, 3
         grid = BEVGrid((-8.0, -6.0, -5.0, 8.0, 6.0, 3.0), 6, 8)
 
-    check_wiring({'unlabelled': TeacherTargets(max_boxes=50)}, Cut(), Cut())
+    check_wiring({'unlabelled': PseudoLabels(max_boxes=50)}, Cut(), Cut())
     with pytest.raises(ValueError, match='reads the best 300 queries of the teacher, the cache has the best 50'):
-        check_wiring({'unlabelled': TeacherTargets()}, Cut(), Cut())
+        check_wiring({'unlabelled': PseudoLabels()}, Cut(), Cut())

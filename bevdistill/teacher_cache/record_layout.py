@@ -1,4 +1,4 @@
-"""Which bytes of a record hold which tap of a teacher's outputs.
+"""Lay out the taps of a teacher's outputs in the bytes of a record.
 
 Legend: L decoder layers, B samples, Q queries, R bytes of a record.
 """
@@ -28,8 +28,8 @@ DTYPES = {'float16': torch.float16, 'float32': torch.float32}
 
 
 @dataclass(frozen=True)
-class Entry:
-    """Place of one tap in a record.
+class TapSlice:
+    """Position of one tap in a record.
 
     Args:
         tap: Field of :class:`BEVOutputs`.
@@ -45,57 +45,57 @@ class Entry:
 
     @property
     def stop(self) -> int:
-        """Byte after the last."""
+        """Return the byte after the last."""
         return self.start + int(np.prod(self.shape)) * DTYPES[self.dtype].itemsize
 
 
 @dataclass(frozen=True)
-class Layout:
-    """All records of a cache have one size and one layout: the taps one after the other, each aligned to 16 bytes.
+class RecordLayout:
+    """Layout of all records of a cache: the taps one after the other, each aligned to 16 bytes.
 
     Args:
-        entries: Places of the taps.
+        entries: Positions of the taps.
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[TapSlice, ...]
 
     @classmethod
-    def plan(cls, outputs: BEVOutputs, taps: Sequence[str], dtype: str) -> Layout:
+    def plan(cls, outputs: BEVOutputs, taps: Sequence[str], dtype: str) -> RecordLayout:
         """Lay out the taps that are kept.
 
         Args:
-            outputs: What the teacher gave for some sample.
+            outputs: Outputs of the teacher for any sample.
             taps: Which of :data:`OPTIONAL_TAPS` are kept, beside :data:`QUERY_TAPS`.
             dtype: Storage type of the optional taps.
         """
-        entries: list[Entry] = []
+        entries: list[TapSlice] = []
         for tap in (*QUERY_TAPS, *(tap for tap in OPTIONAL_TAPS if tap in taps)):
             start = _aligned(entries[-1].stop) if entries else 0
             shape = tuple(sample_of(outputs, tap, 0).shape)
-            entries.append(Entry(tap, shape, 'float32' if tap in QUERY_TAPS else dtype, start))
+            entries.append(TapSlice(tap, shape, 'float32' if tap in QUERY_TAPS else dtype, start))
         return cls(tuple(entries))
 
     @classmethod
-    def from_plain(cls, entries: Sequence[dict[str, Any]]) -> Layout:
-        """Inverse of :meth:`to_plain`."""
-        return cls(tuple(Entry(**{**entry, 'shape': tuple(entry['shape'])}) for entry in entries))
+    def from_plain(cls, entries: Sequence[dict[str, Any]]) -> RecordLayout:
+        """Invert :meth:`to_plain`."""
+        return cls(tuple(TapSlice(**{**entry, 'shape': tuple(entry['shape'])}) for entry in entries))
 
     def to_plain(self) -> list[dict[str, Any]]:
-        """As JSON has it."""
+        """Return plain data for JSON."""
         return [{**asdict(entry), 'shape': list(entry.shape)} for entry in self.entries]
 
     @property
     def taps(self) -> tuple[str, ...]:
-        """Names of the taps that a record holds."""
+        """Return the names of the taps that a record holds."""
         return tuple(entry.tap for entry in self.entries)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of a record."""
+        """Return the bytes of a record."""
         return _aligned(self.entries[-1].stop)
 
     def pack(self, outputs: BEVOutputs, index: int) -> NDArray[np.uint8]:
-        """Record of one sample of a batch, (R,).
+        """Pack one sample of a batch into a record, (R,).
 
         Raises:
             ValueError: If a value is not finite or does not fit the storage type; names the tap.
@@ -114,7 +114,7 @@ class Layout:
         return record
 
     def unpack(self, records_BR: Tensor, grid: BEVGrid) -> BEVOutputs:
-        """Outputs of a batch of records in float32, on the records' device.
+        """Unpack a batch of records into outputs in float32, on the records' device.
 
         Maps and states that were not kept have no channels (``(B, 0, H, W)``), a heatmap that was not is None.
 
@@ -136,13 +136,13 @@ class Layout:
 
 
 def sample_of(outputs: BEVOutputs, tap: str, index: int) -> Tensor:
-    """One sample of a tap: (C, H, W) of a map, (L, Q, C) of queries."""
+    """Return one sample of a tap: (C, H, W) of a map, (L, Q, C) of queries."""
     value: Tensor = getattr(outputs, tap)
     return value[index] if tap in MAPS else value[:, index]
 
 
 def best_queries(outputs: BEVOutputs, count: int) -> BEVOutputs:
-    """The queries with the largest class probability in the last layer, best first, in all layers.
+    """Keep the queries with the largest class probability in the last layer, best first, in all layers.
 
     Args:
         outputs: Outputs of Q queries.
@@ -159,7 +159,7 @@ def best_queries(outputs: BEVOutputs, count: int) -> BEVOutputs:
 
 
 def on_cpu(outputs: BEVOutputs) -> BEVOutputs:
-    """The same outputs in the memory of the CPU, moved in one go for each tap."""
+    """Move outputs to the CPU, one copy per tap."""
     return replace(outputs, **{tap: getattr(outputs, tap).cpu() for tap in outputs.taps()})
 
 
