@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import signal
-import sys
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .interpreters import active_environment, inspect, operator_fault, python_candidates, version_faults
-from .messages import SetupError, say
-from .pins import read_ranges
-from .venv import Venv
+from .environment import Venv
+from .process import SetupError, say
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -22,15 +21,14 @@ def main(argv: list[str] | None = None) -> int:
     """Parse, choose, report; returns the exit status."""
     parser = argparse.ArgumentParser(prog='python tools/setup', description=__doc__)
     parser.add_argument('--python', default='', help='an interpreter that has everything, or the base for .venv')
-    parser.add_argument('--extras', default=(), nargs='*', help='extras of setup.py that the caller needs')
+    parser.add_argument('--extras', default=(), nargs='*', help='extras of pyproject.toml that the caller needs')
     options = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    cache = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache').expanduser().resolve() / 'bevdistill'
     try:
-        print(choose(REPO, options.python, tuple(options.extras), os.environ, cache_folder(os.environ)))
+        print(choose(Venv(REPO, cache), options.python, options.extras, os.environ))
     except SetupError as error:
-        if error.excerpt:
-            print(error.excerpt, file=sys.stderr)
-        say(f'error: {error}')
+        say(f'error: {error}', error.excerpt)
         return 1
     except KeyboardInterrupt:
         say('interrupted; the same command goes on from here')
@@ -38,75 +36,34 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def cache_folder(env: Mapping[str, str]) -> Path:
-    """Where things are kept that outlive a checkout."""
-    base = env.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-    return Path(base).expanduser().resolve() / 'bevdistill'
+def choose(venv: Venv, named: str, extras: Sequence[str], env: Mapping[str, str]) -> Path:
+    """Choose an interpreter: the one named by ``PYTHON=`` or the active environment's if it fits, else ``.venv``'s."""
+    prefix = env.get('VIRTUAL_ENV') or env.get('CONDA_PREFIX')
+    given = Path(prefix, 'bin', 'python') if prefix else venv.python
+    if named:
+        found = shutil.which(os.path.expanduser(named))
+        if not found:
+            raise SetupError(f'PYTHON={named} is no program', 'Give the path of an interpreter, or leave PYTHON out')
+        given = Path(os.path.abspath(found))
+    if given == venv.python or not given.exists():
+        return venv.ensure(None)
+    fault = unfit(given, venv, extras, strict=bool(named))
+    if not fault:
+        return given
+    say(f'{"PYTHON=" if named else "the active environment "}{given} is not used as it is: {fault}')
+    return venv.ensure(given if named else None)
 
 
-def choose(repo: Path, named: str, extras: tuple[str, ...], env: Mapping[str, str], cache: Path) -> Path:
-    """Choose the interpreter: the named one or the active environment's if it has everything, else ``.venv``'s.
-
-    Args:
-        repo: The checkout.
-        named: Value of ``PYTHON=``, possibly empty.
-        extras: Extras of setup.py that are needed.
-        env: Environment variables.
-        cache: The project's cache folder.
-
-    Raises:
-        SetupError: for all that the user can put right.
-    """
-    venv = Venv(repo, cache / 'wheels')
-    ranges = read_ranges(repo / 'setup.py', extras)
-    explicit = locate(named) if named else None
-    active = None if explicit else active_environment(env, venv.folder)
-    given = explicit or active
-    if given and given != venv.python:
-        fault = unfit(given, ranges, cache / 'environments', strict=bool(explicit))
-        if not fault:
-            return given
-        say(f'{"PYTHON=" if explicit else "the active environment "}{given} is not used as it is: {fault}')
-    base = None if explicit == venv.python else explicit
-    return venv.ensure(base, python_candidates(sys.executable, active=active))
-
-
-def locate(named: str) -> Path:
-    """Find the interpreter that the user named: a path or a command.
-
-    Raises:
-        SetupError: when there is no such thing.
-    """
-    found = shutil.which(os.path.expanduser(named))
-    if not found:
-        raise SetupError(f'PYTHON={named} is no program', 'Give the path of a Python interpreter, or leave PYTHON out')
-    return Path(os.path.abspath(found))
-
-
-def unfit(path: Path, ranges: Mapping[str, str], memory: Path, strict: bool) -> str:
-    """Say why an environment cannot be used as it is; empty when it can.
-
-    Args:
-        path: Its interpreter.
-        ranges: What it must have.
-        memory: Folder for remembered checks of mmcv's operators.
-        strict: The user named it. One that holds torch and mmcv is then meant to be used, so its faults are errors
-            and no reason to build another.
-
-    Raises:
-        SetupError: in the strict case.
-    """
-    found = inspect(path)
-    if not found:
+def unfit(python: Path, venv: Venv, extras: Sequence[str], strict: bool) -> str:
+    """Say why an environment cannot be used as it is; where it is named (strict) and no base for .venv, raise it."""
+    command = [python, Path(__file__).with_name('probe.py'), venv.repo / 'pyproject.toml', ' '.join(extras),
+               venv.cache / 'environments']
+    try:
+        answer = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, capture_output=True, timeout=300)
+        facts = json.loads(answer.stdout.strip().splitlines()[-1])
+    except (OSError, ValueError, IndexError, subprocess.TimeoutExpired):
         return 'it does not run'
-    faults = version_faults(found, ranges)
-    meant = strict and {'torch', 'mmcv'} <= set(found.packages)
-    if faults:
-        if meant:
-            raise SetupError(f'{path} lacks what bevdistill needs: {", ".join(faults)}',
-                             'Install these there (ranges and reasons: setup.py), or leave PYTHON out to get a .venv')
-        return ', '.join(faults[:4]) + (f' and {len(faults) - 4} more' if len(faults) > 4 else '')
-    fault = operator_fault(found, memory)
-    if fault and meant:
-        raise fault
-    return str(fault) if fault else ''
+    faults = facts['faults']
+    if strict and faults and not {'no torch', 'no mmcv'} & set(faults):
+        raise SetupError(f'{python} does not do: {", ".join(faults)}', facts['remedy'])
+    return ', '.join(faults[:4]) + f' and {len(faults) - 4} more' * (len(faults) > 4)

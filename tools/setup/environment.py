@@ -1,0 +1,168 @@
+"""The project's own environment, ``.venv``: made, repaired and stamped.
+
+The stamp is written last and removed first, so an interrupted set-up leaves an environment without one; the next call
+completes whatever is there, and starts over from nothing if the result does not import.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from pathlib import Path
+
+from .mmcv_wheel import build_wheel
+from .process import SetupError, run, say
+
+IMPORTS = ('mmengine.runner', 'mmcv.ops', 'mmdet.models', 'mmdet3d.models', 'mmdet3d.datasets', 'mmdet3d.evaluation',
+           'nuscenes.nuscenes', 'nuscenes.eval.detection.evaluate', 'numba', 'bevdistill')
+FACTS = """
+import sysconfig, torch, torch.utils.cpp_extension as build
+cuda = torch.cuda.is_available() and (torch.version.cuda or torch.version.hip) or ''
+print(torch.__version__, cuda, sysconfig.get_path('include'), *build.include_paths(), sep='|')
+"""
+
+
+class Venv:
+    """``.venv`` of one checkout, with a folder outside of it for wheels and logs."""
+
+    def __init__(self, repo: Path, cache: Path) -> None:
+        self.repo, self.cache, self.folder, self.hold = repo, cache, repo / '.venv', -1
+        self.python, self.stamp = self.folder / 'bin' / 'python', self.folder / 'bevdistill-stamp'
+        self.site = self.folder / 'lib' / 'python3.11' / 'site-packages'
+        lock, asked = (repo.joinpath('requirements', name).read_text() for name in ('lock.txt', 'lock.in'))
+        # Each package with its line of version and its lines of hashes; torch has none of these (see lock.in).
+        self.pins = {pin[1]: pin[0] for pin in re.finditer(r'^([\w.-]+)==(?:.*\\\n)*.*', lock, re.MULTILINE)}
+        self.torch = re.findall(r'^torch==\S+', asked, re.MULTILINE)[0]
+        project = (repo / 'pyproject.toml').read_text().partition('[tool.')[0]
+        self.key = hashlib.sha256('\0'.join([self.torch, lock, project, str(self.folder)]).encode()).hexdigest()
+
+    def installed(self) -> set[str]:
+        """Packages and their versions, read off the folder names, so that no interpreter has to start."""
+        return {folder.stem for folder in self.site.glob('*.dist-info')}
+
+    def complete(self) -> bool:
+        """Tell whether everything is there and nothing has changed since."""
+        key, *packages = self.stamp.read_text().splitlines() if self.stamp.is_file() else ['']
+        return key == self.key and os.access(self.python, os.X_OK) and set(packages) <= self.installed()
+
+    def ensure(self, base: Path | None) -> Path:
+        """Return the interpreter of a complete environment, made (from a base, if given) or repaired if need be.
+
+        The checkout's folder itself is locked: no file is left, and the lock ends with its last holder.
+        """
+        if not self.complete():
+            self.hold = os.open(self.repo, os.O_RDONLY)
+            try:
+                fcntl.flock(self.hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say('another set-up works in this checkout; waiting for its end')
+                fcntl.flock(self.hold, fcntl.LOCK_EX)
+            begin = time.monotonic()
+            if not self.complete():
+                self.build(base)
+                say(f'done in {time.monotonic() - begin:.0f} s')
+            os.close(self.hold)
+        return self.python
+
+    def build(self, base: Path | None) -> None:
+        """Complete what is there; if the outcome does not import, start over from nothing, once."""
+        self.stamp.unlink(missing_ok=True)
+        fresh = not self.usable()
+        if fresh:
+            self.make(base)
+        self.fill()
+        try:
+            self.run('importing the packages', self.python, '-W', 'ignore', '-c', 'import ' + ', '.join(IMPORTS))
+        except SetupError as error:
+            if fresh:
+                raise
+            say(f'{error}; .venv is made anew', error.excerpt)
+            shutil.rmtree(self.folder)
+            return self.build(base)
+        aside = self.stamp.with_suffix('.partial')
+        aside.write_text('\n'.join([self.key, *sorted(self.installed())]))
+        aside.rename(self.stamp)
+
+    def usable(self) -> bool:
+        """Drop packages whose installation was cut off, and tell whether ``.venv`` runs and was made in this place."""
+        for package in self.site.glob('*.dist-info'):
+            if not (package / 'RECORD').is_file():
+                shutil.rmtree(package)
+        script = self.folder / 'bin' / 'activate'
+        return (script.is_file() and str(self.folder) in script.read_text() and self.python.exists()
+                and self.ask('import sys, pip; print(*sys.version_info[:2])') == '3 11')
+
+    def make(self, base: Path | None) -> None:
+        """Make an empty environment by ``venv``, or else by uv, which can also fetch a Python."""
+        for where, needed in ((self.repo, 4), (Path(tempfile.gettempdir()), 1)):  # GB: 3.1 and 0.6 were used
+            free = shutil.disk_usage(where).free / 2**30
+            if free < needed:
+                raise SetupError(f'no room on the disk: {free:.1f} GB free at {where}, set-up needs {needed} GB',
+                                 'Free some (for temporary files TMPDIR may name another folder), then run again')
+        say('making .venv (3 to 8 minutes on two cores; later calls take no time)')
+        own, faults = base or (sys.executable if sys.version_info[:2] == (3, 11) else 'python3.11'), []
+        for command in ((own, '-m', 'venv'), ('uv', 'venv', '--seed', '--python', base or 'cpython@3.11')):
+            shutil.rmtree(self.folder, ignore_errors=True)
+            try:
+                return run('making .venv', [*command, self.folder], self.cache / 'logs' / 'venv.log', self.hold)
+            except (OSError, SetupError) as error:
+                faults.append(str(error))
+        raise SetupError(f'CPython 3.11 is needed to make .venv: {" / ".join(faults)}', 'Install it (Debian: apt-get '
+                         'install python3.11-venv) or uv, or name it: make PYTHON=/path/to/python3.11')
+
+    def fill(self) -> None:
+        """Install all that is missing: packages by uv (seconds; by pip minutes), torch, mmcv, the checkout in place."""
+        listing, alone = self.folder / 'lock.txt', self.folder / 'uv.txt'
+        listing.write_text('\n'.join(pin for name, pin in self.pins.items() if name != 'mmcv'))
+        alone.write_text(self.pins['uv'])
+        locked = ('--no-deps', '--require-hashes', '--requirement')
+        say(f'1/4 installing {len(self.pins)} pinned packages')
+        try:
+            self.pip('uv', *locked, alone)
+            self.run('installing packages by uv', self.folder / 'bin' / 'uv', 'pip', 'install', '--python', self.python,
+                     '--build-constraints', listing, *locked, listing)
+        except SetupError as error:
+            say(f'{error} (pip goes on alone, which takes minutes longer)')
+            self.pip('packages', *locked, listing)
+        say(f'2/4 installing {self.torch}')  # from the plain index with CUDA's libraries
+        self.pip('torch', self.torch)
+        self.install_mmcv(self.pins['mmcv'].split()[0].partition('==')[2])
+        say('4/4 installing bevdistill in place and trying all imports')
+        self.pip('bevdistill', '--no-deps', '--no-build-isolation', '-C', 'editable_mode=compat', '-e', self.repo)
+
+    def install_mmcv(self, version: str) -> None:
+        """Have mmcv with operators that import: those that are there, from the cache, or compiled here."""
+        torch, cuda, *includes = (self.ask(FACTS) or '|').split('|')
+        machine = ('cuda' + cuda if cuda else 'cpu') + '-' + sysconfig.get_platform().replace('-', '_')
+        folder = self.cache / 'wheels' / f'cp311-torch{torch}-mmcv{version}-{machine}'
+        wheels, built = list(folder.glob('mmcv-*.whl')), False
+        while f'mmcv-{version}' not in self.installed() or not self.ask('import mmcv._ext; print(1)'):
+            if built:
+                shutil.rmtree(folder)
+                raise SetupError("mmcv's operators do not import although just built", f'See {self.folder}/logs')
+            if not wheels:
+                say(f'3/4 compiling mmcv {version} with its operators (two to four minutes on two cores)')
+                wheels, built = [build_wheel(self.run, self.python, includes, cuda, self.pins['mmcv'], folder)], True
+            self.pip('mmcv', '--no-deps', '--force-reinstall', wheels.pop())
+
+    def run(self, what: str, *command: str | Path, **env: str) -> None:
+        """Run a command with its log in the environment."""
+        run(what, command, self.folder / 'logs' / f'{what.replace(" ", "-")}.log', self.hold, **env)
+
+    def pip(self, what: str, *arguments: str | Path) -> None:
+        """Install by pip; bytecode is left to the first import, which needs a part of it."""
+        self.run(f'installing {what}', self.python, '-m', 'pip', 'install', '--no-input', '--disable-pip-version-check',
+                 '--no-compile', *arguments)
+
+    def ask(self, code: str) -> str:
+        """Run some Python in the environment and return what it prints; empty if it fails."""
+        command = [str(self.python), '-c', code]
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout.strip()
