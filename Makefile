@@ -6,9 +6,9 @@ PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 
-BOOT := $(shell for p in $(PYTHON) python3.11 python3; do "$$p" -c '' 2>/dev/null && { command -v "$$p"; break; }; done)
+BOOT := $(shell for p in $(PYTHON) python3.11 python3; do "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null && { command -v "$$p"; break; }; done)
 all_extras = test lint studies
-in_env = py="$$('$(BOOT)' tools/setup --python '$(PYTHON)' --extras $(1))" &&
+in_env = py="$$('$(BOOT)' -m tools.setup --python '$(PYTHON)' --extras $(1))" &&
 # Tracked files only, so that what a run or an experiment leaves in the checkout is nobody's fault.
 lint = git ls-files -z '*.py' | xargs -0 "$$py" -m ruff check && "$$py" -m mypy
 
@@ -19,7 +19,7 @@ export MPLBACKEND ?= Agg
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test bench lint lock
 ifeq ($(BOOT),)
-$(error set-up: error: no python3 found. Install CPython 3.11 with its headers and a C++ compiler, then run again)
+$(error set-up: error: no python3 of 3.8 or newer found. Install CPython 3.11 with its headers and a C++ compiler, or name it: make PYTHON=/path/to/python3.11 ...)
 endif
 
 help: ## list the targets

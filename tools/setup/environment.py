@@ -1,7 +1,6 @@
 """The project's own environment, ``.venv``: made, repaired and stamped.
 
-The stamp is written last and removed first, so an interrupted set-up leaves an environment without one; the next call
-completes whatever is there, and starts over from nothing if the result does not import.
+The stamp is written last and removed first: without it, the next call completes whatever is there.
 """
 
 from __future__ import annotations
@@ -54,12 +53,9 @@ class Venv:
         return key == self.key and os.access(self.python, os.X_OK) and set(packages) <= self.installed()
 
     def ensure(self, base: Path | None) -> Path:
-        """Return the interpreter of a complete environment, made (from a base, if given) or repaired if need be.
-
-        The checkout's folder itself is locked: no file is left, and the lock ends with its last holder.
-        """
+        """Return the interpreter of a complete environment, made (from a base, if given) or repaired if need be."""
         if not self.complete():
-            self.hold = os.open(self.repo, os.O_RDONLY)
+            self.hold = os.open(self.repo, os.O_RDONLY)  # a folder is a lock that leaves no file
             try:
                 fcntl.flock(self.hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -101,22 +97,23 @@ class Venv:
                 and self.ask('import sys, pip; print(*sys.version_info[:2])') == '3 11')
 
     def make(self, base: Path | None) -> None:
-        """Make an empty environment by ``venv``, or else by uv, which can also fetch a Python."""
+        """Make an empty environment by uv, which can also fetch a Python, or by ``venv``."""
         for where, needed in ((self.repo, 4), (Path(tempfile.gettempdir()), 1)):  # GB: 3.1 and 0.6 were used
             free = shutil.disk_usage(where).free / 2**30
             if free < needed:
                 raise SetupError(f'no room on the disk: {free:.1f} GB free at {where}, set-up needs {needed} GB',
                                  'Free some (for temporary files TMPDIR may name another folder), then run again')
         say('making .venv (3 to 8 minutes on two cores; later calls take no time)')
-        own, faults = base or (sys.executable if sys.version_info[:2] == (3, 11) else 'python3.11'), []
-        for command in ((own, '-m', 'venv'), ('uv', 'venv', '--seed', '--python', base or 'cpython@3.11')):
-            shutil.rmtree(self.folder, ignore_errors=True)
-            try:
-                return run('making .venv', [*command, self.folder], self.cache / 'logs' / 'venv.log', self.hold)
-            except (OSError, SetupError) as error:
-                faults.append(str(error))
-        raise SetupError(f'CPython 3.11 is needed to make .venv: {" / ".join(faults)}', 'Install it (Debian: apt-get '
-                         'install python3.11-venv) or uv, or name it: make PYTHON=/path/to/python3.11')
+        shutil.rmtree(self.folder, ignore_errors=True)
+        own = sys.executable if sys.version_info[:2] == (3, 11) else 'python3.11'
+        command = [shutil.which('uv'), 'venv', '--seed', '--python', base or 'cpython@3.11']
+        try:
+            run('making .venv', [*(command if command[0] else [base or own, '-m', 'venv']), self.folder],
+                self.cache / 'logs' / 'venv.log', self.hold)
+        except (OSError, SetupError) as error:
+            raise SetupError(f'CPython 3.11 is needed to make .venv ({error})', 'Install it (Debian: apt-get install '
+                             'python3.11-venv) or uv, which fetches it, or name one: make PYTHON=/path/to/python3.11',
+                             getattr(error, 'excerpt', '')) from error
 
     def fill(self) -> None:
         """Install all that is missing: packages by uv (seconds; by pip minutes), torch, mmcv, the checkout in place."""
