@@ -6,7 +6,8 @@ PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 
-BOOT := $(shell for p in $(PYTHON) python3.11 python3; do "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null && { command -v "$$p"; break; }; done)
+BOOT := $(shell for p in $(PYTHON) python3.11 python3 "$$(uv python find 3.11 2>/dev/null)"; do \
+  "$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
 all_extras = test lint studies
 in_env = py="$$('$(BOOT)' -m tools.setup --python '$(PYTHON)' --extras $(1))" &&
 # Tracked files only, so that what a run or an experiment leaves in the checkout is nobody's fault.
@@ -19,7 +20,7 @@ export MPLBACKEND ?= Agg
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test bench lint lock
 ifeq ($(BOOT),)
-$(error set-up: error: no python3 of 3.8 or newer found. Install CPython 3.11 with its headers and a C++ compiler, or name it: make PYTHON=/path/to/python3.11 ...)
+$(error set-up: error: no CPython 3.11 found. Install it with its headers and a C++ compiler (uv python install 3.11; Debian: apt-get install python3.11-dev python3.11-venv g++), or name it: make PYTHON=/path/to/python3.11 ...)
 endif
 
 help: ## list the targets

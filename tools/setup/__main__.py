@@ -1,19 +1,16 @@
 """``python -m tools.setup``: have an environment and print the path of its interpreter, alone on standard output."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .environment import Venv
-from .process import SetupError, say
+from .process import SetupError, ask, say
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -57,13 +54,11 @@ def choose(venv: Venv, named: str, extras: Sequence[str], env: Mapping[str, str]
 
 def unfit(python: Path, venv: Venv, extras: Sequence[str], strict: bool) -> str:
     """Say why an environment cannot be used as it is; where it is named (strict) and no base for .venv, raise it."""
-    command = [python, Path(__file__).with_name('probe.py'), venv.repo / 'pyproject.toml', ' '.join(extras),
-               venv.cache / 'environments']
-    try:
-        answer = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, capture_output=True, timeout=300)
-        facts = json.loads(answer.stdout.strip().splitlines()[-1])
-    except (OSError, ValueError, IndexError, subprocess.TimeoutExpired):
+    answer = ask(python, Path(__file__).with_name('probe.py'), venv.repo / 'pyproject.toml', ' '.join(extras),
+                 venv.cache / 'environments')
+    if not answer.startswith('{'):
         return 'it does not run'
+    facts = json.loads(answer)
     faults = facts['faults']
     if strict and faults and not {'no torch', 'no mmcv'} & set(faults):
         raise SetupError(f'{python} does not do: {", ".join(faults)}', facts['remedy'])

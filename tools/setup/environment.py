@@ -3,22 +3,19 @@
 The stamp is written last and removed first: without it, the next call completes whatever is there.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import os
 import re
 import shutil
-import subprocess
 import sys
 import sysconfig
-import tempfile
 import time
 from pathlib import Path
+from tempfile import gettempdir
 
 from .mmcv_wheel import build_wheel
-from .process import SetupError, run, say
+from .process import SetupError, ask, run, say
 
 IMPORTS = ('mmengine.runner', 'mmcv.ops', 'mmdet.models', 'mmdet3d.models', 'mmdet3d.datasets', 'mmdet3d.evaluation',
            'nuscenes.nuscenes', 'nuscenes.eval.detection.evaluate', 'numba', 'bevdistill')
@@ -74,11 +71,10 @@ class Venv:
         fresh = not self.usable()
         if fresh:
             self.make(base)
-        self.fill()
         try:
-            self.run('importing the packages', self.python, '-W', 'ignore', '-c', 'import ' + ', '.join(IMPORTS))
+            self.fill()
         except SetupError as error:
-            if fresh:
+            if fresh or 'importing' not in str(error):
                 raise
             say(f'{error}; .venv is made anew', error.excerpt)
             shutil.rmtree(self.folder)
@@ -94,54 +90,50 @@ class Venv:
                 shutil.rmtree(package)
         script = self.folder / 'bin' / 'activate'
         return (script.is_file() and str(self.folder) in script.read_text() and self.python.exists()
-                and self.ask('import sys, pip; print(*sys.version_info[:2])') == '3 11')
+                and ask(self.python, '-c', 'import sys, pip; print(*sys.version_info[:2])') == '3 11')
 
     def make(self, base: Path | None) -> None:
-        """Make an empty environment by uv, which can also fetch a Python, or by ``venv``."""
-        for where, needed in ((self.repo, 4), (Path(tempfile.gettempdir()), 1)):  # GB: 3.1 and 0.6 were used
+        """Make an empty environment of Python 3.11."""
+        for where, needed in ((self.repo, 4), (Path(gettempdir()), 1)):  # GB: 3.1 and 0.6 were used
             free = shutil.disk_usage(where).free / 2**30
             if free < needed:
                 raise SetupError(f'no room on the disk: {free:.1f} GB free at {where}, set-up needs {needed} GB',
                                  'Free some (for temporary files TMPDIR may name another folder), then run again')
         say('making .venv (3 to 8 minutes on two cores; later calls take no time)')
         shutil.rmtree(self.folder, ignore_errors=True)
-        own = sys.executable if sys.version_info[:2] == (3, 11) else 'python3.11'
-        command = [shutil.which('uv'), 'venv', '--seed', '--python', base or 'cpython@3.11']
-        try:
-            run('making .venv', [*(command if command[0] else [base or own, '-m', 'venv']), self.folder],
-                self.cache / 'logs' / 'venv.log', self.hold)
-        except (OSError, SetupError) as error:
-            raise SetupError(f'CPython 3.11 is needed to make .venv ({error})', 'Install it (Debian: apt-get install '
-                             'python3.11-venv) or uv, which fetches it, or name one: make PYTHON=/path/to/python3.11',
-                             getattr(error, 'excerpt', '')) from error
+        log = self.cache / 'logs' / 'venv.log'
+        run('making .venv', [base or sys.executable, '-m', 'venv', self.folder], log, self.hold)
 
     def fill(self) -> None:
         """Install all that is missing: packages by uv (seconds; by pip minutes), torch, mmcv, the checkout in place."""
-        listing, alone = self.folder / 'lock.txt', self.folder / 'uv.txt'
-        listing.write_text('\n'.join(pin for name, pin in self.pins.items() if name != 'mmcv'))
-        alone.write_text(self.pins['uv'])
+        uv, rest = self.folder / 'uv.txt', self.folder / 'lock.txt'
+        uv.write_text(self.pins['uv'])
+        rest.write_text('\n'.join(pin for name, pin in self.pins.items() if name != 'mmcv'))
         locked = ('--no-deps', '--require-hashes', '--requirement')
         say(f'1/4 installing {len(self.pins)} pinned packages')
         try:
-            self.pip('uv', *locked, alone)
+            self.pip('uv', *locked, uv)
             self.run('installing packages by uv', self.folder / 'bin' / 'uv', 'pip', 'install', '--python', self.python,
-                     '--build-constraints', listing, *locked, listing)
+                     '--build-constraints', rest, *locked, rest)
         except SetupError as error:
             say(f'{error} (pip goes on alone, which takes minutes longer)')
-            self.pip('packages', *locked, listing)
+            self.pip('packages', *locked, rest)
         say(f'2/4 installing {self.torch}')  # from the plain index with CUDA's libraries
         self.pip('torch', self.torch)
+        self.run('importing torch', self.python, '-c', 'import torch')
         self.install_mmcv(self.pins['mmcv'].split()[0].partition('==')[2])
         say('4/4 installing bevdistill in place and trying all imports')
-        self.pip('bevdistill', '--no-deps', '--no-build-isolation', '-C', 'editable_mode=compat', '-e', self.repo)
+        self.pip('bevdistill', '--no-deps', '--no-build-isolation', '--config-settings', 'editable_mode=compat',
+                 '--editable', self.repo)
+        self.run('importing the packages', self.python, '-W', 'ignore', '-c', 'import ' + ', '.join(IMPORTS))
 
     def install_mmcv(self, version: str) -> None:
         """Have mmcv with operators that import: those that are there, from the cache, or compiled here."""
-        torch, cuda, *includes = (self.ask(FACTS) or '|').split('|')
+        torch, cuda, *includes = ask(self.python, '-c', FACTS).split('|')
         machine = ('cuda' + cuda if cuda else 'cpu') + '-' + sysconfig.get_platform().replace('-', '_')
         folder = self.cache / 'wheels' / f'cp311-torch{torch}-mmcv{version}-{machine}'
         wheels, built = list(folder.glob('mmcv-*.whl')), False
-        while f'mmcv-{version}' not in self.installed() or not self.ask('import mmcv._ext; print(1)'):
+        while f'mmcv-{version}' not in self.installed() or not ask(self.python, '-c', 'import mmcv._ext; print(1)'):
             if built:
                 shutil.rmtree(folder)
                 raise SetupError("mmcv's operators do not import although just built", f'See {self.folder}/logs')
@@ -156,10 +148,4 @@ class Venv:
 
     def pip(self, what: str, *arguments: str | Path) -> None:
         """Install by pip; bytecode is left to the first import, which needs a part of it."""
-        self.run(f'installing {what}', self.python, '-m', 'pip', 'install', '--no-input', '--disable-pip-version-check',
-                 '--no-compile', *arguments)
-
-    def ask(self, code: str) -> str:
-        """Run some Python in the environment and return what it prints; empty if it fails."""
-        command = [str(self.python), '-c', code]
-        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout.strip()
+        self.run(f'installing {what}', self.python, '-m', *['pip', 'install', '--no-input', '--no-compile'], *arguments)

@@ -1,7 +1,5 @@
 """Build mmcv with its operators once per Python, torch, mmcv and platform, kept outside the repository."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

@@ -17,7 +17,7 @@ BUILD = ('Put it right: "mim install mmcv==2.1.0" (CUDA wheels), or "MMCV_WITH_O
          '--no-build-isolation --force-reinstall --no-deps --no-binary mmcv mmcv==2.1.0"')
 
 
-def version_faults(pyproject, extras):
+def version_faults(pyproject: str, extras: "list[str]") -> "list[str]":
     """List every requirement that is missing or outside its range, as short phrases."""
     if sys.version_info[:2] != (3, 11) or sys.implementation.name != 'cpython':
         return [f'{sys.implementation.name} {platform.python_version()} instead of CPython 3.11']
@@ -41,7 +41,7 @@ def version_faults(pyproject, extras):
     return faults
 
 
-def operator_faults(memory):
+def operator_faults(memory: str) -> "tuple[list[str], str]":
     """Import torch and mmcv's operators, unless a note says that the same files did; the fault and its remedy."""
     specs = [importlib.util.find_spec(module) for module in ('torch', 'mmcv')]
     files = [entry for spec in specs if spec and spec.origin for entry in os.scandir(os.path.dirname(spec.origin))]

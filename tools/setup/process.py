@@ -1,7 +1,5 @@
 """Commands with their output in a log, errors of one line, progress on standard error."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal
@@ -16,6 +14,8 @@ REMEDIES = (
     (r'No space left on device|Errno 28', 'no disk space is left', 'Free about 4 GB (temporary folder and caches too)'),
     (r'Python\.h: No such file', "CPython's headers are missing (Python.h)",
      'Install them (Debian, Ubuntu: apt-get install python3.11-dev)'),
+    (r'ensurepip is not available|No module named (ensurepip|venv)', 'it lacks the modules venv and ensurepip',
+     'Install them (Debian, Ubuntu: apt-get install python3.11-venv)'),
     (r'Cannot allocate memory|out of memory|Killed signal terminated|internal compiler error',
      'the compiler ran out of memory', 'Put MAX_JOBS=1 in front of the command'),
     (r'(?i)do not match the hashes', 'a file is not the one that requirements/lock.txt names',
@@ -66,3 +66,12 @@ def run(what: str, command: Sequence[str | Path], log: Path, hold: int, **env: s
         cause, remedy = next((known[1:] for known in REMEDIES if re.search(known[0], text)), ('see its log', 'Mend it'))
         raise SetupError(f'{what} failed: {cause}', f'{remedy}, then run the same command again; the log is {log}',
                          '\n'.join([*text.splitlines()[-15:], '']))
+
+
+def ask(*command: str | Path) -> str:
+    """Run a command and return the last line that it prints; empty if there is none."""
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    except (OSError, subprocess.TimeoutExpired):
+        return ''
+    return done.stdout.strip().rpartition('\n')[2]
