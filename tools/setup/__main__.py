@@ -12,6 +12,7 @@ from pathlib import Path
 from .environment import Venv
 from .process import SetupError, ask, say
 
+NO_PYTHON = 'Give the path of a Python interpreter, or leave PYTHON out to get a .venv'
 REPO = Path(__file__).resolve().parents[2]
 
 
@@ -35,34 +36,28 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def choose(venv: Venv, named: str, extras: Sequence[str], env: Mapping[str, str]) -> Path:
-    """Choose an interpreter: the one named by ``PYTHON=`` or the active environment's if it fits, else ``.venv``'s."""
+    """Choose an interpreter: the one named by ``PYTHON=`` or the active environment's if it fits, else ``.venv``'s.
+
+    A named environment that holds torch and mmcv is meant to be used, and one of another Python cannot even be the base
+    of ``.venv``: their faults are a `SetupError`.
+    """
     prefix = env.get('VIRTUAL_ENV') or env.get('CONDA_PREFIX')
     given = Path(prefix, 'bin', 'python') if prefix else venv.python
     if named:
-        found = shutil.which(os.path.expanduser(named))
-        if not found:
-            raise SetupError(f'PYTHON={named} is no program', 'Give the path of an interpreter, or leave PYTHON out')
-        given = Path(os.path.abspath(found))
-    if given == venv.python or not given.exists():
+        given = Path(os.path.abspath(shutil.which(os.path.expanduser(named)) or named))
+    if given == venv.python or not (named or given.exists()):
         return venv.ensure(None)
-    fault = unfit(given, venv, extras, strict=bool(named))
-    if not fault:
-        return given
-    say(f'{"PYTHON=" if named else "the active environment "}{given} is not used as it is: {fault}')
-    return venv.ensure(given if named else None)
-
-
-def unfit(python: Path, venv: Venv, extras: Sequence[str], strict: bool) -> str:
-    """Say why an environment cannot be used as it is; where it is named (strict) and no base for .venv, raise it."""
-    answer = ask(python, Path(__file__).with_name('probe.py'), venv.repo / 'pyproject.toml', ' '.join(extras),
+    answer = ask(given, Path(__file__).with_name('probe.py'), venv.repo / 'pyproject.toml', ' '.join(extras),
                  venv.cache / 'environments')
-    if not answer.startswith('{'):
-        return 'it does not run'
-    facts = json.loads(answer)
+    facts = json.loads(answer) if answer.startswith('{') else {'faults': ['it does not run'], 'remedy': NO_PYTHON}
     faults = facts['faults']
-    if strict and faults and not {'no torch', 'no mmcv'} & set(faults):
-        raise SetupError(f'{python} does not do: {", ".join(faults)}', facts['remedy'])
-    return ', '.join(faults[:4]) + f' and {len(faults) - 4} more' * (len(faults) > 4)
+    if not faults:
+        return given
+    if named and not {'no torch', 'no mmcv'} & set(faults):
+        raise SetupError(f'PYTHON={given} does not do: {", ".join(faults)}', facts['remedy'])
+    shown = ', '.join(faults[:4]) + f' and {len(faults) - 4} more' * (len(faults) > 4)
+    say(f'{"PYTHON=" if named else "the active environment "}{given} is not used as it is: {shown}')
+    return venv.ensure(given if named else None)
 
 
 if __name__ == '__main__':

@@ -10,7 +10,6 @@ import re
 import shutil
 import sys
 import sysconfig
-import time
 from pathlib import Path
 from tempfile import gettempdir
 
@@ -58,10 +57,9 @@ class Venv:
             except BlockingIOError:
                 say('another set-up works in this checkout; waiting for its end')
                 fcntl.flock(self.hold, fcntl.LOCK_EX)
-            begin = time.monotonic()
             if not self.complete():
                 self.build(base)
-                say(f'done in {time.monotonic() - begin:.0f} s')
+                say('.venv is complete')
             os.close(self.hold)
         return self.python
 

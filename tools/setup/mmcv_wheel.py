@@ -20,7 +20,7 @@ def find_compilers(cuda: str) -> str:
     names = [os.environ['CXX']] if os.environ.get('CXX') else ['c++', 'g++', 'clang++']
     compiler = next((name for name in names if shutil.which(name.split()[0])), None)
     if not compiler:
-        raise SetupError(f"no C++ compiler found (tried {', '.join(names)}); mmcv's operators have to be compiled",
+        raise SetupError(f"no C++ compiler for mmcv's operators found (tried {', '.join(names)})",
                          'Install one (Debian: apt-get install g++ python3.11-dev), then run the same command again')
     if cuda and not (shutil.which('nvcc') or os.environ.get('CUDA_HOME')):
         raise SetupError(f"a GPU is usable (CUDA {cuda}) but nvcc is missing, so mmcv's GPU operators cannot be built",

@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import pathlib
 import platform
 import sys
 from importlib import import_module, metadata
@@ -26,8 +27,7 @@ def version_faults(pyproject: str, extras: "list[str]") -> "list[str]":
         from packaging.requirements import Requirement
     except ImportError:
         from pip._vendor.packaging.requirements import Requirement
-    with open(pyproject, 'rb') as file:
-        project = tomllib.load(file)['project']
+    project = tomllib.loads(pathlib.Path(pyproject).read_text())['project']
     faults = []
     for line in sum((project['optional-dependencies'][extra] for extra in extras), project['dependencies']):
         needed = Requirement(line)

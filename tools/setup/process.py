@@ -40,10 +40,7 @@ def say(text: str, excerpt: str = '') -> None:
 
 
 def run(what: str, command: Sequence[str | Path], log: Path, hold: int, **env: str) -> None:
-    """Run a command with its output in a log; when set-up is interrupted, end it and all that it started.
-
-    It keeps the descriptor ``hold`` of set-up's lock open: if it outlives a killed set-up, the next one waits for it.
-    """
+    """Run a command with its output in a log, ended with all that it started when set-up is; it holds set-up's lock."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open('w') as output:
         process = subprocess.Popen(

@@ -105,10 +105,11 @@ def test_wrong_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_program_that_is_no_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SetupError, match=r'PYTHON=/no/such/python is no program\. Give the path'):
-        choose(tmp_path, named='/no/such/python')
-    assert choose(tmp_path, named='true') == OWN
-    assert 'it does not run' in capsys.readouterr().err
+    for named in ('/no/such/python', 'true'):
+        with pytest.raises(SetupError, match=rf'PYTHON=.*{named} does not do: it does not run\. Give the path of'):
+            choose(tmp_path, named=named)
+    assert choose(tmp_path, active=make_interpreter(tmp_path / 'env', {}, code='raise SystemExit(1)')) == OWN
+    assert 'env/bin/python is not used as it is: it does not run' in capsys.readouterr().err
 
 
 def test_operators_are_imported_once_until_something_changes(tmp_path: Path) -> None:
@@ -121,15 +122,17 @@ def test_operators_are_imported_once_until_something_changes(tmp_path: Path) -> 
 
 
 def test_this_environment_fits(tmp_path: Path) -> None:
-    assert cli.unfit(Path(sys.executable), Venv(REPO, tmp_path), ['test', 'lint'], strict=True) == ''
-    assert len(list((tmp_path / 'environments').iterdir())) == 1, 'remembered'
+    venv = Venv(REPO, tmp_path / 'cache')
+    venv.python = OWN
+    assert cli.choose(venv, sys.executable, ('test', 'lint', 'studies'), {}) == Path(sys.executable)
+    assert len(list((tmp_path / 'cache' / 'environments').iterdir())) == 1, 'remembered'
 
 
 def test_error_is_one_line_and_the_status_tells(capfd: pytest.CaptureFixture[str]) -> None:
     assert cli.main(['--python', '/no/such/python']) == 1
     out, err = capfd.readouterr()
     assert out == ''
-    assert re.fullmatch(r'set-up: error: PYTHON=/no/such/python is no program\. [^\n]+\n', err)
+    assert re.fullmatch(r'set-up: error: PYTHON=/no/such/python does not do: [^\n]+\n', err)
 
 
 def test_make_help_lists_every_target() -> None:
