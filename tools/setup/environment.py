@@ -106,7 +106,7 @@ class Venv:
         """Install all that is missing: packages by uv (seconds; by pip minutes), torch, mmcv, the checkout in place."""
         uv, rest = self.folder / 'uv.txt', self.folder / 'lock.txt'
         uv.write_text(self.pins['uv'])
-        rest.write_text('\n'.join(pin for name, pin in self.pins.items() if name != 'mmcv'))
+        rest.write_text('\n'.join(pin for name, pin in self.pins.items() if name not in ('mmcv', 'uv')))
         locked = ('--no-deps', '--require-hashes', '--requirement')
         say(f'1/4 installing {len(self.pins)} pinned packages')
         try:

@@ -56,7 +56,7 @@ def run(what: str, command: Sequence[str | Path], log: Path, hold: int, **env: s
                 say(f'  still {" ".join([what, *count])} ({time.monotonic() - begin:.0f} s)')
     finally:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
+            os.killpg(process.pid, signal.SIGKILL)  # SIGTERM may be ignored, as it is in some shells
             process.wait()
     if process.returncode:
         text = log.read_text(errors='replace')

@@ -156,6 +156,7 @@ def test_pip_goes_on_where_uv_does_not(
     commands.failing = {'installing uv': 1}
     venv.fill()
     assert commands.done[:2] == ['installing uv', 'installing packages']
+    assert 'uv==' not in (venv.folder / 'lock.txt').read_text(), 'what failed is not tried again'
     assert '--require-hashes' in commands.words['installing packages']
     assert 'pip goes on alone' in capsys.readouterr().err
 
