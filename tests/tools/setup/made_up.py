@@ -44,8 +44,9 @@ def make_interpreter(folder: Path, packages: dict[str, str], operators: str | No
     """
     site = folder / 'site'
     for name, version in packages.items():
-        (site / f'{name}-{version}.dist-info').mkdir(parents=True, exist_ok=True)
-        (site / f'{name}-{version}.dist-info' / 'METADATA').write_text(f'Name: {name}\nVersion: {version}\n')
+        about = site / f'{name.replace("-", "_")}-{version}.dist-info'
+        about.mkdir(parents=True, exist_ok=True)
+        (about / 'METADATA').write_text(f'Name: {name}\nVersion: {version}\n')
     for module, source in (('torch/__init__', torch), ('mmcv/__init__', ''), ('mmcv/_ext', operators)):
         (site / module).parent.mkdir(parents=True, exist_ok=True)
         if source is not None:

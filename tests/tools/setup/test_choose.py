@@ -114,11 +114,12 @@ def test_program_that_is_no_python(tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_operators_are_imported_once_until_something_changes(tmp_path: Path) -> None:
     count = tmp_path / 'count'
-    for change, expected in (('', 1), ('', 1), ('# another build\n', 2)):
-        operators = f"{change}open({str(count)!r}, 'a').write('x')"
+    for build, expected in (('', 1), ('# another build\n', 2)):
+        operators = f"{build}open({str(count)!r}, 'a').write('x')"
         python = make_interpreter(tmp_path / 'env', fitting_packages(), operators=operators)
-        assert choose(tmp_path, active=python) == python
-        assert len(count.read_text()) == expected
+        for _ in range(2):
+            assert choose(tmp_path, active=python) == python
+            assert len(count.read_text()) == expected
 
 
 def test_this_environment_fits(tmp_path: Path) -> None:
