@@ -38,8 +38,7 @@ def main(argv: list[str] | None = None) -> int:
 def choose(venv: Venv, named: str, extras: Sequence[str], env: Mapping[str, str]) -> Path:
     """Choose an interpreter: the one named by ``PYTHON=`` or the active environment's if it fits, else ``.venv``'s.
 
-    A named environment that holds torch and mmcv is meant to be used, and one of another Python cannot even be the base
-    of ``.venv``: their faults are a `SetupError`.
+    Faults of a named one are a `SetupError` if it holds torch and mmcv, or cannot be the base of ``.venv``.
     """
     prefix = env.get('VIRTUAL_ENV') or env.get('CONDA_PREFIX')
     given = Path(prefix, 'bin', 'python') if prefix else venv.python
@@ -49,12 +48,11 @@ def choose(venv: Venv, named: str, extras: Sequence[str], env: Mapping[str, str]
         return venv.ensure(None)
     answer = ask(given, Path(__file__).with_name('probe.py'), venv.repo / 'pyproject.toml', ' '.join(extras),
                  venv.cache / 'environments')
-    facts = json.loads(answer) if answer.startswith('{') else {'faults': ['it does not run'], 'remedy': NO_PYTHON}
-    faults = facts['faults']
+    faults, remedy = json.loads(answer) if answer.startswith('[') else (['it does not run'], NO_PYTHON)
     if not faults:
         return given
     if named and not {'no torch', 'no mmcv'} & set(faults):
-        raise SetupError(f'PYTHON={given} does not do: {", ".join(faults)}', facts['remedy'])
+        raise SetupError(f'PYTHON={given} does not do: {", ".join(faults)}', remedy)
     shown = ', '.join(faults[:4]) + f' and {len(faults) - 4} more' * (len(faults) > 4)
     say(f'{"PYTHON=" if named else "the active environment "}{given} is not used as it is: {shown}')
     return venv.ensure(given if named else None)

@@ -1,7 +1,4 @@
-"""The project's own environment, ``.venv``: made, repaired and stamped.
-
-The stamp is written last and removed first: without it, the next call completes whatever is there.
-"""
+"""The project's own environment, ``.venv``: made, or what an earlier call left completed, and stamped at the end."""
 
 import fcntl
 import hashlib
@@ -59,7 +56,6 @@ class Venv:
                 fcntl.flock(self.hold, fcntl.LOCK_EX)
             if not self.complete():
                 self.build(base)
-                say('.venv is complete')
             os.close(self.hold)
         return self.python
 
@@ -83,9 +79,9 @@ class Venv:
 
     def usable(self) -> bool:
         """Drop packages whose installation was cut off, and tell whether ``.venv`` runs and was made in this place."""
-        for package in self.site.glob('*.dist-info'):
-            if not (package / 'RECORD').is_file():
-                shutil.rmtree(package)
+        whole = {file.parent for file in self.site.glob('*.dist-info/RECORD')}
+        for torn in set(self.site.glob('*.dist-info')) - whole:
+            shutil.rmtree(torn)
         script = self.folder / 'bin' / 'activate'
         return (script.is_file() and str(self.folder) in script.read_text() and self.python.exists()
                 and ask(self.python, '-c', 'import sys, pip; print(*sys.version_info[:2])') == '3 11')

@@ -30,11 +30,7 @@ def find_compilers(cuda: str) -> str:
 
 
 def build_wheel(run: Callable[..., None], python: Path, includes: list[str], cuda: str, pin: str, folder: Path) -> Path:
-    """Compile mmcv against an environment's torch (two minutes on two cores); it appears in its folder whole or not.
-
-    ``run`` takes what a command does, its words and variables; ``includes`` are the folders of CPython's and torch's
-    headers, ``pin`` the lines of a requirements file.
-    """
+    """Compile mmcv, pinned as in a requirements file, against torch's headers; its folder appears whole or not."""
     compiler = find_compilers(cuda)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix='.partial-', dir=folder.parent) as scratch:

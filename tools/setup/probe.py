@@ -1,4 +1,4 @@
-"""Tell what keeps an interpreter from running the project: run by that interpreter, prints one line of JSON.
+"""Tell what keeps an interpreter from running the project: run by it, prints faults and a remedy as one line of JSON.
 
 ``python probe.py PYPROJECT EXTRAS MEMORY`` compares versions (0.2 s). If they fit, it imports torch and mmcv's
 operators (seconds), until their files change only once: the folder MEMORY remembers that it went well.
@@ -26,7 +26,7 @@ def version_faults(pyproject: str, extras: "list[str]") -> "list[str]":
     try:
         from packaging.requirements import Requirement
     except ImportError:
-        from pip._vendor.packaging.requirements import Requirement
+        from pip._vendor.packaging.requirements import Requirement  # type: ignore[assignment]
     project = tomllib.loads(pathlib.Path(pyproject).read_text())['project']
     faults = []
     for line in sum((project['optional-dependencies'][extra] for extra in extras), project['dependencies']):
@@ -63,4 +63,4 @@ sys.path.pop(0)
 faults, remedy = version_faults(sys.argv[1], sys.argv[2].split()), RANGES
 if not faults:
     faults, remedy = operator_faults(sys.argv[3])
-print(json.dumps({'faults': faults, 'remedy': remedy}))
+print(json.dumps([faults, remedy]))
