@@ -16,6 +16,8 @@ lint = git ls-files -z '*.py' | xargs -0 "$$py" -m ruff check && "$$py" -m mypy
 # An environment that is used as it is need not have this checkout installed.
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 export MPLBACKEND ?= Agg
+# Without bytecode on the disk every process compiles the stack's 3,000 source files: 20 s of its processor time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test bench lint lock

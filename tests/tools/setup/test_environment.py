@@ -63,6 +63,7 @@ class Commands:
 
     def __call__(self, what: str, command: list[Any], log: Path, hold: int, **env: str) -> None:
         self.done.append(what)
+        self.env = env
         self.words[what] = [str(word) for word in command]
         if self.failing.get(what):
             self.failing[what] -= 1
@@ -147,6 +148,7 @@ def test_repair_installs_and_stamps(venv: Venv, commands: Commands, monkeypatch:
     assert '--require-hashes' in commands.words['installing packages by uv']
     assert '--hash' not in ' '.join(commands.words['installing torch'])
     assert 'mmcv==' not in (venv.folder / 'lock.txt').read_text()
+    assert commands.env == {'PYTHONDONTWRITEBYTECODE': ''}, 'the imports leave their bytecode whatever the user has set'
     assert venv.complete()
 
 
