@@ -101,7 +101,8 @@ class Venv:
     def fill(self) -> None:
         """Install all that is missing: packages by uv (seconds; by pip minutes), torch, mmcv, the checkout in place."""
         (uv := self.folder / 'uv.txt').write_text(self.pins['uv'])
-        (rest := self.folder / 'lock.txt').write_text('\n'.join(pin for name, pin in self.pins.items() if name not in ('mmcv', 'uv')))
+        rest = self.folder / 'lock.txt'
+        rest.write_text('\n'.join(pin for name, pin in self.pins.items() if name not in ('mmcv', 'uv')))
         locked = ('--no-deps', '--require-hashes', '--requirement')
         say(f'1/4 installing {len(self.pins)} pinned packages')
         try:
