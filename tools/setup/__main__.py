@@ -47,7 +47,7 @@ def choose(venv: Venv, named: str, extras: Sequence[str], env: Mapping[str, str]
         return venv.ensure(None)
     answer = ask(given, Path(__file__).with_name('probe.py'), venv.repo / 'pyproject.toml', ' '.join(extras),
                  venv.cache / 'environments')
-    faults, remedy = json.loads(answer) if answer.startswith('[') else (['it does not run'], 'Give the path of a Python')
+    faults, remedy = json.loads(answer) if answer.startswith('[') else (['it does not run'], 'Give the path of Python')
     if not faults:
         return given
     if named and not {'no torch', 'no mmcv'} & set(faults):
