@@ -4,15 +4,18 @@ Importing the package registers its modules in mmdet3d's registries.
 """
 
 from . import (
+    checkpoints,
     datasets,
+    detection,
     distillers,
+    distributed,
     engine,
     evaluation,
     layers,
     losses,
-    matching,
     structures,
     students,
+    teacher_cache,
     teachers,
     visualization,
 )
@@ -20,15 +23,18 @@ from . import (
 __version__ = '0.1.0'
 
 __all__ = [
+    'checkpoints',
     'datasets',
+    'detection',
     'distillers',
+    'distributed',
     'engine',
     'evaluation',
     'layers',
     'losses',
-    'matching',
     'structures',
     'students',
+    'teacher_cache',
     'teachers',
     'visualization',
 ]

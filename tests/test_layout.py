@@ -13,8 +13,9 @@ import pytest
 REPO = Path(__file__).resolve().parents[1]
 PACKAGE = REPO / 'bevdistill'
 ORDER = (
-    ('structures',), ('layers',), ('matching',), ('datasets',), ('students', 'teachers'), ('losses',), ('distillers',),
-    ('engine',), ('evaluation',), ('visualization',),
+    ('structures',), ('distributed',), ('layers',), ('checkpoints',), ('detection',), ('datasets',),
+    ('students', 'teachers'), ('losses',), ('distillers',), ('teacher_cache',), ('engine',), ('evaluation',),
+    ('visualization',), ('studies',), ('apis',), ('cli',),
 )
 PLACE = {name: place for place, names in enumerate((*ORDER, ('synthetic',))) for name in names}
 # pyquaternion and scipy come with the devkit.

@@ -18,7 +18,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 import bevdistill  # noqa: F401
-from bevdistill.structures import BOX_CONVENTION, META_KEY
+from bevdistill.checkpoints import BOX_CONVENTION, META_KEY
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'synthetic'
 FILES = dict(

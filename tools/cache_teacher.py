@@ -71,7 +71,7 @@ def write(args: argparse.Namespace) -> None:
     """Write the cache."""
     import torch
 
-    from bevdistill.engine.cache_writer import CacheWriter
+    from bevdistill.teacher_cache.writer import CacheWriter
 
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get('LOCAL_RANK', 0)))

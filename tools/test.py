@@ -46,7 +46,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Parse, build, run."""
     args = parse_args()
-    from bevdistill.engine.checkpoints import existing_checkpoint
+    from bevdistill.checkpoints.find import existing_checkpoint
     from bevdistill.engine.launch import check_test_split, run_testing, set_format_only, set_show_dir
 
     with mistakes_in_words('test.py'):

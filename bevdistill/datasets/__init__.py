@@ -1,12 +1,14 @@
-"""nuScenes: information files, the T-frame data set, transforms, and the preprocessor."""
+"""Load nuScenes: information files, the T-frame data set, transforms, samplers, the preprocessor."""
 
 from .ego_motion import absolute_can_bus, relative_can_bus
 from .grid_mask import GridMask
 from .infos import TEMPORAL_FIELDS, create_nuscenes_infos
+from .labelled_ratio_sampler import MixedSampler
 from .partly_labelled import PartlyLabelledDataset
 from .preprocessor import BEVDataPreprocessor
 from .queues import QUEUE_RULES
 from .samplers import SceneBatchSampler
+from .seeded_index import SeededDataset, SeededIndex, SeededSampler
 from .sequence_dataset import SequenceNuScenesDataset
 from .transforms import (
     ImageQueue,
@@ -27,10 +29,14 @@ __all__ = [
     'LoadCameraImages',
     'LoadLidarPoints',
     'LoadLidarSweeps',
+    'MixedSampler',
     'PackBEVInputs',
     'PartlyLabelledDataset',
     'ResizeCropCameras',
     'SceneBatchSampler',
+    'SeededDataset',
+    'SeededIndex',
+    'SeededSampler',
     'SequenceNuScenesDataset',
     'absolute_can_bus',
     'build_stages',

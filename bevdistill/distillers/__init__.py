@@ -1,26 +1,17 @@
-"""The distiller, the frozen teacher, taps and the wiring check."""
+"""Distil a teacher into a student: the distiller, the frozen teacher, taps and the wiring check."""
 
 from .bev_distiller import BEVDistiller
-from .cached_teacher import CachedTeacher
 from .frozen_teacher import FrozenTeacher, as_float32
 from .inheritance import Inheritance
 from .schedule import WeightSchedule
 from .taps import check_wiring, offered_taps, query_gaps
-from .teacher_cache import CacheKey, Layout, LoadTeacherOutputs, Manifest, Samples, TeacherCache
 from .teacher_checkpoint import TeacherCheckpoint
 from .teacher_targets import TeacherTargets
 
 __all__ = [
     'BEVDistiller',
-    'CacheKey',
-    'CachedTeacher',
     'FrozenTeacher',
     'Inheritance',
-    'Layout',
-    'LoadTeacherOutputs',
-    'Manifest',
-    'Samples',
-    'TeacherCache',
     'TeacherCheckpoint',
     'TeacherTargets',
     'WeightSchedule',

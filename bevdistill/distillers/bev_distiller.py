@@ -14,8 +14,7 @@ from mmengine.logging import MessageHub, print_log
 from torch import Tensor, nn
 
 from ..structures import BEVGrid, BEVOutputs, Targets, has_labels, no_ground_truth
-from .cached_teacher import make_teacher
-from .frozen_teacher import FrozenTeacher, as_float32
+from .frozen_teacher import FrozenTeacher, as_float32, make_teacher
 from .inheritance import Inheritance
 from .schedule import WeightSchedule
 from .taps import check_wiring
@@ -48,7 +47,7 @@ class BEVDistiller(Base3DDetector):
         teacher_checkpoint: File with the trained weights of the teacher. It must be named; it is read before the first
             training step, and for testing it need not exist.
         teacher_cache: Folder that ``tools/cache_teacher.py`` made. The teacher then answers from it and never runs, see
-            :class:`~.cached_teacher.CachedTeacher`; ``tools/train.py`` fits the data to it.
+            :class:`~bevdistill.teacher_cache.CachedTeacher`; ``tools/train.py`` fits the data to it.
         losses: Config of each loss by name. Beside the loss's own arguments an entry may have ``weight`` (a number,
             default 1; entries of weight 0 are not built) and ``schedule``, see :class:`~.schedule.WeightSchedule`.
         init_from_teacher: Parts of the teacher's head that the student starts from, see

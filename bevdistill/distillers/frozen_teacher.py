@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, Literal, Self
 
 import torch
+from mmdet3d.registry import MODELS
 from mmdet3d.structures import Det3DDataSample
 from mmengine.logging import print_log
 from torch import Tensor, nn
@@ -126,3 +127,37 @@ def as_float32(outputs: BEVOutputs) -> BEVOutputs:
     values = {field.name: getattr(outputs, field.name) for field in fields(outputs)}
     changes: dict[str, Any] = {name: value.float() for name, value in values.items() if isinstance(value, Tensor)}
     return replace(outputs, **changes)
+
+
+def make_teacher(
+    config: Mapping[str, Any],
+    checkpoint: TeacherCheckpoint,
+    precision: Precision,
+    cache: str | None = None,
+    preprocessor: Any = None,
+) -> FrozenTeacher:
+    """A live teacher, or one that is read from a cache.
+
+    Args:
+        config: Config of the detector.
+        checkpoint: Where its weights are.
+        precision: Of a live teacher.
+        cache: Folder of the cache, None for a live teacher.
+        preprocessor: The distiller's data preprocessor, a config or a module.
+
+    Raises:
+        ValueError: If a cached teacher is asked for a precision: it was computed in float32.
+    """
+    if cache is None:
+        return FrozenTeacher(MODELS.build(config), checkpoint, precision)
+    if precision != 'float32':
+        raise ValueError(
+            f"teacher_precision='{precision}' has no effect with teacher_cache: the cache was computed in float32"
+        )
+    known = preprocessor if isinstance(preprocessor, Mapping) else None
+    return MODELS.build(
+        dict(
+            type='CachedTeacher', detector=MODELS.build(config), checkpoint=checkpoint, cache=cache, config=config,
+            preprocessor=known,
+        )
+    )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..structures import BOX_CONVENTION, META_KEY, convention_unknown, conversion_advice, unreadable_advice
+from ..checkpoints import BOX_CONVENTION, META_KEY, convention_unknown, conversion_advice, unreadable_advice
 
 TRAIN_A_TEACHER = (
     'Train a teacher with\n'

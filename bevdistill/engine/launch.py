@@ -13,10 +13,10 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from torch import nn
 
-from .checkpoints import existing_checkpoint, latest_checkpoint, unreadable_checkpoints_explained
-from .distributed import check_same_start, distributed_run
+from ..checkpoints.find import existing_checkpoint, latest_checkpoint, unreadable_checkpoints_explained
+from ..teacher_cache.follow import follow_teacher_cache
 from .overrides import apply_overrides
-from .teacher_cache import follow_teacher_cache
+from .process_group import check_same_start, distributed_run
 from .trainable import check_precision, check_strategy, check_trainable
 
 

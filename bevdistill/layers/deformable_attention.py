@@ -14,8 +14,8 @@ from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..structures.precision import full_precision
 from .feature_levels import FeatureLevels
-from .precision import full_precision
 from .sampling import sample_deformable
 
 

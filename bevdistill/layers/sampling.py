@@ -15,9 +15,9 @@ from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttnFunction, m
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ..structures.precision import full_precision
 from . import sampling_kernels
 from .feature_levels import FeatureLevels
-from .precision import full_precision
 
 MAX_IM2COL_STEP = 64
 """Samples that mmcv's kernel takes at once; its default."""

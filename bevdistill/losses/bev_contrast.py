@@ -7,7 +7,7 @@ from typing import Any, Literal
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
-from ..layers.ranks import mean_over_samples
+from ..distributed.reductions import mean_over_samples
 from ..structures import BEVOutputs, Targets
 from .critics import normalise_over_ranks
 from .foreground import predicted_centres, sample_map

@@ -8,7 +8,7 @@ import torch
 from mmdet3d.registry import MODELS
 from torch import Tensor
 
-from ..matching.set_loss import CODE_WEIGHTS
+from ..detection.set_loss import CODE_WEIGHTS
 from .instance_pairs import InstancePairs
 from .instance_terms import InstanceTerm
 

@@ -7,7 +7,7 @@ from typing import Literal
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
-from ..layers.batch_norm import SetBatchNorm
+from ..distributed.batch_norm import SetBatchNorm
 
 NORMS: dict[str, type[nn.Module]] = {'BN': SetBatchNorm, 'LN': nn.LayerNorm}
 
@@ -26,7 +26,7 @@ class MLPCritic(nn.Module):
         depth: Number of linear layers of the MLP.
         projections: Number of plain linear layers before it.
         norm: ``'LN'``, ``'BN'`` or None, after all but the last layer of the MLP. Batch norm makes the loss of a row
-            depend on all rows of its set, see :class:`~bevdistill.layers.batch_norm.SetBatchNorm`.
+            depend on all rows of its set, see :class:`~bevdistill.distributed.batch_norm.SetBatchNorm`.
 
     Raises:
         ValueError: If a number is negative, or the norm is unknown.

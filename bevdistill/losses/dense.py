@@ -7,7 +7,7 @@ from typing import Any, Literal
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
-from ..layers.ranks import shared_normaliser
+from ..distributed.reductions import shared_normaliser
 from ..structures import BEVOutputs, Targets
 from .alignment import tapped_maps
 from .foreground import Region

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
-from ..matching.gaussian import gaussian_foreground, hard_foreground
+from ..detection.gaussian import gaussian_foreground, hard_foreground
 from ..structures import BEVGrid, BEVOutputs, Targets
 from .alignment import resize_map
 
@@ -96,7 +96,7 @@ class SoftForeground(CellMask):
     """A Gaussian at every ground-truth centre, merged by maximum, of any class.
 
     The paper (BEVDistill, arXiv 2211.09386, section 3.2.1) uses one standard deviation for all objects; the release
-    takes it from the size of the box, see :func:`~bevdistill.matching.gaussian.gaussian_foreground`.
+    takes it from the size of the box, see :func:`~bevdistill.detection.gaussian.gaussian_foreground`.
 
     Args:
         sigma: Standard deviation in cells, or None for the rule by box size.

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
-from ..layers.ranks import shared_normaliser
+from ..distributed.reductions import shared_normaliser
 from ..structures import BEVOutputs, Targets
 from .alignment import tapped_maps
 from .foreground import Region

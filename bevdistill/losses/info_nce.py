@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..layers.ranks import gather_rows
+from ..distributed.reductions import gather_rows
 
 Anchor = Literal['student', 'teacher', 'both']
 

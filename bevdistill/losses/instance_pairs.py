@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..layers.ranks import mean_over_samples, shared_normaliser
+from ..distributed.reductions import mean_over_samples, shared_normaliser
 from ..structures import BEVOutputs
 from .pairing import Pairing, take
 from .quality import Weights

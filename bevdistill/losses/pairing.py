@@ -14,7 +14,7 @@ from mmdet3d.registry import MODELS, TASK_UTILS
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from ..matching.hungarian import WORST_COST, solve_assignments
+from ..detection.hungarian import WORST_COST, solve_assignments
 from ..structures import BEVOutputs, Targets, encode_boxes
 
 
@@ -157,7 +157,7 @@ class GroundTruthPairing(Pairer):
 
     Args:
         matcher: Config of the matcher of both sides, default
-            :class:`~bevdistill.matching.hungarian.HungarianMatcher`.
+            :class:`~bevdistill.detection.hungarian.HungarianMatcher`.
     """
 
     wants = ('student.logits', 'student.codes', 'teacher.logits', 'teacher.codes', 'targets')

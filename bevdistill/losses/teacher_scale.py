@@ -8,7 +8,7 @@ import torch
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
-from ..layers.ranks import sum_over_ranks
+from ..distributed.reductions import sum_over_ranks
 
 
 @MODELS.register_module()

@@ -18,7 +18,7 @@ from typing import Any
 from .spec import ROOT
 
 PACKAGE = Path(__file__).resolve().parents[1]
-NOT_OF_RESULTS = ('synthetic', 'visualization', 'studies', 'cli', 'apis')
+NOT_OF_RESULTS = ('synthetic', 'visualization', 'studies', 'apis', 'cli')
 """Rooms of the package that no training or test runs."""
 COMMANDS = ('train', 'test', 'cache')
 NOT_OF_MODELS = ('work_dir', 'launcher', 'resume', 'load_from')

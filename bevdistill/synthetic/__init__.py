@@ -1,4 +1,4 @@
-"""A procedural nuScenes: real schema, made-up world. Stands alone beside the rest of the package."""
+"""Generate a procedural nuScenes: the real schema, a simulated world. Independent of the rest of the package."""
 
 from .dataset import MARKER, VERSIONS, make_dataset, plan_scenes
 from .presets import PRESETS, WEATHERS

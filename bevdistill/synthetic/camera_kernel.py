@@ -1,4 +1,4 @@
-"""Compiled: what every pixel of a pinhole camera sees. Cuboids are drawn window by window into a depth buffer."""
+"""Rasterise cuboids and ground into the depth buffer of a pinhole camera (compiled)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NEAR = 0.3
 
 @jit
 def _outside(centre: Any, half: Any, o: Any, cam: Any, intrinsic: Any, h: int, w: int) -> bool:
-    """Whether a cuboid's bounding sphere lies beyond one of the five planes of the view."""
+    """Return whether a cuboid's bounding sphere lies outside the view frustum."""
     x, y, z = 0.0, 0.0, 0.0
     for k in range(3):
         p = centre[k] - o[k]
@@ -37,7 +37,7 @@ def _outside(centre: Any, half: Any, o: Any, cam: Any, intrinsic: Any, h: int, w
 def _pixel_window(
     centre: Any, rot: Any, half: Any, o: Any, cam: Any, intrinsic: Any, h: int, w: int
 ) -> tuple[int, int, int, int]:
-    """Rows and columns [r0, r1) x [c0, c1) that can see a cuboid; all of them where it reaches behind the camera."""
+    """Return the pixel window [r0, r1) x [c0, c1) of a cuboid; the whole image if it crosses the image plane."""
     u0, u1, v0, v1 = math.inf, -math.inf, math.inf, -math.inf
     behind = 0
     for corner in range(8):

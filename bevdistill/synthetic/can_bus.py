@@ -1,4 +1,4 @@
-"""Pose messages of the CAN bus, in the files that the devkit's ``NuScenesCanBus`` reads."""
+"""Write CAN-bus pose messages in the format of the devkit's ``NuScenesCanBus``."""
 
 from __future__ import annotations
 

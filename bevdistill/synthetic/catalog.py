@@ -1,4 +1,4 @@
-"""What can stand in a scene: the ten detection classes with their sizes, colours and habits, and nuScenes' names."""
+"""Define the object classes: sizes, colours and motion of the ten detection classes, and nuScenes' names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole synthetic nuScenes: plan the scenes, make them in parallel, write the tables, put the folder in place."""
+"""Generate a whole data set: plan scenes, generate them in parallel, write tables, move the folder into place."""
 
 from __future__ import annotations
 
@@ -96,12 +96,12 @@ def make_dataset(
 
 
 def _processors() -> int:
-    """Processors that this process may use; not every system can tell them from those of the machine."""
+    """Return the number of CPUs available to this process, or of the machine where the system cannot tell."""
     return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 def plan_scenes(root: Path, preset: Preset, version: str, seed: int) -> list[SceneJob]:
-    """The scenes of a data set, named as in the devkit's splits."""
+    """Plan the scenes of a data set, named as in the devkit's splits."""
     if version == 'v1.0-test':
         parts = [(splits.test, preset.test_scenes, preset.val_keyframes)]
     else:
@@ -170,7 +170,7 @@ def _check_space(out: Path, jobs: list[SceneJob]) -> None:
 
 @contextmanager
 def _put_in_place(out: Path) -> Iterator[Path]:
-    """A folder beside ``out`` that takes its name when the block succeeds and vanishes when it fails."""
+    """Yield a folder beside ``out``: renamed to it on success, removed on failure."""
     out.parent.mkdir(parents=True, exist_ok=True)
     _sweep_up(out)
     owner = f'{platform.node()}-{os.getpid()}'
@@ -190,7 +190,7 @@ def _put_in_place(out: Path) -> Iterator[Path]:
 
 
 def _sweep_up(out: Path) -> None:
-    """Remove what killed runs for the same folder, on this machine, left behind."""
+    """Remove leftovers of killed runs for the same folder on this machine."""
     for left in out.parent.glob(f'.{out.name}.*-{platform.node()}-*'):
         owner = left.name.rpartition('-')[2]
         if owner.isdigit() and (int(owner) == os.getpid() or not _alive(int(owner))):

@@ -1,4 +1,4 @@
-"""Compiled: painting the ground and standing on it."""
+"""Paint the ground and place footprints on it (compiled)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""numba's compiler with the settings of this package."""
+"""Configure numba's compiler for this package."""
 
 from __future__ import annotations
 

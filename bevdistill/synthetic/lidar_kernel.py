@@ -1,4 +1,4 @@
-"""Compiled: what every beam of a spinning LiDAR meets at one instant."""
+"""Cast the beams of a spinning LiDAR at one instant (compiled)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .rays import HIT_GROUND, box_hit, ground_hit
 def _beam_window(
     x: float, y: float, z: float, radius: float, n_azimuths: int, elevations: Any
 ) -> tuple[int, int, int, int]:
-    """First azimuth, number of azimuths and beams [j0, j1) that can meet a sphere at x, y, z in the LiDAR frame."""
+    """Return first azimuth, azimuth count and beams [j0, j1) that can hit a sphere at x, y, z (LiDAR frame)."""
     step, n_beams = 2.0 * math.pi / n_azimuths, elevations.shape[0]
     flat, dist = math.sqrt(x * x + y * y), math.sqrt(x * x + y * y + z * z)
     first, count, j0, j1 = 0, n_azimuths, 0, n_beams
@@ -43,7 +43,7 @@ def cast_lidar(
     ranges: Any,
     hit: Any,
 ) -> None:
-    """Shoot every beam.
+    """Cast every beam.
 
     Args:
         o: (3,) LiDAR centre.

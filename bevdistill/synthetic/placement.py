@@ -1,4 +1,4 @@
-"""Where things stand: spots along the road that stay free for the whole scene."""
+"""Place objects on spots along the road that stay free for the whole scene."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def draw_spot(rng: np.random.Generator, thing: Thing, line: Array, extent: float
 
 
 class Occupancy:
-    """Footprints taken so far, over time; a footprint is covered by five discs along its length.
+    """Track occupied footprints over time; a footprint is covered by five discs along its length.
 
     Args:
         path: The ego car's drive, which takes the first footprint.
@@ -84,7 +84,7 @@ class Occupancy:
         self._radii: list[float] = [radius]
 
     def take(self, spot: Spot, size: tuple[float, float, float]) -> bool:
-        """Take a spot unless something is or will be there; tells whether it was free."""
+        """Occupy a spot if it is free for the whole scene; return whether it was."""
         xy = spot.xy + spot.velocity * self._times[:, None]
         discs, radius = _discs(xy, np.full(len(self._times), spot.yaw), size)
         others, radii = np.stack(self._discs), np.array(self._radii)
@@ -103,7 +103,7 @@ class Occupancy:
 
 
 def _discs(xy: Array, yaw: Array, size: tuple[float, float, float]) -> tuple[Array, float]:
-    """Centres (T, 5, 2) and radius of discs that cover footprints ``size`` (width, length, height) at (T, 2)."""
+    """Return centres (T, 5, 2) and radius of discs that cover footprints ``size`` (width, length, height) at (T, 2)."""
     width, length = size[0], size[1]
     if width > length:
         width, length, yaw = length, width, yaw + np.pi / 2

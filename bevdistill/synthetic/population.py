@@ -1,4 +1,4 @@
-"""Who stands in a scene: drawing labelled objects, look-alikes and clutter."""
+"""Sample the objects of a scene: labelled ones, look-alikes and clutter."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Thing:
     near: bool = False
 
     def settled(self, rng: np.random.Generator, lateral: float) -> Thing:
-        """The thing once its distance from the path is known: a standing vehicle has stopped or is parked."""
+        """Return the thing with its final attribute: a standing vehicle is stopped on the road and parked off it."""
         if self.kind != 'vehicle' or self.speed > 0:
             return self
         return replace(self, attribute='vehicle.stopped' if lateral < _ROAD else 'vehicle.parked')

@@ -1,4 +1,4 @@
-"""Compiled primitives of ray casting: the relief, cuboids, pinhole rays. Global frame, metres.
+"""Intersect rays with the terrain and with cuboids (compiled). Global frame, metres.
 
 Legend of shapes in the compiled modules: M cuboids, N objects, H x W pixels, A azimuths, B beams.
 """
@@ -20,7 +20,7 @@ _STEPS = 64
 
 @jit
 def ground_height(heights: Any, ox: float, oy: float, cell: float, x: float, y: float) -> float:
-    """Bilinear height of the ground; the border's height goes on outside."""
+    """Return the bilinear ground height; constant beyond the border."""
     rows, cols = heights.shape
     col = min(max((x - ox) / cell, 0.0), cols - 1.001)
     row = min(max((y - oy) / cell, 0.0), rows - 1.001)
@@ -33,7 +33,7 @@ def ground_height(heights: Any, ox: float, oy: float, cell: float, x: float, y: 
 
 @jit
 def ground_hit(heights: Any, ground: Any, o: Any, d: tuple[float, float, float], t_max: float) -> float:
-    """Parameter t at which the ray ``o + t d`` meets the ground, or inf.
+    """Return the parameter t at which the ray ``o + t d`` hits the ground, or inf.
 
     The gap to the ground shrinks by at most ``-d_z + slope |d_xy|`` per unit of t, so a step of gap over that rate
     never jumps through the surface.
@@ -102,7 +102,7 @@ def box_hit(centre: Any, rot: Any, half: Any, o: Any, d: tuple[float, float, flo
 
 @jit
 def pixel_ray(cam: Any, intrinsic: Any, r: int, c: int) -> tuple[float, float, float]:
-    """Global direction, of unit depth, through the centre (c + 0.5, r + 0.5) of a pixel.
+    """Return the global direction, of unit depth, through the pixel centre (c + 0.5, r + 0.5).
 
     Args:
         cam: (3, 3) camera to global; columns right, down, forward.

@@ -1,4 +1,4 @@
-"""The sensors on the ego car: nuScenes-like positions, directions and focal lengths.
+"""Define the sensor rig: nuScenes-like positions, directions and focal lengths.
 
 Ego frame: x forward, y left, z up, origin on the ground below the rear axle. Camera frame: x right, y down,
 z forward. LiDAR frame: x right, y forward, z up.
@@ -77,7 +77,7 @@ def make_rig(rng: np.random.Generator, settings: CameraSettings) -> dict[str, Se
 
 
 def _camera_axes(yaw: float, pitch: float, roll: float) -> Array:
-    """Camera to ego rotation; angles in degrees, positive pitch looks down, positive roll is clockwise."""
+    """Return the camera-to-ego rotation; angles in degrees, positive pitch looks down, positive roll is clockwise."""
     a, b, c = np.radians([yaw, pitch, roll])
     turn = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
     nod = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
@@ -87,7 +87,7 @@ def _camera_axes(yaw: float, pitch: float, roll: float) -> Array:
 
 
 def _intrinsic(focal: float, settings: CameraSettings) -> Array:
-    """Pinhole matrix of a nuScenes image scaled to the width and cropped from the top to the height."""
+    """Return the pinhole matrix of a nuScenes image scaled to the width and cropped from the top to the height."""
     scale = settings.width / _FULL_WIDTH
     cropped = _FULL_HEIGHT * scale - settings.height
     centre = (_PRINCIPAL[0] * scale, _PRINCIPAL[1] * scale - cropped)

@@ -1,4 +1,4 @@
-"""One scene: simulate it, write its sensor files and return its records."""
+"""Simulate one scene, write its sensor files and return its records."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _SCENE_UTIME = 120_000_000
 
 @dataclass(frozen=True)
 class SceneJob:
-    """What a worker has to make.
+    """Job description of one scene for a worker process.
 
     Attributes:
         root: Folder of the data set.
@@ -75,7 +75,7 @@ def make_scene(job: SceneJob) -> tuple[Tables, Array]:
 
 
 class SceneWriter:
-    """A scene while it is being written; the world and the rig are drawn when it is made."""
+    """Write one scene; world and rig are sampled on construction."""
 
     def __init__(self, job: SceneJob) -> None:
         self.job = job
@@ -98,7 +98,7 @@ class SceneWriter:
         self.turned: list[tuple[Record, Array]] = []
 
     def token(self, *parts: object) -> str:
-        """A token of this scene."""
+        """Return a token of this scene."""
         return token(self.job.seed, self.job.version, self.job.name, *parts)
 
     def run(self) -> tuple[Tables, Array]:
@@ -161,7 +161,7 @@ class SceneWriter:
             )
 
     def _stamp(self, time: float) -> int:
-        """Microseconds of a scene time."""
+        """Return the time stamp of a scene time in microseconds."""
         return self.utime + round(time * 1e6)
 
     def _write_keyframe(self, key: int) -> None:

@@ -1,4 +1,4 @@
-"""nuScenes' relational schema: tokens, record makers and the tables that do not depend on any scene.
+"""Write nuScenes' relational schema: tokens, records and the scene-independent tables.
 
 Field names and meanings: https://www.nuscenes.org/nuscenes#data-format and ``docs/schema_nuscenes.md`` of the devkit.
 """
@@ -30,38 +30,38 @@ TABLES: tuple[str, ...] = (
 
 
 def token(*parts: object) -> str:
-    """A 32-digit token that depends on nothing but its parts."""
+    """Return a 32-digit token, a hash of its parts alone."""
     return hashlib.md5('/'.join(str(part) for part in parts).encode(), usedforsecurity=False).hexdigest()
 
 
 def quaternions(rotations: Array) -> list[list[float]]:
-    """Rotation matrices (K, 3, 3) as nuScenes writes them: w, x, y, z each."""
+    """Convert rotation matrices (K, 3, 3) to nuScenes quaternions (w, x, y, z)."""
     wxyz: list[list[float]] = Rotation.from_matrix(rotations).as_quat()[:, [3, 0, 1, 2]].tolist()
     return wxyz
 
 
 def sensor_token(channel: str) -> str:
-    """Token of a channel's record in the sensor table."""
+    """Return the token of a channel's record in the sensor table."""
     return token('sensor', channel)
 
 
 def category_token(name: str) -> str:
-    """Token of a category's record."""
+    """Return the token of a category's record."""
     return token('category', name)
 
 
 def attribute_token(name: str) -> str:
-    """Token of an attribute's record."""
+    """Return the token of an attribute's record."""
     return token('attribute', name)
 
 
 def visibility_token(share: float) -> str:
-    """Token of the level that a visible share in [0, 1] falls into: '1' (below 40 %) to '4' (80 % and more)."""
+    """Return the token of the visibility level of a share in [0, 1]: '1' (below 40 %) to '4' (80 % and more)."""
     return str(1 + sum(share >= bound for bound in (0.4, 0.6, 0.8)))
 
 
 def static_tables() -> Tables:
-    """The tables sensor, category, attribute and visibility."""
+    """Return the tables sensor, category, attribute and visibility."""
     return {
         'sensor': [
             {'token': sensor_token(channel), 'channel': channel, 'modality': 'lidar' if channel == LIDAR else 'camera'}

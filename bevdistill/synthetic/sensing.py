@@ -1,4 +1,4 @@
-"""What the sensors record at an instant: images, object visibility and point clouds."""
+"""Simulate the sensors at one instant: images, object visibility and point clouds."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def scan(
 
 
 def _directions(azimuths: int, elevations: Array) -> Array:
-    """Unit vectors (A, B, 3) in the LiDAR frame; the azimuth falls from pi, the left, through the front."""
+    """Return unit vectors (A, B, 3) in the LiDAR frame; the azimuth falls from pi, the left, through the front."""
     around = np.pi - (np.arange(azimuths)[:, None] + 0.5) * 2 * np.pi / azimuths
     flat = np.cos(elevations)
     up = np.broadcast_to(np.sin(elevations), (azimuths, len(elevations)))

@@ -1,4 +1,4 @@
-"""Settings of the synthetic nuScenes: frozen numbers, no behaviour. Metres, seconds and degrees unless said."""
+"""Define the settings of the synthetic nuScenes as frozen dataclasses. Metres, seconds and degrees unless said."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compiled shading: the colour of what a camera ray met. Shapes as in ``rays``."""
+"""Shade what a camera ray hits (compiled). Shapes as in ``rays``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHADOW_REACH = 45.0
 
 @jit
 def _noise(x: float, y: float, z: int) -> float:
-    """Hash in [0, 1) of the unit cell that holds x, y in layer z."""
+    """Hash the unit cell of x, y in layer z to [0, 1)."""
     n = math.floor(x) * 374761393 + math.floor(y) * 668265263 + z * 974634533
     n = (n ^ (n >> 13)) * 1274126177
     n = n ^ (n >> 16)
@@ -59,7 +59,7 @@ def _pattern(kind: int, side: int, x: float, y: float, z: float, rgb: Any) -> No
 
 @jit
 def _ground_colour(paint: Any, ground: Any, x: float, y: float, depth: float, rgb: Any) -> None:
-    """Painted colour of the ground with grain; the finest grain fades with depth, where pixels cannot show it."""
+    """Compute the ground's painted colour with grain; the finest grain fades with depth, below pixel size."""
     i = min(max(int((y - ground[1]) / ground[2]), 0), paint.shape[0] - 1)
     j = min(max(int((x - ground[0]) / ground[2]), 0), paint.shape[1] - 1)
     coarse, middle, fine = _noise(x * 0.15, y * 0.15, 1), _noise(x * 0.7, y * 0.7, 2), _noise(x * 4.0, y * 4.0, 3)
@@ -70,7 +70,7 @@ def _ground_colour(paint: Any, ground: Any, x: float, y: float, depth: float, rg
 
 @jit
 def _in_shadow(point: Any, sun: Any, centres: Any, rots: Any, halves: Any) -> bool:
-    """Whether a cuboid stands between a point and the sun."""
+    """Return whether a cuboid blocks the sun from a point."""
     flat = 1.0 / math.sqrt(sun[0] * sun[0] + sun[1] * sun[1] + 1e-9)
     sx, sy = sun[0] * flat, sun[1] * flat
     for m in range(centres.shape[0]):
@@ -87,7 +87,7 @@ def _in_shadow(point: Any, sun: Any, centres: Any, rots: Any, halves: Any) -> bo
 
 @jit
 def _cuboid_colour(point: Any, centre: Any, rot: Any, half: Any, kind: int, side: int, m: int, rgb: Any) -> None:
-    """Grain and pattern of a cuboid's material over ``rgb`` in place."""
+    """Apply grain and pattern of a cuboid's material to ``rgb`` in place."""
     x, y, z = 0.0, 0.0, 0.0
     for k in range(3):
         p = point[k] - centre[k]

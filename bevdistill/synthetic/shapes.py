@@ -1,4 +1,4 @@
-"""Objects as a few coloured cuboids, drawn so that class and heading can be seen.
+"""Model objects as a few coloured cuboids that show class and heading.
 
 A part is ``(offset, half, colour gain, material)`` in units of the object's box: its axes run from -1 to 1 along
 length, width and height, and every part stays inside the box.
@@ -112,7 +112,7 @@ class Parts:
 
 
 def build_parts(shapes: list[str], sizes: Array, colours: Array) -> Parts:
-    """Cuboids of objects.
+    """Build the cuboids of objects.
 
     Args:
         shapes: N names of shapes.

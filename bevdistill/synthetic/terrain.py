@@ -1,4 +1,4 @@
-"""The ground: a smooth relief on a grid, a painted surface, and how to stand on it."""
+"""Model the ground: a smooth height map, a painted surface, and footprints on it."""
 
 from __future__ import annotations
 

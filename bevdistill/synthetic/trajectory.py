@@ -1,4 +1,4 @@
-"""The ego car's way through a scene."""
+"""Model the ego car's drive through a scene."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Path:
     turn_rate: Array
 
     def at(self, time: float) -> tuple[Array, float]:
-        """Position (2,) and heading at a time, linear between the table's entries."""
+        """Return position (2,) and heading at a time, linear between the table's entries."""
         x = np.interp(time, self.times, self.xy[:, 0])
         y = np.interp(time, self.times, self.xy[:, 1])
         return np.array([x, y]), float(np.interp(time, self.times, self.yaw))
 
     def extended(self, reach: float, spacing: float) -> Array:
-        """The path as evenly spaced points, straightened out by ``reach`` metres at both ends."""
+        """Return the path as evenly spaced points, straightened out by ``reach`` metres at both ends."""
         count = int(reach / spacing)
         gone = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(self.xy, axis=0), axis=1))])
         at = np.arange(0.0, gone[-1] + 1e-9, spacing)
@@ -81,12 +81,12 @@ def drive(
 
 
 def ego_stand(terrain: Terrain, xy: Array, yaw: Array) -> tuple[Array, Array]:
-    """Height (N,) and rotation (N, 3, 3) of the ego car at places (N, 2): tilted as the ground is."""
+    """Return height (N,) and rotation (N, 3, 3) of the ego car at places (N, 2): tilted as the ground is."""
     return terrain.stand(xy, yaw, np.full(len(xy), _LENGTH), np.full(len(xy), _WIDTH))
 
 
 def ego_pose(path: Path, terrain: Terrain, time: float) -> Array:
-    """Ego to global transform (4, 4): on the ground below the rear axle, tilted as the ground is."""
+    """Return the ego-to-global transform (4, 4): on the ground below the rear axle, tilted as the ground is."""
     xy, yaw = path.at(time)
     height, rotation = ego_stand(terrain, xy[None], np.array([yaw]))
     pose = np.eye(4)

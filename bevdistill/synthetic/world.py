@@ -1,4 +1,4 @@
-"""One scene's world: the ground, the ego car's drive, and objects that stand or move at constant velocity."""
+"""Model the world of a scene: ground, ego drive, and objects standing or moving at constant velocity."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ class World:
     parts: Parts
 
     def ego_pose(self, time: float) -> Array:
-        """Ego to global transform (4, 4) at a time in seconds."""
+        """Return the ego-to-global transform (4, 4) at a time in seconds."""
         return ego_pose(self.path, self.terrain, time)
 
     def poses(self, time: float) -> tuple[Array, Array]:
-        """Box centres (N, 3) and rotations (N, 3, 3) at a time; centres move at exactly ``velocity`` in the plane."""
+        """Return box centres (N, 3) and rotations (N, 3, 3) at a time; centres move at ``velocity`` in the plane."""
         xy = self.xy + self.velocity * time
         length, width = self.sizes[:, 1].copy(), self.sizes[:, 0].copy()
         height, rotation = self.terrain.stand(xy, self.yaw, length, width)
@@ -63,7 +63,7 @@ class World:
         return np.concatenate([xy, z[:, None]], axis=1), rotation
 
     def cuboids(self, time: float) -> tuple[Array, Array]:
-        """Centres (M, 3) and rotations (M, 3, 3) of all parts at a time."""
+        """Return centres (M, 3) and rotations (M, 3, 3) of all parts at a time."""
         centres, rotations = self.poses(time)
         own = rotations[self.parts.owners]
         return centres[self.parts.owners] + (own @ self.parts.offsets[:, :, None])[:, :, 0], own

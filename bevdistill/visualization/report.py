@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from torch import Tensor
 
-from ..matching import gaussian_foreground
+from ..detection import gaussian_foreground
 from ..structures import BEVGrid, BEVOutputs
 from .bev_view import draw_bev, draw_legend, legend_handles
 from .boxes import BoxSet

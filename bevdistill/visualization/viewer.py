@@ -15,9 +15,10 @@ from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 
-from ..engine.checkpoints import existing_checkpoint, unreadable_checkpoints_explained
+from ..checkpoints import convention_unknown, conversion_advice
+from ..checkpoints.find import existing_checkpoint, unreadable_checkpoints_explained
 from ..engine.launch import load_config
-from ..structures import BEVOutputs, convention_unknown, conversion_advice
+from ..structures import BEVOutputs
 from .boxes import BoxSet
 from .frame import Frame
 from .hook import predicting_model

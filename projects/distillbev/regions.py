@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bevdistill.matching import hard_foreground
+from bevdistill.detection import hard_foreground
 from bevdistill.structures import BEVGrid, Targets
 
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
-from bevdistill.layers.ranks import mean_over_samples
+from bevdistill.distributed.reductions import mean_over_samples
 from bevdistill.losses.alignment import tapped_maps
 from bevdistill.structures import BEVOutputs, Targets
 

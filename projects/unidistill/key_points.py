@@ -10,7 +10,7 @@ from typing import Any, Literal
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
-from bevdistill.layers.ranks import shared_normaliser
+from bevdistill.distributed.reductions import shared_normaliser
 from bevdistill.losses import sample_boxes
 from bevdistill.structures import BEVOutputs, Targets
 

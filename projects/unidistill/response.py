@@ -6,9 +6,9 @@ import torch
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
-from bevdistill.layers.ranks import shared_normaliser
+from bevdistill.detection.gaussian import gaussian_foreground
+from bevdistill.distributed.reductions import shared_normaliser
 from bevdistill.losses.alignment import tapped_maps
-from bevdistill.matching.gaussian import gaussian_foreground
 from bevdistill.structures import BEVOutputs, Targets
 
 
@@ -28,7 +28,7 @@ class UniDistillResponseLoss(nn.Module):
 
     Args:
         teacher_temperature: tau > 0.
-        min_overlap: Radius rule of M, see :func:`~bevdistill.matching.gaussian.gaussian_radius`.
+        min_overlap: Radius rule of M, see :func:`~bevdistill.detection.gaussian.gaussian_radius`.
         min_radius: Smallest radius of M in cells.
 
     Raises:

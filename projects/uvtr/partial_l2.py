@@ -7,7 +7,7 @@ from typing import Any
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
-from bevdistill.layers.ranks import mean_over_samples
+from bevdistill.distributed.reductions import mean_over_samples
 from bevdistill.losses.foreground import predicted_centres, sample_map
 from bevdistill.structures import BEVOutputs, Targets
 

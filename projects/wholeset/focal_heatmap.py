@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
-from bevdistill.layers.ranks import shared_normaliser
+from bevdistill.distributed.reductions import shared_normaliser
 from bevdistill.losses.alignment import tapped_maps
 from bevdistill.structures import BEVOutputs, Targets
 

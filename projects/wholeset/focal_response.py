@@ -6,7 +6,7 @@ import torch
 from mmdet3d.registry import MODELS
 from torch import Tensor
 
-from bevdistill.layers.ranks import mean_over_samples, shared_normaliser
+from bevdistill.distributed.reductions import mean_over_samples, shared_normaliser
 from bevdistill.losses.instance_pairs import InstancePairs
 from bevdistill.losses.instance_terms import InstanceTerm
 

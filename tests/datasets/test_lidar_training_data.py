@@ -16,7 +16,7 @@ from mmengine.config import Config
 from nuscenes import NuScenes
 from nuscenes.utils.data_classes import LidarPointCloud
 
-from bevdistill.engine import Draw, SeededDataset
+from bevdistill.datasets import SeededDataset, SeededIndex
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'object_dgcnn'
 
@@ -100,7 +100,7 @@ def test_one_seed_draws_one_set_of_frames(make_data: Any, train_data: SeededData
 
 
 def test_a_draw_repeats_sweeps_and_augmentation(train_data: SeededDataset) -> None:
-    first, again, other = (train_data[Draw(3, seed)] for seed in (11, 11, 12))
+    first, again, other = (train_data[SeededIndex(3, seed)] for seed in (11, 11, 12))
     assert torch.equal(first['inputs']['points'], again['inputs']['points'])
     boxes = [item['data_samples'].gt_instances_3d.bboxes_3d.tensor for item in (first, again, other)]
     assert torch.equal(boxes[0], boxes[1])
@@ -110,7 +110,7 @@ def test_a_draw_repeats_sweeps_and_augmentation(train_data: SeededDataset) -> No
 
 def test_augmented_items_end_at_the_range(train_data: SeededDataset) -> None:
     limits = torch.tensor([-51.2, -51.2, -5.0, 51.2, 51.2, 3.0])
-    item = train_data[Draw(2, 5)]
+    item = train_data[SeededIndex(2, 5)]
     points = item['inputs']['points'][:, :3]
     assert ((points > limits[:3]) & (points < limits[3:])).all()
     centres = item['data_samples'].gt_instances_3d.bboxes_3d.bev[:, :2]
@@ -125,7 +125,7 @@ def test_augmented_boxes_hold_the_points_that_they_held(make_data: Any) -> None:
     for index in (0, 20):
         counts, boxes = [], []
         for data in (augmented, plain):
-            item = data[Draw(index, 5)]
+            item = data[SeededIndex(index, 5)]
             boxes.append(item['data_samples'].gt_instances_3d.bboxes_3d.tensor)
             inside = points_in_boxes_cpu(item['inputs']['points'][None, :, :3], boxes[-1][None, :, :7])
             counts.append(inside[0].sum(dim=0).float())

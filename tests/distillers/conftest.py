@@ -15,7 +15,8 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 import bevdistill.losses  # noqa: F401
-from bevdistill.structures import BOX_CONVENTION, META_KEY, BEVGrid, BEVOutputs
+from bevdistill.checkpoints import BOX_CONVENTION, META_KEY
+from bevdistill.structures import BEVGrid, BEVOutputs
 
 RANGE = [-8.0, -6.0, -5.0, 8.0, 6.0, 3.0]
 CLASSES = ['car', 'truck', 'bus']

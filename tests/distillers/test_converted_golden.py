@@ -14,7 +14,7 @@ from mmengine.logging import MessageHub
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
-from bevdistill.engine.official import BEVFORMER_CLASSES, CLASSES, convert_file
+from bevdistill.checkpoints.official import BEVFORMER_CLASSES, CLASSES, convert_file
 
 PARTS = ('student.img_backbone', 'student.img_neck', 'teacher.pts_backbone', 'teacher.pts_neck')
 

@@ -16,8 +16,8 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 
 import bevdistill  # noqa: F401
+from bevdistill.checkpoints import BOX_CONVENTION, META_KEY
 from bevdistill.distillers import BEVDistiller, offered_taps
-from bevdistill.structures import BOX_CONVENTION, META_KEY
 
 REPO = Path(__file__).resolve().parents[2]
 CONFIGS = REPO / 'configs' / 'synthetic' / 'bevdistill'

@@ -13,9 +13,9 @@ from mmdet3d.structures import Det3DDataSample, LiDARInstance3DBoxes
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from bevdistill.detection import SetLoss
+from bevdistill.detection.heatmap_loss import HeatmapLoss
 from bevdistill.distillers import BEVDistiller, TeacherTargets, check_wiring
-from bevdistill.matching import SetLoss
-from bevdistill.matching.heatmap_loss import HeatmapLoss
 from bevdistill.structures import BEVGrid, BEVOutputs, Targets
 
 LOSSES = dict(

@@ -12,8 +12,6 @@ import torch
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
-import bevdistill.losses
-import bevdistill.matching  # noqa: F401
 from bevdistill.structures import BEVGrid, BEVOutputs, Targets, encode_boxes
 
 GRID = BEVGrid((-8.0, -6.0, -5.0, 8.0, 6.0, 3.0), 6, 8)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.dataset import sampler
 
-from bevdistill.engine.draws import SeededSampler
+from bevdistill.datasets.seeded_index import SeededSampler
 from bevdistill.engine.hooks import repeatable_run_hook
 from bevdistill.engine.hooks.repeatable_run_hook import RepeatableRunHook
 

@@ -23,10 +23,11 @@ from torch.nn.functional import cosine_similarity
 from toy_run import toy_config, train
 from twins import build, model_config, raw_batch
 
+from bevdistill.detection import query_decoder
 from bevdistill.distillers import BEVDistiller
 from bevdistill.engine import UntrainableError
 from bevdistill.engine.launch import run_training
-from bevdistill.layers import deformable_attention, query_decoder
+from bevdistill.layers import deformable_attention
 from bevdistill.students.bevformer import encoder, spatial_attention, temporal_attention
 from bevdistill.teachers import ObjectDGCNN
 

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 
+from bevdistill.detection import HungarianMatcher
 from bevdistill.losses import GroundTruthPairing, TeacherBoxPairing
 from bevdistill.losses.pairing import invert_assignment
-from bevdistill.matching import HungarianMatcher
 from bevdistill.structures import decode_boxes, encode_boxes
 
 EVERY = slice(None)

@@ -1,6 +1,6 @@
 """Heatmap targets and foreground masks drawn object by object, as CenterPoint and BEVDistill's release do it.
 
-Names and arguments are those of :mod:`bevdistill.matching.gaussian`.
+Names and arguments are those of :mod:`bevdistill.detection.gaussian`.
 """
 
 from __future__ import annotations

@@ -54,3 +54,49 @@ def test_ground_hides_what_lies_below() -> None:
     assert (hit[-1] == HIT_GROUND).all()
     assert (hit[0] == HIT_NOTHING).all()
     assert depth[-1, 16] == pytest.approx(1.5 * 30 / 9.5, abs=0.02)
+
+
+def buffers(objects: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    return (
+        np.full(SHAPE, 100.0), np.full(SHAPE, HIT_NOTHING, np.int64), np.zeros(SHAPE, np.int64),
+        np.zeros(objects, np.int64),
+    )  # fmt: skip
+
+
+def test_no_cuboids_leave_the_buffers_alone() -> None:
+    depth, hit, face, covered = buffers(0)
+    none = np.empty((0, 3)), np.empty((0, 3, 3)), np.empty((0, 3)), np.empty(0, np.int64)
+    cast_cuboids(np.zeros(3), CAM, INTRINSIC, *none, depth, hit, face, covered)
+    assert (depth == 100.0).all()
+    assert (hit == HIT_NOTHING).all()
+
+
+def test_the_nearer_cuboid_wins_in_either_order() -> None:
+    centres = np.array([[10.0, 0, 0], [5.0, 0, 0]])
+    for order in ([0, 1], [1, 0]):
+        depth, hit, face, covered = buffers(2)
+        cast_cuboids(
+            np.zeros(3), CAM, INTRINSIC, centres[order], np.stack([np.eye(3)] * 2), np.ones((2, 3)), np.arange(2),
+            depth, hit, face, covered,
+        )  # fmt: skip
+        assert depth[10, 16] == pytest.approx(4.0)
+        assert order[hit[10, 16]] == 1
+        assert face[10, 16] == 0, 'the face that looks back along x'
+
+
+@pytest.mark.parametrize('place', [(-5.0, 0, 0), (5.0, 50.0, 0), (5.0, 0, 40.0), (1.0, 0, -30.0)])
+def test_what_is_out_of_view_covers_nothing(place: tuple[float, float, float]) -> None:
+    depth, hit, face, covered = buffers(1)
+    cuboid = np.array([place]), np.eye(3)[None], np.ones((1, 3)), np.zeros(1, np.int64)
+    cast_cuboids(np.zeros(3), CAM, INTRINSIC, *cuboid, depth, hit, face, covered)
+    assert covered.tolist() == [0]
+    assert (hit == HIT_NOTHING).all()
+
+
+def test_a_cuboid_across_the_image_plane_is_drawn() -> None:
+    """A long wall that begins behind the camera: no corner test may drop it."""
+    depth, hit, face, covered = buffers(1)
+    wall = np.array([[5.0, 2.0, 0.0]]), np.eye(3)[None], np.array([[20.0, 0.2, 3.0]]), np.zeros(1, np.int64)
+    cast_cuboids(np.zeros(3), CAM, INTRINSIC, *wall, depth, hit, face, covered)
+    assert (hit[10, :10] == 0).all(), 'on the left'
+    assert (hit[10, 17:] == HIT_NOTHING).all(), 'and not on the right'

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.interpolate import RegularGridInterpolator
 
 from bevdistill.synthetic.rays import box_hit, ground_height, ground_hit, pixel_ray
 
@@ -78,3 +79,47 @@ def test_pixel_ray_looks_through_pixel_centres() -> None:
     assert pixel_ray(cam, intrinsic, 3, 4) == (1.0, 0.0, 0.0)
     assert pixel_ray(cam, intrinsic, 13, 4) == pytest.approx((1.0, 0.0, -0.5))
     assert pixel_ray(cam, intrinsic, 3, 9) == pytest.approx((1.0, -0.5, 0.0))
+
+
+def test_ground_height_is_bilinear_and_goes_on_at_its_border() -> None:
+    rng = np.random.default_rng(2)
+    heights = rng.normal(size=(7, 5)).astype(np.float32)
+    exact = RegularGridInterpolator((np.arange(7) * 2.0 - 4.0, np.arange(5) * 2.0 + 10.0), heights.astype(float))
+    for _ in range(50):
+        x, y = rng.uniform(10.0, 17.99), rng.uniform(-4.0, 7.99)
+        assert ground_height(heights, 10.0, -4.0, 2.0, x, y) == pytest.approx(float(exact((y, x))), abs=1e-5)
+    assert ground_height(heights, 10.0, -4.0, 2.0, -1e3, -1e3) == pytest.approx(heights[0, 0])
+    assert ground_height(heights, 10.0, -4.0, 2.0, 1e3, 1e3) == pytest.approx(heights[-1, -1], abs=0.01)
+
+
+def test_box_hit_does_not_depend_on_the_length_of_the_direction() -> None:
+    rng = np.random.default_rng(3)
+    rot = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    centre, half = np.array([6.0, 0.5, -0.5]), np.array([1.0, 2.0, 1.5])
+    once, face = box_hit(centre, rot, half, ORIGIN, (1.0, 0.1, -0.05))
+    twice, same = box_hit(centre, rot, half, ORIGIN, (2.0, 0.2, -0.1))
+    assert (once / 2, face) == (pytest.approx(twice), same)
+
+
+def test_a_ray_along_a_face_hits_only_within_it() -> None:
+    half = np.ones(3)
+    assert box_hit(np.array([5.0, 0.999, 0]), EYE, half, ORIGIN, (1.0, 0.0, 0.0))[0] == pytest.approx(4.0)
+    assert np.isinf(box_hit(np.array([5.0, 1.001, 0]), EYE, half, ORIGIN, (1.0, 0.0, 0.0))[0])
+
+
+def test_ground_hit_stops_at_its_bound() -> None:
+    flat = np.zeros((4, 4), np.float32)
+    ground = np.array([-1e3, -1e3, 700.0, 0.001])
+    down = (1.0, 0.0, -0.1)
+    assert ground_hit(flat, ground, np.array([0.0, 0.0, 1.0]), down, 50.0) == pytest.approx(10.0, abs=0.05)
+    assert np.isinf(ground_hit(flat, ground, np.array([0.0, 0.0, 1.0]), down, 5.0))
+
+
+def test_pixel_rays_project_back_to_their_pixels() -> None:
+    rng = np.random.default_rng(4)
+    cam = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    fx, fy, cx, cy = 31.0, 47.0, 15.5, 8.25
+    for row, col in ((0, 0), (7, 20), (19, 32)):
+        local = cam.T @ np.array(pixel_ray(cam, np.array([fx, fy, cx, cy]), row, col))
+        assert local[2] == pytest.approx(1.0), 'unit depth'
+        assert (fx * local[0] + cx, fy * local[1] + cy) == pytest.approx((col + 0.5, row + 0.5))

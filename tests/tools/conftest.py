@@ -50,7 +50,7 @@ def load_tool() -> LoadTool:
 
 @pytest.fixture
 def toy_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to be in, from which configs can import tests/engine/toy_run.py."""
+    """An empty folder to be in, from which configs can import tests/toy_run.py."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(TOOLS.parent / 'tests' / 'engine')
+    monkeypatch.syspath_prepend(TOOLS.parent / 'tests')
     return tmp_path

@@ -1,28 +1,19 @@
-"""tools/cache_teacher.py as a command; what it does is tested in tests/engine."""
+"""tools/cache_teacher.py as a command; what it does is tested in tests/teacher_cache."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
+from cache_runs import DISTILLED, distilled, save_teacher
 
 REPO = Path(__file__).resolve().parents[2]
 OPTIONS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
-@pytest.fixture(scope='module', autouse=True)
-def _helpers():
-    sys.path.insert(0, str(REPO / 'tests' / 'engine'))
-    yield
-    sys.path.remove(str(REPO / 'tests' / 'engine'))
-
-
 @pytest.fixture
 def words(synthetic_root: Path, synthetic_infos: Path, tmp_path: Path) -> list[str]:
     """Config, checkpoint and options of a small cache."""
-    from cache_runs import DISTILLED, distilled, save_teacher
-
     cfg = distilled(tmp_path, (synthetic_root, synthetic_infos), tmp_path)
     teacher = save_teacher(tmp_path / 'teacher.pth', cfg.model.teacher)
     data = 'val_dataloader.dataset'

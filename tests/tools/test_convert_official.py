@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bevdistill.structures import KINDS
+from bevdistill.checkpoints import KINDS
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools/model_converters/convert_official.py'
 HEAD = 'pts_bbox_head.'

@@ -15,7 +15,7 @@ from nuscenes.eval.common.config import config_factory
 from nuscenes.eval.common.loaders import load_prediction
 from nuscenes.eval.detection.data_classes import DetectionBox
 
-from bevdistill.structures import BOX_CONVENTION, META_KEY
+from bevdistill.checkpoints import BOX_CONVENTION, META_KEY
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs/synthetic/bevdistill'
 SINGLE, HISTORY = 'bevdistill_r50_1x_nus-3d.py', 'bevdistill-t_convnext-b_trainval_nus-3d.py'

@@ -70,7 +70,7 @@ def test_maps_come_from_the_outputs_of_a_batch() -> None:
 
 def test_one_object_in_the_same_place_of_picture_map_and_mask() -> None:
     """The page's panels share one extent, so a cell of the mask lies under the box that drew it."""
-    from bevdistill.matching import gaussian_foreground
+    from bevdistill.detection import gaussian_foreground
 
     frame = Frame('a', truth=box_set([[-15, 7, -1, 2, 2, 2, 0]]))
     mask = gaussian_foreground(frame.targets(), GRID)[0]

@@ -163,7 +163,7 @@ def write(args: argparse.Namespace, results: dict[str, Any]) -> None:
     from benchmark_report import BEGIN, END, in_document, report
     from benchmark_scaling import plot_scaling
 
-    from bevdistill.engine.atomic_backend import AtomicBackend
+    from bevdistill.checkpoints.atomic_backend import AtomicBackend
 
     put = AtomicBackend().put
     put((json.dumps(results, indent=2) + '\n').encode(), args.out)

@@ -25,10 +25,10 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from bevdistill.distillers.teacher_cache import leaf_datasets
-from bevdistill.engine.cache_writer import CacheWriter
 from bevdistill.engine.launch import load_config
-from bevdistill.engine.teacher_cache import follow_teacher_cache
+from bevdistill.teacher_cache import leaf_datasets
+from bevdistill.teacher_cache.follow import follow_teacher_cache
+from bevdistill.teacher_cache.writer import CacheWriter
 
 Batch = dict[str, Any]
 INFOS = 'nuscenes_infos_train.pkl'

@@ -29,7 +29,7 @@ from reference import targets as slow
 from reference.bevformer_encoder import ReferenceEncoder
 from reference.workload import RANGE, Workload, encoder_workload, random_targets
 
-from bevdistill.matching import gaussian as fast
+from bevdistill.detection import gaussian as fast
 from bevdistill.structures import BEVGrid, Targets
 
 Result = dict[str, Any]

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tools.command_line import make_parser, mistakes_in_words
 
 EXAMPLES = """
-RESULTS is the file results_nusc.json that the metric writes, or a folder that holds one. tools/run_matrix.py keeps it
+RESULTS is the file results_nusc.json that the metric writes, or a folder that holds one. A study keeps it
 for every run; tools/test.py does with --cfg-options +test_evaluator.jsonfile_prefix=DIR.
 
 examples:

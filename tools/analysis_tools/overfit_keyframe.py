@@ -117,7 +117,7 @@ def draw_curve(log: dict[str, dict[int, float]], title: str, path: Path) -> None
 
 def trained_model(cfg: Config, out: Path) -> ModelViewer:
     """The newest checkpoint of a run, with the run's data."""
-    from bevdistill.engine.checkpoints import latest_checkpoint
+    from bevdistill.checkpoints.find import latest_checkpoint
     from bevdistill.visualization import ModelViewer
 
     checkpoint = latest_checkpoint(out)

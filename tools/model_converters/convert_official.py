@@ -69,7 +69,7 @@ def check_targets(args: argparse.Namespace) -> None:
 def main() -> None:
     """Parse, convert, say what was done."""
     args = parse_args()
-    from bevdistill.engine.official import conversion_lines, conversion_table, convert_file
+    from bevdistill.checkpoints.official import conversion_lines, conversion_table, convert_file
 
     with mistakes_in_words('convert_official.py', OSError, ValueError):
         check_targets(args)

@@ -69,7 +69,7 @@ def export_student(checkpoint: dict[str, Any], source: str) -> dict[str, Any]:
     Raises:
         ValueError: If it is not a checkpoint of a distiller.
     """
-    from bevdistill.structures import weights_below
+    from bevdistill.checkpoints import weights_below
 
     weights = checkpoint['state_dict']
     foreign = [name for name in weights if not name.startswith((STUDENT, HEADS))]
@@ -86,7 +86,7 @@ def export_student(checkpoint: dict[str, Any], source: str) -> dict[str, Any]:
 def main() -> None:
     """Parse, convert, say what was written."""
     args = parse_args()
-    from bevdistill.engine.checkpoints import save_checkpoint
+    from bevdistill.checkpoints.find import save_checkpoint
 
     with mistakes_in_words('export_student.py', OSError, ValueError):
         if args.out.exists() and not args.force:

@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
 
-from ..identity import bare_model
+from ...distributed.wrappers import bare_model
 
 
 @HOOKS.register_module()

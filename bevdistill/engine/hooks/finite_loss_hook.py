@@ -12,7 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
-from ..identity import bare_model
+from ...distributed.wrappers import bare_model
 
 
 @HOOKS.register_module()

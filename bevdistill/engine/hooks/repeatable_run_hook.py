@@ -10,9 +10,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
-from ..draws import SeededSampler
-from ..mixed_draws import MixedSampler
-from ..seeding import derive_seed, seed_everything
+from ...datasets.labelled_ratio_sampler import MixedSampler
+from ...datasets.seeded_index import SeededSampler
+from ...datasets.seeding import derive_seed, seed_everything
 
 _STEP, _EPOCH = 0, 1
 

@@ -16,7 +16,7 @@ from mmdet3d.structures import Det3DDataSample
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...layers import BEVDetector
+from ...detection import BEVDetector
 from ...structures import BEVOutputs
 from .frame import Frames, queue_flags
 from .history import BEVMemory, frozen_pass, state_since, time_steps

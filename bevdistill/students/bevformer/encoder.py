@@ -14,8 +14,8 @@ from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ...layers import FeatureLevels, full_precision
-from ...structures import BEVGrid
+from ...layers import FeatureLevels
+from ...structures import BEVGrid, full_precision
 from .frame import Frames
 from .projection import CameraHits, pillar_points, project
 from .spatial_attention import SpatialCrossAttention

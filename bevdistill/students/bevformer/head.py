@@ -16,8 +16,7 @@ from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from ...layers import AuxHeatmapMixin, make_cls_branch, make_reg_branch, reset_cls_bias, to_codes
-from ...matching import CODE_WEIGHTS
+from ...detection import CODE_WEIGHTS, AuxHeatmapMixin, make_cls_branch, make_reg_branch, reset_cls_bias, to_codes
 from ...structures import CODE_SIZE, BEVGrid, BEVOutputs, Targets
 from .frame import Frames
 from .transformer import BEVFormerTransformer
@@ -40,7 +39,7 @@ class BEVFormerHead(AuxHeatmapMixin, BaseModule):
         rotate_center: See :func:`~.ego_motion.rotate_history`.
         num_output_convs: 3x3 convolutions, ReLU between them, between the encoder and everything that reads the BEV
             map; 0 as published. History is the encoder's output, before them.
-        aux_heatmap: Arguments of the auxiliary heatmap, see :class:`~bevdistill.layers.heatmap_head.AuxHeatmapMixin`;
+        aux_heatmap: Arguments of the auxiliary heatmap, see :class:`~bevdistill.detection.AuxHeatmapMixin`;
             None for no heatmap.
         loss: Config of the set loss.
         loss_heatmap: Config of the heatmap's loss.

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...layers import full_precision
 from ...layers.sampling import has_kernels
-from ...structures import BEVGrid
+from ...structures import BEVGrid, full_precision
 from .frame import Frames
 
 MIN_DEPTH = 1e-5

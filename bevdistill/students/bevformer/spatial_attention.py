@@ -12,7 +12,8 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ...layers import FeatureLevels, ask, full_precision, reset_projection, reset_sampling, sample_images
+from ...layers import FeatureLevels, ask, reset_projection, reset_sampling, sample_images
+from ...structures import full_precision
 from .projection import CameraHits
 
 

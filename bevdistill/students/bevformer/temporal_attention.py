@@ -13,7 +13,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...layers import FeatureLevels, full_precision, reset_projection, reset_sampling, sample_deformable
+from ...layers import FeatureLevels, reset_projection, reset_sampling, sample_deformable
+from ...structures import full_precision
 
 ENTRIES = 2
 

@@ -12,8 +12,9 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ...layers import DecoderOutputs, FeatureLevels, QueryDecoder, full_precision
-from ...structures import BEVGrid
+from ...detection import DecoderOutputs, QueryDecoder
+from ...layers import FeatureLevels
+from ...structures import BEVGrid, full_precision
 from .ego_motion import ego_shift, rotate_history
 from .encoder import BEVFormerEncoder
 from .frame import CAN_BUS_SIZE, TURN, Frames

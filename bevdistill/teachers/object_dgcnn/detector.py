@@ -9,8 +9,9 @@ from mmdet3d.registry import MODELS
 from mmdet3d.structures import Det3DDataSample
 from torch import Tensor
 
-from ...layers import BEVDetector, build_part
-from ...layers.batch_norm import meets_other_ranks
+from ...checkpoints import build_part
+from ...detection import BEVDetector
+from ...distributed.batch_norm import meets_other_ranks
 from ...structures import BEVOutputs
 
 

@@ -12,8 +12,16 @@ from mmengine.model import BaseModule, ModuleList
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from ...layers import AuxHeatmapMixin, make_cls_branch, make_reg_branch, reset_cls_bias, to_codes
-from ...matching import CODE_WEIGHTS, HeatmapLoss, SetLoss
+from ...detection import (
+    CODE_WEIGHTS,
+    AuxHeatmapMixin,
+    HeatmapLoss,
+    SetLoss,
+    make_cls_branch,
+    make_reg_branch,
+    reset_cls_bias,
+    to_codes,
+)
 from ...structures import CODE_SIZE, BEVGrid, BEVOutputs, Targets
 from .transformer import ObjectDGCNNTransformer
 
@@ -33,11 +41,11 @@ class ObjectDGCNNHead(AuxHeatmapMixin, BaseModule):
         decoder: See :class:`~.transformer.ObjectDGCNNTransformer`; ``self_attention=dict(type='DGCNNAttention')`` for
             the published graph attention, without it multi-head attention.
         positional_encoding: See :class:`~.transformer.ObjectDGCNNTransformer`.
-        aux_heatmap: Arguments of the auxiliary heatmap, see :class:`~bevdistill.layers.heatmap_head.AuxHeatmapMixin`;
+        aux_heatmap: Arguments of the auxiliary heatmap, see :class:`~bevdistill.detection.AuxHeatmapMixin`;
             its input is detached here by default, as in BEVDistill's teacher. None for no heatmap.
-        loss: Config of the set loss, default :class:`~bevdistill.matching.set_loss.SetLoss`.
-        loss_heatmap: Config of the heatmap's loss, default :class:`~bevdistill.matching.heatmap_loss.HeatmapLoss`.
-        coder: Config of the coder, for example :class:`~bevdistill.matching.coder.NMSFreeCoder`.
+        loss: Config of the set loss, default :class:`~bevdistill.detection.set_loss.SetLoss`.
+        loss_heatmap: Config of the heatmap's loss, default :class:`~bevdistill.detection.heatmap_loss.HeatmapLoss`.
+        coder: Config of the coder, for example :class:`~bevdistill.detection.coder.NMSFreeCoder`.
         code_weights: Weight of each slot of the box code in the set loss. Not part of the checkpoint, as released.
     """
 

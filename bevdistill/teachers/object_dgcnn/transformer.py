@@ -14,8 +14,9 @@ from mmdet3d.registry import MODELS
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
-from ...layers import DecoderOutputs, DeformableAttention, FeatureLevels, QueryDecoder, full_precision
-from ...structures import BEVGrid
+from ...detection import DecoderOutputs, QueryDecoder
+from ...layers import DeformableAttention, FeatureLevels
+from ...structures import BEVGrid, full_precision
 
 
 class DeformableEncoder(BaseModule):
@@ -117,7 +118,7 @@ class ObjectDGCNNTransformer(BaseModule):
         reference_dims: R, 2 (x, y; as published) or 3 (x, y, z).
         encoder: Arguments of :class:`DeformableEncoder` beside channels and levels; None or ``num_layers=0`` for no
             encoder, then the decoder looks at the BEV levels themselves.
-        decoder: Arguments of :class:`~bevdistill.layers.query_decoder.QueryDecoder` beside channels and levels.
+        decoder: Arguments of :class:`~bevdistill.detection.query_decoder.QueryDecoder` beside channels and levels.
         positional_encoding: Config of the encoder's positional code, sine by default.
 
     Raises:

@@ -1,4 +1,4 @@
-# The numbers of the CPU-sized twins, made for the `demo` preset of tools/make_synthetic_nuscenes.py: six images of
+# The numbers of the CPU-sized configs, made for the `demo` preset of tools/make_synthetic_nuscenes.py: six images of
 # 64 x 176, 51.2 m square, 32 x 32 cells of 1.6 m, 64 channels, 64 queries.
 cpu_range = [-25.6, -25.6, -5.0, 25.6, 25.6, 3.0]
 cpu_grid = dict(point_cloud_range=cpu_range, rows=32, cols=32)

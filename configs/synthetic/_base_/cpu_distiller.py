@@ -1,4 +1,4 @@
-# The distiller's side of the CPU-sized twins, beside the numbers of cpu.py.
+# The distiller's side of the CPU-sized configs, beside the numbers of cpu.py.
 #
 # The one difference that is more than a number: the teacher has pillars where the paper's has voxels, since sparse
 # convolutions do not train on a CPU. Its weights come from synthetic/object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py.

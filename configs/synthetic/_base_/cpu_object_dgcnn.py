@@ -1,4 +1,4 @@
-# The numbers of the CPU-sized twins of the published and of the voxel detectors, beside those of cpu.py.
+# The numbers of the CPU-sized configs of the published and of the voxel detectors, beside those of cpu.py.
 _base_ = './cpu.py'
 
 # As published: graph attention and encoder stay, on two levels; heads need a finest level of 32 x 32 cells.

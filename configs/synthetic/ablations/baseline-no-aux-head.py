@@ -1,4 +1,4 @@
-# CPU-sized twin of the ablation: the undistilled student without the auxiliary heatmap.
+# CPU-sized config of the ablation: the undistilled student without the auxiliary heatmap.
 #
 # Command   python tools/train.py configs/synthetic/ablations/baseline-no-aux-head.py
 # Hardware  2 CPU cores.

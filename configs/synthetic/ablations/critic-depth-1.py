@@ -1,4 +1,4 @@
-# CPU-sized twin of the ablation: linear critics in place of two layers.
+# CPU-sized config of the ablation: linear critics in place of two layers.
 #
 # Command   python tools/train.py configs/synthetic/ablations/critic-depth-1.py --cfg-options model.teacher_checkpoint=FILE
 # Hardware  2 CPU cores.

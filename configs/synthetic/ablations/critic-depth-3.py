@@ -1,4 +1,4 @@
-# CPU-sized twin of the ablation: critics of three layers in place of two.
+# CPU-sized config of the ablation: critics of three layers in place of two.
 #
 # Command   python tools/train.py configs/synthetic/ablations/critic-depth-3.py --cfg-options model.teacher_checkpoint=FILE
 # Hardware  2 CPU cores.

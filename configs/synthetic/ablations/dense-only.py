@@ -1,4 +1,4 @@
-# CPU-sized twin of the ablation: dense imitation alone, without the instance loss.
+# CPU-sized config of the ablation: dense imitation alone, without the instance loss.
 #
 # Command   python tools/train.py configs/synthetic/ablations/dense-only.py --cfg-options model.teacher_checkpoint=FILE
 # Hardware  2 CPU cores.

@@ -1,4 +1,4 @@
-# CPU-sized twin of the ablation: InfoNCE of matched query states, the row of the paper.
+# CPU-sized config of the ablation: InfoNCE of matched query states, the row of the paper.
 #
 # Command   python tools/train.py configs/synthetic/ablations/instance-infonce.py --cfg-options model.teacher_checkpoint=FILE
 # Hardware  2 CPU cores.

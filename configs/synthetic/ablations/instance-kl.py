@@ -1,4 +1,4 @@
-# CPU-sized twin of the ablation: Kullback-Leibler divergence of matched class scores in place of InfoNCE.
+# CPU-sized config of the ablation: Kullback-Leibler divergence of matched class scores in place of InfoNCE.
 #
 # Command   python tools/train.py configs/synthetic/ablations/instance-kl.py --cfg-options model.teacher_checkpoint=FILE
 # Hardware  2 CPU cores.

@@ -1,4 +1,4 @@
-# CPU-sized twin of the ablation: L1 of matched query states in place of InfoNCE.
+# CPU-sized config of the ablation: L1 of matched query states in place of InfoNCE.
 #
 # Command   python tools/train.py configs/synthetic/ablations/instance-l1.py --cfg-options model.teacher_checkpoint=FILE
 # Hardware  2 CPU cores.

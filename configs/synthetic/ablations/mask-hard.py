@@ -1,4 +1,4 @@
-# CPU-sized twin of the ablation: dense imitation of the cells inside ground-truth boxes.
+# CPU-sized config of the ablation: dense imitation of the cells inside ground-truth boxes.
 #
 # Command   python tools/train.py configs/synthetic/ablations/mask-hard.py --cfg-options model.teacher_checkpoint=FILE
 # Hardware  2 CPU cores.

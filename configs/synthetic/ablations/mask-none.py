@@ -1,4 +1,4 @@
-# CPU-sized twin of the ablation: dense imitation of all cells alike.
+# CPU-sized config of the ablation: dense imitation of all cells alike.
 #
 # Command   python tools/train.py configs/synthetic/ablations/mask-none.py --cfg-options model.teacher_checkpoint=FILE
 # Hardware  2 CPU cores.

@@ -1,4 +1,4 @@
-# CPU-sized twin of the ablation: dense imitation where the student's own heatmap sees objects.
+# CPU-sized config of the ablation: dense imitation where the student's own heatmap sees objects.
 #
 # Command   python tools/train.py configs/synthetic/ablations/mask-predicted.py --cfg-options model.teacher_checkpoint=FILE
 # Hardware  2 CPU cores.

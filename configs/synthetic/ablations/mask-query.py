@@ -1,4 +1,4 @@
-# CPU-sized twin of the ablation: dense imitation at the student's predicted centres.
+# CPU-sized config of the ablation: dense imitation at the student's predicted centres.
 #
 # Command   python tools/train.py configs/synthetic/ablations/mask-query.py --cfg-options model.teacher_checkpoint=FILE
 # Hardware  2 CPU cores.

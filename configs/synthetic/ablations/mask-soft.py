@@ -1,4 +1,4 @@
-# CPU-sized twin of the ablation: dense imitation under Gaussians as wide as the objects (the rule of the release).
+# CPU-sized config of the ablation: dense imitation under Gaussians as wide as the objects (the rule of the release).
 #
 # Command   python tools/train.py configs/synthetic/ablations/mask-soft.py --cfg-options model.teacher_checkpoint=FILE
 # Hardware  2 CPU cores.

@@ -1,4 +1,4 @@
-# CPU-sized twin of the ablation: every teacher box counts the same.
+# CPU-sized config of the ablation: every teacher box counts the same.
 #
 # Command   python tools/train.py configs/synthetic/ablations/quality-off.py --cfg-options model.teacher_checkpoint=FILE
 # Hardware  2 CPU cores.

@@ -1,4 +1,4 @@
-# CPU-sized twin of the ablation: teacher boxes weighted by score and IoU alike (gamma 0.5), the row of the paper.
+# CPU-sized config of the ablation: teacher boxes weighted by score and IoU alike (gamma 0.5), the row of the paper.
 #
 # Command   python tools/train.py configs/synthetic/ablations/quality-score-iou.py --cfg-options model.teacher_checkpoint=FILE
 # Hardware  2 CPU cores.

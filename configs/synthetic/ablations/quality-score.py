@@ -1,4 +1,4 @@
-# CPU-sized twin of the ablation: teacher boxes weighted by their score.
+# CPU-sized config of the ablation: teacher boxes weighted by their score.
 #
 # Command   python tools/train.py configs/synthetic/ablations/quality-score.py --cfg-options model.teacher_checkpoint=FILE
 # Hardware  2 CPU cores.

@@ -1,4 +1,4 @@
-# CPU-sized twin of the ablation: the weights of both losses fall linearly to zero over the training.
+# CPU-sized config of the ablation: the weights of both losses fall linearly to zero over the training.
 #
 # Command   python tools/train.py configs/synthetic/ablations/schedule-decay.py --cfg-options model.teacher_checkpoint=FILE
 # Hardware  2 CPU cores.

@@ -1,4 +1,4 @@
-# CPU-sized twin of the ablation: both losses stop at half of the training.
+# CPU-sized config of the ablation: both losses stop at half of the training.
 #
 # Command   python tools/train.py configs/synthetic/ablations/schedule-stop.py --cfg-options model.teacher_checkpoint=FILE
 # Hardware  2 CPU cores.

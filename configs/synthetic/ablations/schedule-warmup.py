@@ -1,4 +1,4 @@
-# CPU-sized twin of the ablation: the weights of both losses rise linearly over the first quarter of the training.
+# CPU-sized config of the ablation: the weights of both losses rise linearly over the first quarter of the training.
 #
 # Command   python tools/train.py configs/synthetic/ablations/schedule-warmup.py --cfg-options model.teacher_checkpoint=FILE
 # Hardware  2 CPU cores.

@@ -1,4 +1,4 @@
-# CPU-sized twin of the ablation: the instance loss alone, without dense imitation.
+# CPU-sized config of the ablation: the instance loss alone, without dense imitation.
 #
 # Command   python tools/train.py configs/synthetic/ablations/sparse-only.py --cfg-options model.teacher_checkpoint=FILE
 # Hardware  2 CPU cores.

@@ -1,4 +1,4 @@
-# CPU-sized twin of the ablation: InfoNCE at a temperature of 0.02 in place of 0.07.
+# CPU-sized config of the ablation: InfoNCE at a temperature of 0.02 in place of 0.07.
 #
 # Command   python tools/train.py configs/synthetic/ablations/temperature-low.py --cfg-options model.teacher_checkpoint=FILE
 # Hardware  2 CPU cores.

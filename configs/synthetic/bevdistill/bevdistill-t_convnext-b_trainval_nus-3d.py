@@ -1,4 +1,4 @@
-# CPU-sized twin of the entry for the test server, for the synthetic nuScenes: trained on training and validation data, and
+# CPU-sized config of the entry for the test server, for the synthetic nuScenes: trained on training and validation data, and
 # scored on the latter so that there is a number at all.
 #
 # Command   python tools/train.py configs/synthetic/bevdistill/bevdistill-t_convnext-b_trainval_nus-3d.py \

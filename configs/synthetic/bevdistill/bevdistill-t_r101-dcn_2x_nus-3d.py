@@ -1,4 +1,4 @@
-# CPU-sized twin of the larger distilled student with history, for the synthetic nuScenes.
+# CPU-sized config of the larger distilled student with history, for the synthetic nuScenes.
 #
 # Command   python tools/train.py configs/synthetic/bevdistill/bevdistill-t_r101-dcn_2x_nus-3d.py \
 #               --cfg-options model.teacher_checkpoint=FILE

@@ -1,10 +1,10 @@
-# CPU-sized twin of the distilled student with history, for the synthetic nuScenes of preset `temporal`.
+# CPU-sized config of the distilled student with history, for the synthetic nuScenes of preset `temporal`.
 #
 # Command   python tools/train.py configs/synthetic/bevdistill/bevdistill-t_r50_2x_nus-3d.py \
 #               --cfg-options model.teacher_checkpoint=FILE
 # Hardware  2 CPU cores.
 # Result    see docs/results/temporal.md: measured here.
-# Note      Less dense imitation than the single-frame twin: 2 was better than 1 with an earlier teacher (one seed).
+# Note      Less dense imitation than the single-frame config: 2 was better than 1 with an earlier teacher (one seed).
 _base_ = ['../../bevdistill/bevdistill-t_r50_2x_nus-3d.py', '../_base_/cpu_distiller.py']
 
 model = dict(

@@ -1,4 +1,4 @@
-# CPU-sized twin of the distilled student, for the synthetic nuScenes of preset `demo`.
+# CPU-sized config of the distilled student, for the synthetic nuScenes of preset `demo`.
 #
 # Command   python tools/train.py configs/synthetic/bevdistill/bevdistill_r50_1x_nus-3d.py
 # Hardware  2 CPU cores.

@@ -1,4 +1,4 @@
-# CPU-sized twin: BEVDistill, form of the release, where 25 of 200 drives are labelled, for the synthetic nuScenes of
+# CPU-sized config: BEVDistill, form of the release, where 25 of 200 drives are labelled, for the synthetic nuScenes of
 # preset `temporal`.
 #
 # Command   python tools/train.py configs/synthetic/bevdistill/bevdistill_r50_1x_released_few-labels_nus-3d.py \

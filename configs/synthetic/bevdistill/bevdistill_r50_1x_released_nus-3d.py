@@ -1,4 +1,4 @@
-# CPU-sized twin of the student distilled as the authors' release does it, for the synthetic nuScenes.
+# CPU-sized config of the student distilled as the authors' release does it, for the synthetic nuScenes.
 #
 # Command   python tools/train.py configs/synthetic/bevdistill/bevdistill_r50_1x_released_nus-3d.py \
 #               --cfg-options model.teacher_checkpoint=FILE

@@ -1,4 +1,4 @@
-# CPU-sized twin: teacher boxes and distillation losses on unlabelled frames, for the synthetic nuScenes of preset `demo`,
+# CPU-sized config: teacher boxes and distillation losses on unlabelled frames, for the synthetic nuScenes of preset `demo`,
 # of whose 200 scenes 25 are labelled (200 of 1,600 frames).
 #
 # Command   python tools/train.py configs/synthetic/bevdistill/bevdistill_r50_1x_unlabelled_nus-3d.py \

@@ -1,4 +1,4 @@
-# CPU-sized twin of the larger undistilled student with history, for the synthetic nuScenes.
+# CPU-sized config of the larger undistilled student with history, for the synthetic nuScenes.
 #
 # Command   python tools/train.py configs/synthetic/bevformer/bevformer-t_r101-dcn_2x_nus-3d.py
 # Hardware  2 CPU cores.

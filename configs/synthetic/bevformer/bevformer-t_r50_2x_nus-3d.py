@@ -1,4 +1,4 @@
-# CPU-sized twin of the undistilled student with history, for the synthetic nuScenes of preset `temporal`.
+# CPU-sized config of the undistilled student with history, for the synthetic nuScenes of preset `temporal`.
 #
 # Command   python tools/train.py configs/synthetic/bevformer/bevformer-t_r50_2x_nus-3d.py
 # Hardware  2 CPU cores.

@@ -1,4 +1,4 @@
-# CPU-sized twin of BEVFormer-base, for the synthetic nuScenes.
+# CPU-sized config of BEVFormer-base, for the synthetic nuScenes.
 #
 # Command   python tools/train.py configs/synthetic/bevformer/bevformer_base_24e_nus-3d.py
 # Hardware  2 CPU cores.

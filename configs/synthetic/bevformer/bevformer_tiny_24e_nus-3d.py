@@ -1,4 +1,4 @@
-# CPU-sized twin of BEVFormer-tiny, for the synthetic nuScenes.
+# CPU-sized config of BEVFormer-tiny, for the synthetic nuScenes.
 #
 # Command   python tools/train.py configs/synthetic/bevformer/bevformer_tiny_24e_nus-3d.py
 # Hardware  2 CPU cores.

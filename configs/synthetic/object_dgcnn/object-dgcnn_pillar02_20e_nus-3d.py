@@ -1,4 +1,4 @@
-# CPU-sized twin of Object-DGCNN on pillars, as published, for the synthetic nuScenes of preset `demo`.
+# CPU-sized config of Object-DGCNN on pillars, as published, for the synthetic nuScenes of preset `demo`.
 #
 # Command   python tools/train.py configs/synthetic/object_dgcnn/object-dgcnn_pillar02_20e_nus-3d.py
 # Hardware  2 CPU cores.

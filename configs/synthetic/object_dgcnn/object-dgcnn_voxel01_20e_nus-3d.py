@@ -1,4 +1,4 @@
-# CPU-sized twin of Object-DGCNN on voxels, as published, for the synthetic nuScenes of preset `demo`.
+# CPU-sized config of Object-DGCNN on voxels, as published, for the synthetic nuScenes of preset `demo`.
 #
 # Command   python tools/train.py configs/synthetic/object_dgcnn/object-dgcnn_voxel01_20e_nus-3d.py
 # Hardware  One CUDA GPU of any size. A CPU cannot train it (spconv has no backward pass there) and says so before it reads

@@ -1,4 +1,4 @@
-# CPU-sized twin of the teacher, for the synthetic nuScenes of preset `demo`.
+# CPU-sized config of the teacher, for the synthetic nuScenes of preset `demo`.
 #
 # Command   python tools/train.py configs/synthetic/object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py
 # Hardware  2 CPU cores.

@@ -1,4 +1,4 @@
-# CPU-sized twin of the voxel teacher, for the synthetic nuScenes of preset `demo`.
+# CPU-sized config of the voxel teacher, for the synthetic nuScenes of preset `demo`.
 #
 # Command   python tools/train.py configs/synthetic/object_dgcnn/teacher_voxel01_cbgs_20e_nus-3d.py
 # Hardware  One CUDA GPU of any size. A CPU cannot train it (spconv has no backward pass there) and says so before it reads

@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from toy_run import toy_config, train
 
-from bevdistill.engine.checkpoints import latest_checkpoint
+from bevdistill.checkpoints.find import latest_checkpoint
 
 
 def everything(runner: Runner) -> dict[str, Any]:

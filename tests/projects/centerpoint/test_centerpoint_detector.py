@@ -16,8 +16,8 @@ from torch import nn
 from twins import raw_batch
 
 import projects.centerpoint  # noqa: F401
-from bevdistill.distillers import Layout
 from bevdistill.structures import BEVGrid
+from bevdistill.teacher_cache import Layout
 
 REPO = Path(__file__).resolve().parents[3]
 CONFIGS = REPO / 'projects' / 'centerpoint' / 'configs'

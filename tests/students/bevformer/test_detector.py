@@ -7,7 +7,7 @@ import torch
 from mmdet3d.registry import MODELS
 from student_configs import CODER, RANGE, small
 
-from bevdistill.matching import heatmap_targets
+from bevdistill.detection import heatmap_targets
 from bevdistill.structures import BEVOutputs, Targets
 
 

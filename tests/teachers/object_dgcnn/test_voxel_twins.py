@@ -12,8 +12,8 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope, init_default_scope
 from tiny_runs import tiny_config
 
+from bevdistill.checkpoints import BOX_CONVENTION, META_KEY
 from bevdistill.engine import UntrainableError, run_testing, run_training
-from bevdistill.structures import BOX_CONVENTION, META_KEY
 
 from .model_configs import CONFIGS
 

@@ -1,0 +1,222 @@
+"""Pretrained parts of a detector, loaded whole or not at all."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlparse
+
+import torch
+from mmdet3d.registry import MODELS
+from mmengine.dist import barrier
+from mmengine.logging import print_log
+from mmengine.model.weight_init import PretrainedInit
+from mmengine.runner import CheckpointLoader
+from torch import nn
+
+from .foreign_file import ForeignCheckpoint, read_foreign_checkpoint, weights_below
+from .public_kinds import convention_unknown, conversion_advice, without_wrapper
+
+_OPTIONS = {'type', 'checkpoint', 'prefix', 'map_location', 'allow_missing', 'allow_unexpected'}
+
+
+class Pretrained(NamedTuple):
+    """A part of a detector whose weights come from a file: ``init_cfg=dict(type='Pretrained', ...)``.
+
+    mmengine loads such a file with ``strict=False`` and logs what did not match, so that a typing error in the prefix
+    or a file of another depth trains from random weights. Here all weights of the part must be in the file and all
+    weights of the file that are below `prefix` (without a prefix: those that belong to one of the part's own modules)
+    must be in the part. Weights of a classifier or of another part of a detector are left over, and said so.
+
+    Args:
+        name: Name of the part in the detector.
+        module: The part.
+        checkpoint: File, or an address that mmengine knows.
+        prefix: What the names in the file start with, such as ``'backbone.'``.
+        allow_missing: Patterns (``*`` and ``?``) of weights of the part that the file need not have.
+        allow_unexpected: Patterns of weights of the file that may be left over.
+
+    Note:
+        A file without deformable convolutions fits a backbone with them: their offsets start at zero. Counters of
+        batch norms (``num_batches_tracked``) may be missing too; nothing reads them.
+    """
+
+    name: str
+    module: nn.Module
+    checkpoint: str
+    prefix: str = ''
+    allow_missing: tuple[str, ...] = ()
+    allow_unexpected: tuple[str, ...] = ()
+
+    @classmethod
+    def from_config(cls, name: str, module: nn.Module, config: dict[str, Any]) -> Pretrained:
+        """Check an ``init_cfg`` of type ``Pretrained``.
+
+        Raises:
+            ValueError: If an entry is unknown or the checkpoint is not named.
+        """
+        unknown = sorted(set(config) - _OPTIONS)
+        if unknown or not config.get('checkpoint'):
+            raise ValueError(
+                f'{name}.init_cfg of type Pretrained takes {sorted(_OPTIONS - {"type"})}, checkpoint must be named; '
+                f'got {dict(config)}'
+            )
+        prefix = config.get('prefix') or ''
+        prefix = prefix if not prefix or prefix.endswith('.') else f'{prefix}.'
+        allowed = (tuple(config.get(option, ())) for option in ('allow_missing', 'allow_unexpected'))
+        return cls(name, module, str(config['checkpoint']), prefix, *allowed)
+
+    def load(self) -> None:
+        """Read the file and load the part.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it cannot be read, a weight is missing, left over or of another shape, or it brings a box
+                head in an unknown convention.
+        """
+        read = self._read()
+        everything = read.weights
+        if everything and all(name.startswith('module.') for name in everything):
+            everything = weights_below(everything, 'module.')
+        weights = weights_below(everything, self.prefix) if self.prefix else everything
+        own = self.module.state_dict()
+        found = [name for name in own if name in weights]
+        if not found:
+            raise ValueError(f'{self._what()} has no weight of it. {self._hint(everything, next(iter(own)))}')
+        head = [f'{self.name}.{name}' for name in found]
+        if convention_unknown(head, read.meta):
+            raise ValueError(f'{self._what()}: {conversion_advice(self.checkpoint, everything)}')
+        try:
+            result = self.module.load_state_dict(weights, strict=False)
+        except RuntimeError as error:
+            raise ValueError(f'{self._what()} has weights of other shapes: {error}') from error
+        self._check(result.missing_keys, result.unexpected_keys, weights)
+        self._report(result.missing_keys, result.unexpected_keys, len(found), read.left_out)
+
+    def _read(self) -> ForeignCheckpoint:
+        if self.checkpoint.startswith(('http://', 'https://')):
+            return read_foreign_checkpoint(_downloaded(self.checkpoint))
+        if '://' in self.checkpoint:
+            return ForeignCheckpoint(CheckpointLoader.load_checkpoint(self.checkpoint, map_location='cpu'), [])
+        try:
+            return read_foreign_checkpoint(self.checkpoint)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f'{self.name} starts from {self.checkpoint}, and there is no such file. docs/weights.md says where '
+                f'public files are. Name another with {self.name}.init_cfg.checkpoint, or start from random weights '
+                f'with {self.name}.init_cfg=None'
+            ) from error
+
+    def _check(self, missing: Sequence[str], unexpected: Sequence[str], weights: dict[str, Any]) -> None:
+        """Refuse what is missing or belongs into the part and is left over."""
+        missing = [name for name in missing if not self._may_miss(name, weights)]
+        children = {name for name, _ in self.module.named_children()}
+        foreign = [name for name in unexpected if self.prefix or name.split('.')[0] in children]
+        foreign = [name for name in foreign if not any(fnmatchcase(name, one) for one in self.allow_unexpected)]
+        if missing or foreign:
+            raise ValueError(
+                f'{self._what()} does not fit:\n'
+                f'  {len(missing)} weights missing in the file{_some(missing)}\n'
+                f'  {len(foreign)} weights of the file unknown to {self.name}{_some(foreign)}\n'
+                'Depth and kind of the part must be those of the file. If the gap is meant, name the weights in '
+                "init_cfg, such as allow_missing=['norm1.*'] or allow_unexpected=['fpn_convs.4.*']"
+            )
+
+    def _may_miss(self, name: str, weights: Iterable[str]) -> bool:
+        if name.endswith('num_batches_tracked') or any(fnmatchcase(name, one) for one in self.allow_missing):
+            return True
+        offset = '.conv_offset.'
+        return offset in name and not any(offset in other or '_offset.' in other for other in weights)
+
+    def _report(self, missing: Sequence[str], unexpected: Sequence[str], found: int, left_out: Sequence[str]) -> None:
+        missing = [name for name in missing if not name.endswith('num_batches_tracked')]
+        prefix = f' below {self.prefix}' if self.prefix else ''
+        lines = [f'{self.name}: {found} weights from {self.checkpoint}{prefix}']
+        lines += [f'not in the file, as at the start: {len(missing)}{_some(missing)}'] if missing else []
+        lines += [f'left over in the file: {len(unexpected)}{_some(unexpected)}'] if unexpected else []
+        lines += [f'not read, and not needed: {", ".join(left_out)}'] if left_out else []
+        print_log('\n  '.join(lines), logger='current', level=logging.INFO)
+
+    def _what(self) -> str:
+        below = f' below {self.prefix!r}' if self.prefix else ''
+        return f'the pretrained checkpoint {self.checkpoint} of {self.name}{below}'
+
+    def _hint(self, names: Iterable[str], first: str) -> str:
+        """Where in the file the part seems to be."""
+        names = [without_wrapper(name) for name in names]
+        if first in names:
+            return f'Leave prefix out of {self.name}.init_cfg: the names in the file have none'
+        prefixes = [name.removesuffix(first) for name in names if name.endswith(f'.{first}')]
+        if prefixes:
+            return f"Set prefix='{prefixes[0]}' in {self.name}.init_cfg"
+        tops = list(dict.fromkeys(name.split('.')[0] for name in names))
+        return f'Names in the file start with {", ".join(tops[:8]) or "nothing: it is empty"}'
+
+
+def take_pretrained(model: nn.Module) -> list[Pretrained]:
+    """Take entries of type ``Pretrained`` out of the ``init_cfg`` of all parts of a model, before mmengine sees them.
+
+    Args:
+        model: The model, built and not initialised.
+
+    Returns:
+        One entry per part, to be loaded after the model's ``init_weights``, which would overwrite them.
+    """
+    taken = []
+    for name, module in model.named_modules():
+        configs = _entries(getattr(module, 'init_cfg', None))
+        mine = [config for config in configs if _is_pretrained(config)]
+        if mine:
+            label = name or type(model).__name__
+            taken += [Pretrained.from_config(label, module, config) for config in mine]
+            module.init_cfg = [config for config in configs if config not in mine] or None
+    return taken
+
+
+def build_part(config: dict[str, Any]) -> Any:
+    """Build a part of a detector that can start from a file.
+
+    Voxel encoders of mmdet3d take no ``init_cfg``, and its SECOND puts one of its own in the place of what it is given.
+
+    Args:
+        config: Config of the part; an ``init_cfg`` of type ``Pretrained`` is kept for :func:`take_pretrained`.
+    """
+    config = dict(config)
+    pretrained = [entry for entry in _entries(config.get('init_cfg')) if _is_pretrained(entry)]
+    if not pretrained:
+        return MODELS.build(config)
+    part = MODELS.build({key: value for key, value in config.items() if key != 'init_cfg'})
+    part.init_cfg = pretrained
+    return part
+
+
+def _entries(configs: Any) -> list[dict[str, Any]]:
+    return [] if not configs else [configs] if isinstance(configs, dict) else list(configs)
+
+
+def _is_pretrained(config: dict[str, Any]) -> bool:
+    return config.get('type') in ('Pretrained', PretrainedInit)
+
+
+def _downloaded(address: str) -> Path:
+    """A file from the web in torch's cache, fetched by one process of each machine."""
+    file = Path(torch.hub.get_dir()) / 'checkpoints' / Path(urlparse(address).path).name
+    place = os.environ.get('LOCAL_RANK') or os.environ.get('SLURM_LOCALID') or '0'
+    if not file.exists() and int(place) == 0:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(address, str(file), progress=False)
+        except OSError as error:
+            raise ValueError(
+                f'cannot download {address} ({error}). Put the file into {file.parent}, or name another in init_cfg'
+            ) from error
+    barrier()
+    return file
+
+
+def _some(names: Sequence[str], count: int = 4) -> str:
+    return (': ' + ', '.join(names[:count]) + (', ...' if len(names) > count else '')) if names else ''

@@ -1,0 +1,112 @@
+"""A sampler and a dataset wrapper: augmentation that depends on the draw, not on the worker that makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sized
+from itertools import islice
+from typing import Any
+
+from mmdet3d.registry import DATA_SAMPLERS, DATASETS
+from mmengine.dataset import DefaultSampler
+
+from .seeding import derive_seed, seeded
+
+
+class SeededIndex(int):
+    """A dataset index that also carries the seed of this draw of the sample."""
+
+    seed: int
+
+    def __new__(cls, index: int, seed: int) -> SeededIndex:
+        """Make an index with its seed."""
+        draw = super().__new__(cls, index)
+        draw.seed = seed
+        return draw
+
+    def __reduce__(self) -> tuple[type[SeededIndex], tuple[int, int]]:
+        return type(self), (int(self), self.seed)
+
+
+@DATA_SAMPLERS.register_module()
+class SeededSampler(DefaultSampler):
+    """mmengine's default sampler, whose indices carry a seed per draw.
+
+    The order is that of ``DefaultSampler``: a permutation per epoch, from ``seed + epoch``. Draw number ``n`` of
+    the run, counted over all ranks, gets the seed ``derive_seed(seed, n)``; with :class:`SeededDataset` a run then
+    sees the same augmented samples for any number of workers, and after a resume.
+
+    Args:
+        dataset: The dataset.
+        shuffle: Whether to shuffle.
+        seed: Seed, equal on all ranks; the runner passes its own.
+        round_up: Whether to repeat samples so that all ranks get equally many.
+        infinite: Go on with the next epoch by itself, for iteration-based loops. ``RepeatableRunHook`` then
+            continues a resumed run in place without loading what was seen.
+
+    Raises:
+        ValueError: If ``infinite`` is asked for without ``round_up``.
+    """
+
+    def __init__(
+        self,
+        dataset: Sized,
+        shuffle: bool = True,
+        seed: int | None = None,
+        round_up: bool = True,
+        infinite: bool = False,
+    ) -> None:
+        super().__init__(dataset, shuffle=shuffle, seed=seed, round_up=round_up)
+        if infinite and not round_up:
+            raise ValueError('an infinite sampler needs round_up=True, or the ranks drift apart')
+        self.infinite = infinite
+        self.skip = 0
+
+    def __iter__(self) -> Iterator[int]:
+        if not self.infinite:
+            yield from self._draws_of_epoch(self.epoch)
+            return
+        epoch, seen = divmod(self.skip, self.num_samples)
+        while True:
+            yield from islice(self._draws_of_epoch(epoch), seen, None)
+            epoch, seen = epoch + 1, 0
+
+    def _draws_of_epoch(self, epoch: int) -> Iterator[SeededIndex]:
+        self.epoch = epoch
+        first = epoch * self.total_size + self.rank
+        for count, index in enumerate(super().__iter__()):
+            yield SeededIndex(index, derive_seed(self.seed, first + count * self.world_size))
+
+
+@DATASETS.register_module()
+class SeededDataset:
+    """A dataset whose random transforms follow the seed that :class:`SeededSampler` puts on the index.
+
+    An index without a seed passes through, so validation and tools see the dataset as it is. Everything else
+    (``metainfo``, ``get_data_info``, ...) is the wrapped dataset's.
+
+    Note:
+        mmengine seeds a worker once. With persistent workers a resumed run therefore cannot repeat the
+        augmentation of an uninterrupted one, and without them every epoch starts from the same random numbers.
+
+    Args:
+        dataset: The dataset or its config.
+    """
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        seed = getattr(index, 'seed', None)
+        if seed is None:
+            return self.dataset[index]
+        with seeded(seed):
+            return self.dataset[int(index)]
+
+    def __getattr__(self, name: str) -> Any:
+        # Asked for names that this object lacks only; 'dataset' is missing while it is being unpickled.
+        if name == 'dataset' or name.startswith('__'):
+            raise AttributeError(name)
+        return getattr(self.dataset, name)

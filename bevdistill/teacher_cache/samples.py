@@ -1,0 +1,126 @@
+"""Which samples a cache holds: by token, with a digest of what the teacher's input is made of."""
+
+from __future__ import annotations
+
+import hashlib
+import os.path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.fileio import load
+
+from ..datasets.sequence_dataset import DEFAULT_PREFIX
+from .key import digest_of
+
+DIGITS = 16
+"""Hexadecimal digits of a sample's digest."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples of one or several information files.
+
+    Args:
+        digests: From token to a digest of the sample's LiDAR files, calibration and times.
+        probes: From name to SHA-256 of a few keyframes' point files: tells two roots apart that name their files alike.
+        infos: SHA-256 of the information files; a run that has one of them need not read it to compare samples.
+    """
+
+    digests: dict[str, str]
+    probes: dict[str, str]
+    infos: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, dataset: Mapping[str, Any]) -> Samples:
+        """Samples of a data set's config; points are probed where they are on this disk.
+
+        Raises:
+            FileNotFoundError: If there is no information file.
+        """
+        infos = _infos_of(dataset)
+        records = load(infos)['data_list']
+        names = [record['lidar_points']['lidar_path'] for record in (*records[:1], *records[-1:])]
+        digests = {record['token']: _digest(record) for record in records}
+        return cls(digests, _probe(dataset, names), (_hash_of(infos),))
+
+    @classmethod
+    def merged(cls, parts: list[Samples]) -> Samples:
+        """Samples of several data sets."""
+        return cls(
+            {token: digest for part in parts for token, digest in part.digests.items()},
+            {name: digest for part in parts for name, digest in part.probes.items()},
+            tuple(digest for part in parts for digest in part.infos),
+        )
+
+    def digest(self) -> str:
+        """Digest of all samples, whatever their order."""
+        return digest_of(self.digests)
+
+    def differences_of(self, dataset: Mapping[str, Any]) -> list[str]:
+        """How a data set differs from these samples of a cache, a line each; it may have a part of them.
+
+        Args:
+            dataset: Config of the data set; its points need not be on this disk.
+
+        Raises:
+            FileNotFoundError: If there is no information file.
+        """
+        if _hash_of(_infos_of(dataset)) in self.infos:
+            return self.differences(Samples({}, _probe(dataset, self.probes)), str(dataset['ann_file']))
+        return self.differences(Samples.of(dataset), str(dataset['ann_file']))
+
+    def differences(self, own: Samples, source: str) -> list[str]:
+        """How other samples differ from these, a line each; they may be a part.
+
+        Args:
+            own: The other samples.
+            source: Where they are from.
+        """
+        sides = f'(the cache: {len(self.digests)} samples, {self.digest()[:DIGITS]}; this run: '
+        sides += f'{len(own.digests)} of {source}, {own.digest()[:DIGITS]})'
+        absent = [token for token in own.digests if token not in self.digests]
+        other = [token for token, digest in own.digests.items() if self.digests.get(token, digest) != digest]
+        lines = []
+        if absent:
+            lines.append(f'data: {len(absent)} samples are not in the cache, {absent[0]} for one {sides}')
+        if other:
+            lines.append(
+                f'data: {len(other)} samples have other LiDAR files, calibration or times, {other[0]} for one {sides}'
+            )
+        lines += [
+            f'data: {name} has other points, SHA-256 {self.probes[name]} for the cache, {digest} in this run'
+            for name, digest in own.probes.items()
+            if self.probes.get(name, digest) != digest
+        ]
+        return lines
+
+
+def _infos_of(dataset: Mapping[str, Any]) -> str:
+    return os.path.join(str(dataset.get('data_root') or ''), dataset['ann_file'])
+
+
+def _hash_of(file: str | Path) -> str:
+    with open(file, 'rb') as stream:
+        return hashlib.file_digest(stream, 'sha256').hexdigest()
+
+
+def _probe(dataset: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of those point files that are on this disk."""
+    prefix = (dataset.get('data_prefix') or DEFAULT_PREFIX)['pts']
+    files = {name: Path(str(dataset.get('data_root') or ''), prefix, name) for name in names}
+    return {name: _hash_of(file) for name, file in files.items() if file.is_file()}
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    """Of what LoadLidarPoints and LoadLidarSweeps read; labels are not in it."""
+    sweeps = [
+        (
+            Path(sweep['lidar_points']['lidar_path']).name,
+            sweep['timestamp'],
+            [list(map(float, row)) for row in sweep['lidar_points']['lidar2sensor']],
+        )
+        for sweep in record.get('lidar_sweeps') or []
+    ]
+    return digest_of([record['lidar_points']['lidar_path'], record['timestamp'], sweeps])[:DIGITS]

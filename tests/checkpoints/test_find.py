@@ -1,0 +1,63 @@
+"""Finding the checkpoint that is meant."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from bevdistill.checkpoints.find import existing_checkpoint, latest_checkpoint, unreadable_checkpoints_explained
+
+
+def test_missing_checkpoint_names_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / 'epoch_2.pth').touch()
+    with pytest.raises(FileNotFoundError, match=r'no checkpoint .*epoch_3\.pth; .*: epoch_2\.pth'):
+        existing_checkpoint(str(tmp_path / 'epoch_3.pth'))
+    with pytest.raises(FileNotFoundError, match=r'the folder .*nowhere does not exist'):
+        existing_checkpoint(str(tmp_path / 'nowhere/epoch_3.pth'))
+
+
+def test_existing_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / 'a.pth').touch()
+    monkeypatch.chdir(tmp_path)
+    assert existing_checkpoint('a.pth') == str(tmp_path / 'a.pth')
+    assert existing_checkpoint('https://host/a.pth') == 'https://host/a.pth'
+    assert existing_checkpoint('torchvision://resnet50') == 'torchvision://resnet50'
+
+
+def test_latest_checkpoint(tmp_path: Path) -> None:
+    assert latest_checkpoint(tmp_path / 'nowhere') is None
+    assert latest_checkpoint(tmp_path) is None
+    for age, name in enumerate(['best_epoch_3.pth', 'epoch_10.pth', 'epoch_9.pth']):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+    assert latest_checkpoint(tmp_path) == str(tmp_path / 'epoch_10.pth')
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_9.pth'))
+    assert latest_checkpoint(tmp_path) == str(tmp_path / 'epoch_9.pth')
+
+
+@pytest.mark.parametrize('pointer', ['', '/moved/away/epoch_9.pth', '/moved/away/epoch_11.pth'])
+def test_stale_pointer(tmp_path: Path, pointer: str) -> None:
+    for age, name in enumerate(['epoch_10.pth', 'epoch_9.pth']):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+    (tmp_path / 'last_checkpoint').write_text(pointer)
+    wanted = 'epoch_9.pth' if 'epoch_9' in pointer else 'epoch_10.pth'
+    assert latest_checkpoint(tmp_path) == str(tmp_path / wanted)
+
+
+def test_checkpoint_with_objects_is_explained(tmp_path: Path) -> None:
+    file = tmp_path / 'odd.pth'
+    for names, message in (
+        (['head.weight'], r'odd\.pth holds .*could run code, so it was refused: it holds pathlib\.'),
+        (
+            ['img_backbone.x', 'pts_bbox_head.bev_embedding.weight'],
+            r'(?s)so it was refused: it does not say.*convert_official\.py \S*odd\.pth \S* --kind bevformer',
+        ),
+    ):
+        torch.save(dict(meta=dict(odd=Path('x')), state_dict={name: torch.ones(1) for name in names}), file)
+        with pytest.raises(ValueError, match=message):  # noqa: SIM117
+            with unreadable_checkpoints_explained(file):
+                torch.load(file)

@@ -1,0 +1,284 @@
+"""Backbones from files in the public formats: loaded whole, or refused with what to do."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import torch
+from mmdet3d.registry import MODELS
+from mmengine.logging import MMLogger
+from mmengine.registry import init_default_scope
+from torch import Tensor, nn
+
+import bevdistill  # noqa: F401
+from bevdistill.checkpoints import build_part
+from bevdistill.detection import BEVDetector
+
+Files = dict[str, Any]
+NECK = dict(type='mmdet.FPN', in_channels=[2], out_channels=2, num_outs=1)
+
+
+class Detector(BEVDetector):
+    """A detector that is no more than its backbone and a layer of its own."""
+
+    def __init__(self, backbone: dict[str, Any], init_cfg: dict[str, Any] | None = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.img_backbone = MODELS.build(backbone)
+        self.other = nn.Linear(2, 2)
+
+    def extract_feat(self, inputs: Any) -> Any:
+        raise NotImplementedError
+
+    forward_outputs = extract_feat
+
+
+@pytest.fixture(autouse=True)
+def _scope() -> None:
+    init_default_scope('mmdet3d')
+
+
+def resnet(depth: int = 50, dcn: bool = False, **options: Any) -> dict[str, Any]:
+    """A ResNet of full depth with few channels: names are those of the public files."""
+    deformable = dict(
+        dcn=dict(type='DCNv2', deform_groups=1, fallback_on_stride=False),
+        stage_with_dcn=(False, False, True, True),
+    )
+    return dict(
+        dict(base_channels=2),
+        type='mmdet.ResNet',
+        depth=depth,
+        num_stages=4,
+        out_indices=(1, 2, 3),
+        frozen_stages=1,
+        norm_cfg=dict(type='BN', requires_grad=False),
+        norm_eval=True,
+        **(deformable if dcn else {}),
+        **options,
+    )
+
+
+def weights_of(config: dict[str, Any]) -> dict[str, Tensor]:
+    """Random weights under the names of a backbone."""
+    state = MODELS.build(config).state_dict()
+    return {name: torch.rand_like(v) if v.is_floating_point() else v for name, v in state.items()}
+
+
+def torchvision_file(path: Path, depth: int = 50, old: bool = True) -> Files:
+    """As torchvision publishes them: bare names, a classifier; files of before torch 0.4.1 have no batch counters."""
+    weights = weights_of(resnet(depth))
+    if old:
+        weights = {name: value for name, value in weights.items() if not name.endswith('num_batches_tracked')}
+    weights |= {'fc.weight': torch.rand(1000, 64), 'fc.bias': torch.rand(1000)}
+    torch.save(weights, path)
+    return dict(weights=weights)
+
+
+def mmpretrain_file(path: Path) -> Files:
+    """As mmpretrain publishes them: ``backbone.`` and ``head.``, meta data of mmengine."""
+    weights = weights_of(resnet(50))
+    state = {f'backbone.{name}': value for name, value in weights.items()}
+    state |= {'head.fc.weight': torch.rand(1000, 64), 'head.fc.bias': torch.rand(1000)}
+    torch.save(dict(meta=dict(mmengine_version='0.3.0', epoch=90), state_dict=state), path)
+    return dict(weights=weights)
+
+
+def fcos3d_file(path: Path, prefix: str = 'backbone.', depth: int = 101) -> Files:
+    """As FCOS3D's: a whole detector of mmdet3d 0.x, R101 with DCNv2, numbers of numpy in its meta data."""
+    weights = weights_of(resnet(depth, dcn=True, style='caffe'))
+    state = {f'{prefix}{name}': value for name, value in weights.items()}
+    state |= {'neck.lateral_convs.0.conv.weight': torch.rand(2, 2, 1, 1), 'bbox_head.conv_cls.weight': torch.rand(3, 3)}
+    meta = dict(mmdet3d_version='0.6.1', CLASSES=('car',), best=np.float64(0.3))
+    torch.save(dict(meta=meta, state_dict=state, optimizer=dict(lr=np.float32(1))), path)
+    return dict(weights=weights)
+
+
+def initialised(backbone: dict[str, Any], file: Path | str, **init: Any) -> tuple[Detector, str]:
+    """A detector after ``init_weights``, and the lines of its log about the backbone."""
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(handler)
+    try:
+        detector = Detector(dict(backbone, init_cfg=dict(type='Pretrained', checkpoint=str(file), **init)))
+        detector.init_weights()
+    finally:
+        logger.removeHandler(handler)
+    return detector, '\n'.join(line for line in lines if line.startswith('img_backbone: '))
+
+
+def check_equal(detector: Detector, weights: dict[str, Tensor], but: str = 'num_batches_tracked') -> None:
+    own = detector.img_backbone.state_dict()
+    published = {name for name in weights if but not in name and not name.startswith('fc.')}
+    assert {name for name in own if but not in name} == published
+    for name, value in own.items():
+        if but not in name:
+            assert torch.equal(value, weights[name]), name
+
+
+@pytest.mark.parametrize('old', [True, False])
+@pytest.mark.parametrize('depth', [50, 101])
+def test_torchvision(tmp_path: Path, depth: int, old: bool) -> None:
+    made = torchvision_file(tmp_path / 'resnet.pth', depth, old)
+    detector, log = initialised(resnet(depth), tmp_path / 'resnet.pth')
+    check_equal(detector, made['weights'])
+    assert 'left over in the file: 2: fc.weight, fc.bias' in log
+    assert 'not in the file' not in log
+
+
+def test_torchvision_into_deformable_convolutions(tmp_path: Path) -> None:
+    made = torchvision_file(tmp_path / 'resnet.pth')
+    detector, log = initialised(resnet(dcn=True), tmp_path / 'resnet.pth')
+    own = detector.img_backbone.state_dict()
+    offsets = [name for name in own if '.conv_offset.' in name]
+    assert len(offsets) == 18 and not any(own[name].any() for name in offsets)
+    assert all(torch.equal(own[name], value) for name, value in made['weights'].items() if name in own)
+    assert 'not in the file, as at the start: 18: layer3.0.conv2.conv_offset.weight' in log
+
+
+@pytest.mark.parametrize('prefix', ['backbone.', 'backbone'])
+def test_mmpretrain(tmp_path: Path, prefix: str) -> None:
+    made = mmpretrain_file(tmp_path / 'resnet.pth')
+    detector, log = initialised(resnet(), tmp_path / 'resnet.pth', prefix=prefix)
+    check_equal(detector, made['weights'])
+    assert 'left over' not in log and 'img_backbone: 318 weights from' in log
+
+
+@pytest.mark.parametrize('prefix', ['backbone.', 'img_backbone.'])
+@pytest.mark.parametrize('depth', [50, 101])
+def test_fcos3d(tmp_path: Path, prefix: str, depth: int) -> None:
+    made = fcos3d_file(tmp_path / 'fcos3d.pth', prefix, depth)
+    style = dict(style='caffe') if depth == 101 else {}
+    detector, log = initialised(resnet(depth, dcn=True, **style), tmp_path / 'fcos3d.pth', prefix=prefix)
+    check_equal(detector, made['weights'], but='never')
+    assert f'img_backbone: {336 if depth == 50 else 676} weights' in log
+    assert 'not read, and not needed: ' in log and 'numpy' in log
+
+
+@pytest.mark.parametrize(
+    ('make', 'config', 'init', 'message'),
+    [
+        (mmpretrain_file, resnet(), {}, r"no weight of it\. Set prefix='backbone\.' in img_backbone\.init_cfg"),
+        (fcos3d_file, resnet(101, True), dict(prefix='img_backbone.'), r"below 'img_backbone\.' has no .*'backbone\.'"),
+        (torchvision_file, resnet(), dict(prefix='backbone.'), r'Leave prefix out of img_backbone\.init_cfg'),
+        (torchvision_file, NECK, {}, r'Names in the file start with conv1, bn1, layer1'),
+        (torchvision_file, resnet(101), {}, r'255 weights missing in the file: layer3\.6\.conv1\.weight'),
+        (fcos3d_file, resnet(50, True), dict(prefix='backbone.'), r'340 weights of the file unknown to img_backbone'),
+        (fcos3d_file, resnet(101), dict(prefix='backbone.'), r'52 weights of the file unknown .*conv_offset'),
+        (torchvision_file, resnet(base_channels=4), {}, r'has weights of other shapes: '),
+    ],
+    ids=['no prefix', 'wrong prefix', 'needless prefix', 'other part', 'too deep', 'too flat', 'no dcn', 'shapes'],
+)
+def test_what_does_not_fit_is_refused(
+    tmp_path: Path, make: Callable[[Path], Files], config: dict[str, Any], init: dict[str, Any], message: str
+) -> None:
+    make(tmp_path / 'file.pth')
+    with pytest.raises(ValueError, match=rf'(?s)pretrained checkpoint \S*file\.pth of img_backbone.*{message}'):
+        initialised(config, tmp_path / 'file.pth', **init)
+
+
+def test_a_deep_file_in_a_flat_backbone(tmp_path: Path) -> None:
+    torchvision_file(tmp_path / 'r101.pth', 101)
+    message = r'0 weights missing in the file\n +\d+ weights of the file unknown.*layer3\.6'
+    with pytest.raises(ValueError, match=message):
+        initialised(resnet(50), tmp_path / 'r101.pth')
+
+
+def test_what_may_be_missing_is_named(tmp_path: Path) -> None:
+    weights = weights_of(resnet())
+    del weights['layer4.2.bn3.weight'], weights['layer4.2.bn3.bias']
+    torch.save(weights, tmp_path / 'part.pth')
+    with pytest.raises(ValueError, match=r'2 weights missing in the file: layer4\.2\.bn3\.weight'):
+        initialised(resnet(), tmp_path / 'part.pth')
+    _, log = initialised(resnet(), tmp_path / 'part.pth', allow_missing=['layer4.2.bn3.*'])
+    assert 'not in the file, as at the start: 2: layer4.2.bn3.weight' in log
+
+
+def test_what_may_be_left_over_is_named(tmp_path: Path) -> None:
+    """A neck of four levels from a file with five."""
+    levels = [dict(NECK, num_outs=number, add_extra_convs='on_output') for number in (4, 5)]
+    state = {f'neck.{name}': value for name, value in weights_of(levels[1]).items()}
+    torch.save(dict(state_dict=state), tmp_path / 'neck.pth')
+    with pytest.raises(ValueError, match=r'2 weights of the file unknown to img_backbone: fpn_convs\.4\.conv\.weight'):
+        initialised(levels[0], tmp_path / 'neck.pth', prefix='neck.')
+    detector, log = initialised(
+        levels[0], tmp_path / 'neck.pth', prefix='neck.', allow_unexpected=['fpn_convs.4.*']
+    )
+    assert torch.equal(detector.img_backbone.fpn_convs[3].conv.bias, state['neck.fpn_convs.3.conv.bias'])
+    assert 'left over in the file: 2: fpn_convs.4.conv.weight' in log
+
+
+def test_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fetched once into torch's cache; where there is no network, the error says where to put the file."""
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    made = fcos3d_file(tmp_path / 'source.pth')
+    fetched: list[str] = []
+
+    def fetch(address: str, target: str, progress: bool) -> None:
+        fetched.append(address)
+        shutil.copy(tmp_path / 'source.pth', target)
+
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', fetch)
+    for _ in range(2):
+        detector, _ = initialised(resnet(101, True), 'https://example.org/a/fcos3d.pth?x=1', prefix='backbone.')
+        check_equal(detector, made['weights'], but='never')
+    assert fetched == ['https://example.org/a/fcos3d.pth?x=1']
+
+    def fail(address: str, target: str, progress: bool) -> None:
+        raise URLError('no network')
+
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', fail)
+    with pytest.raises(ValueError, match=r'cannot download https://example\.org/b\.pth .*Put the file into .*'):
+        initialised(resnet(), 'https://example.org/b.pth')
+
+
+def test_parts_that_take_no_init_cfg_or_ignore_it(tmp_path: Path) -> None:
+    second = dict(type='SECOND', in_channels=2, out_channels=[4], layer_nums=[1], layer_strides=[1])
+    pillars = dict(type='FlatPillarFeatureNet', in_channels=5, feat_channels=[8])
+    for config in (second, pillars):
+        file = tmp_path / f'{config["type"]}.pth'
+        weights = weights_of(config)
+        torch.save({f'pts.{name}': value for name, value in weights.items()}, file)
+        init = dict(type='Pretrained', checkpoint=str(file), prefix='pts.')
+        detector = Detector(resnet())
+        detector.img_backbone = build_part(dict(config, init_cfg=init))
+        detector.init_weights()
+        check_equal(detector, weights)
+
+
+def test_configs_with_mistakes(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"img_backbone\.init_cfg of type Pretrained takes .*'prefix'.*got .*prefixx"):
+        initialised(resnet(), tmp_path / 'x.pth', prefixx='backbone.')
+    with pytest.raises(FileNotFoundError, match=r'img_backbone starts from .*x\.pth, .*img_backbone\.init_cfg=None'):
+        initialised(resnet(), tmp_path / 'x.pth')
+
+
+def test_a_whole_detector_is_refused_while_its_boxes_are_old(tmp_path: Path) -> None:
+    class Whole(Detector):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(resnet(), **options)
+            self.pts_bbox_head = nn.Linear(2, 2)
+
+    file = tmp_path / 'whole.pth'
+    torch.save(dict(state_dict=Whole().state_dict(), meta=dict(mmdet3d_version='0.17.1')), file)
+    with pytest.raises(ValueError, match=r'(?s)checkpoint \S*whole\.pth of Whole: .*convert_official\.py'):
+        Whole(init_cfg=dict(type='Pretrained', checkpoint=str(file))).init_weights()
+    torch.save(dict(state_dict=Whole().state_dict(), meta=dict(bevdistill={})), file)
+    Whole(init_cfg=dict(type='Pretrained', checkpoint=str(file))).init_weights()
+
+
+def test_other_entries_of_init_cfg_come_first(tmp_path: Path) -> None:
+    made = torchvision_file(tmp_path / 'resnet.pth')
+    others = [dict(type='Constant', layer='Conv2d', val=7.0)]
+    pretrained = dict(type='Pretrained', checkpoint=str(tmp_path / 'resnet.pth'))
+    detector = Detector(resnet(init_cfg=[pretrained, *others]))
+    detector.init_weights()
+    check_equal(detector, made['weights'])
+    assert detector.img_backbone.init_cfg == others

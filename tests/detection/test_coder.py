@@ -1,0 +1,66 @@
+"""Decoding of logits and codes into detections."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from mmdet3d.structures import Det3DDataSample, LiDARInstance3DBoxes
+
+from bevdistill.detection import NMSFreeCoder
+from bevdistill.structures import decode_boxes
+
+RANGE = [-61.2, -61.2, -10.0, 61.2, 61.2, 10.0]
+
+
+@pytest.mark.parametrize('variant', ['plain', 'thr', 'thr_fallback'])
+def test_matches_original(golden, old_convention, variant):
+    meta, data = golden('nms_free_coder')
+    options = meta['config']['variants'][variant]
+    coder = NMSFreeCoder(RANGE, options['max_num'], options['score_threshold'])
+    logits = torch.from_numpy(data['in.all_cls_scores'])[-1]
+    codes = old_convention.codes(torch.from_numpy(data['in.all_bbox_preds']))[-1]
+    for sample, (boxes, scores, labels) in enumerate(coder.decode(logits, codes)):
+        want = old_convention.boxes(torch.from_numpy(data[f'out.{variant}.{sample}.bboxes']))
+        torch.testing.assert_close(scores, torch.from_numpy(data[f'out.{variant}.{sample}.scores']))
+        assert torch.equal(labels, torch.from_numpy(data[f'out.{variant}.{sample}.labels']))
+        torch.testing.assert_close(boxes[:, [0, 1, 2, 3, 4, 5, 7, 8]], want[:, [0, 1, 2, 3, 4, 5, 7, 8]])
+        torch.testing.assert_close((boxes[:, 6] - want[:, 6]).cos(), torch.ones(len(want)))
+
+
+def test_equals_loops():
+    logits, codes = torch.randn(2, 7, 3), torch.randn(2, 7, 10) * 40
+    coder = NMSFreeCoder(RANGE, max_num=12)
+    for sample, (boxes, scores, labels) in enumerate(coder.decode(logits, codes)):
+        pairs = sorted(((float(logits[sample, q, k]), q, k) for q in range(7) for k in range(3)), reverse=True)[:12]
+        want = []
+        for logit, query, label in pairs:
+            box = decode_boxes(codes[sample, query])
+            if all(RANGE[axis] <= box[axis] <= RANGE[axis + 3] for axis in range(3)):
+                want.append((box, torch.tensor(logit).sigmoid(), label))
+        assert labels.tolist() == [label for _, _, label in want]
+        torch.testing.assert_close(scores, torch.stack([score for _, score, _ in want]))
+        torch.testing.assert_close(boxes, torch.stack([box for box, _, _ in want]))
+
+
+def test_instances_have_bottom_centres():
+    codes = torch.zeros(1, 2, 10)
+    codes[..., 5] = np.log(4.0)
+    codes[..., 7] = 1
+    (instances,) = NMSFreeCoder(RANGE, max_num=5).to_instances(torch.randn(1, 2, 1), codes, [Det3DDataSample()])
+    assert isinstance(instances.bboxes_3d, LiDARInstance3DBoxes)
+    assert len(instances) == 2
+    torch.testing.assert_close(instances.bboxes_3d.bottom_center[:, 2], torch.full((2,), -2.0))
+    torch.testing.assert_close(instances.bboxes_3d.gravity_center[:, 2], torch.zeros(2))
+
+
+def test_nothing_in_range():
+    ((boxes, scores, labels),) = NMSFreeCoder(RANGE).decode(torch.randn(1, 4, 2), torch.full((1, 4, 10), 100.0))
+    assert boxes.shape == (0, 9) and scores.shape == (0,) and labels.shape == (0,)
+
+
+def test_rejects_bad_options():
+    with pytest.raises(ValueError, match='six numbers'):
+        NMSFreeCoder([1, 2, 3])
+    with pytest.raises(ValueError, match='max_num must be positive'):
+        NMSFreeCoder(RANGE, max_num=0)

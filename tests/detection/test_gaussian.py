@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import math
+import time
+from types import ModuleType
+
+import pytest
+import torch
+from mmdet3d.models.utils import gaussian_radius as mmdet3d_radius
+from reference import targets as targets_by_object
+from reference.workload import random_targets
+
+from bevdistill.detection import gaussian
+from bevdistill.detection.gaussian import gaussian_foreground, gaussian_radius, hard_foreground, heatmap_targets
+from bevdistill.structures import BEVGrid, Targets
+
+SQUARE = BEVGrid((-51.2, -51.2, -5.0, 51.2, 51.2, 3.0), 128, 128)
+OBLONG = BEVGrid((-30.0, -10.0, -5.0, 20.0, 40.0, 3.0), 37, 81)
+
+
+@pytest.mark.parametrize('grid', [SQUARE, OBLONG], ids=['square', 'oblong'])
+@pytest.mark.parametrize('counts', [(30, 17), (0, 9), (5,)])
+@pytest.mark.parametrize('min_overlap', [0.1, 0.5])
+def test_heatmaps_match_the_loop_of_mmdet3d(grid: BEVGrid, counts: tuple[int, ...], min_overlap: float) -> None:
+    targets = random_targets(counts, grid, spread=1.3)
+    got = heatmap_targets(targets, grid, 10, min_overlap=min_overlap)
+    want = targets_by_object.heatmap_targets(targets, grid, 10, min_overlap)
+    torch.testing.assert_close(got, want, atol=1e-6, rtol=0)
+    foreground = gaussian_foreground(targets, grid, min_overlap=min_overlap)
+    torch.testing.assert_close(foreground, got.amax(dim=1))
+
+
+def test_radius_is_that_of_mmdet3d_element_by_element() -> None:
+    sizes = torch.rand(50, 2) * 20 + 0.1
+    for overlap in (0.1, 0.3, 0.7):
+        want = torch.stack([mmdet3d_radius((h, w), overlap) for h, w in sizes])
+        torch.testing.assert_close(gaussian_radius(sizes, overlap), want)
+
+
+def test_radii_of_nuscenes_sizes_on_the_published_grid() -> None:
+    sizes = torch.tensor([[4.63, 1.97], [0.73, 0.67], [6.93, 2.51], [10.5, 2.94], [12.29, 2.9]])
+    radii = gaussian_radius(sizes / 0.8).long().clamp(min=1)
+    assert radii.tolist() == [1, 1, 2, 2, 2]
+
+
+def test_peak_is_exactly_one_in_the_cell_of_the_centre_and_not_elsewhere() -> None:
+    box = torch.tensor([[12.3, -7.9, 0.0, 12.0, 3.0, 2.0, 0.4, 0.0, 0.0]])
+    heatmap = heatmap_targets(Targets((box,), (torch.tensor([3]),)), SQUARE, 10)
+    col, row = SQUARE.to_cells(box[0, :2]).floor().long().tolist()
+    assert heatmap.eq(1).nonzero().tolist() == [[0, 3, row, col]]
+
+
+def test_minimum_radius_widens_small_boxes() -> None:
+    box = torch.tensor([[0.1, 0.1, 0.0, 0.4, 0.4, 1.0, 0.0, 0.0, 0.0]])
+    targets = Targets((box,), (torch.tensor([0]),))
+    assert gaussian_foreground(targets, SQUARE).gt(0).sum() == 9
+    assert gaussian_foreground(targets, SQUARE, min_radius=2).gt(0).sum() == 25
+
+
+@pytest.mark.parametrize('sigma', [0.7, 2.0])
+def test_constant_sigma_is_the_nearest_centre_of_the_paper(sigma: float) -> None:
+    targets = random_targets((12, 0), OBLONG)
+    got = gaussian_foreground(targets, OBLONG, sigma=sigma)
+    want = targets_by_object.gaussian_foreground(targets, OBLONG, sigma=sigma)
+    torch.testing.assert_close(got, want, atol=3e-7, rtol=0)
+    per_class = heatmap_targets(targets, OBLONG, 10, sigma=sigma)
+    torch.testing.assert_close(per_class.amax(dim=1), got)
+
+
+def test_sigma_must_be_positive() -> None:
+    with pytest.raises(ValueError, match='positive number of cells'):
+        gaussian_foreground(random_targets((2,), SQUARE), SQUARE, sigma=0.0)
+
+
+@pytest.mark.parametrize('grid', [BEVGrid((-20.0, -10.0, -5.0, 20.0, 15.0, 3.0), 13, 31), SQUARE.with_size(20, 20)])
+def test_hard_mask_matches_a_loop_over_boxes(grid: BEVGrid) -> None:
+    targets = random_targets((8, 0, 5), grid, spread=1.3)
+    torch.testing.assert_close(hard_foreground(targets, grid), targets_by_object.hard_foreground(targets, grid))
+
+
+def test_hard_mask_writes_the_largest_value_of_the_boxes_over_a_cell() -> None:
+    grid = SQUARE.with_size(20, 20)
+    targets, values = random_targets((9, 0, 6), grid), torch.rand(15)
+    want = torch.zeros(3, 20, 20)
+    rows = [(sample, index) for sample, boxes in enumerate(targets.boxes) for index in range(len(boxes))]
+    for value, (sample, index) in zip(values.tolist(), rows, strict=True):
+        single = Targets((targets.boxes[sample][index : index + 1],), (torch.tensor([0]),))
+        want[sample] = torch.maximum(want[sample], hard_foreground(single, grid)[0] * value)
+    assert ((hard_foreground(targets, grid) > 0) == (want > 0)).all()
+    torch.testing.assert_close(hard_foreground(targets, grid, values), want)
+
+
+def test_hard_mask_marks_the_cell_of_a_box_smaller_than_a_cell() -> None:
+    box = torch.tensor([[0.05, 0.05, 0.0, 0.1, 0.1, 1.0, 0.0, 0.0, 0.0]])
+    mask = hard_foreground(Targets((box,), (torch.tensor([0]),)), SQUARE)
+    assert mask.sum() == 1 and mask[0, 64, 64] == 1
+
+
+def test_one_object_off_centre_lies_in_the_row_of_y_and_the_column_of_x() -> None:
+    box = torch.tensor([[15.0, 35.0, 0.0, 2.0, 2.0, 1.0, 0.0, 0.0, 0.0]])
+    targets = Targets((box,), (torch.tensor([0]),))
+    col, row = int((15.0 + 30) / 50 * 81), int((35.0 + 10) / 50 * 37)
+    assert heatmap_targets(targets, OBLONG, 1)[0, 0, row, col] == 1
+    assert gaussian_foreground(targets, OBLONG)[0, row, col] == 1
+    assert hard_foreground(targets, OBLONG)[0, row, col] == 1
+
+
+def test_boxes_without_place_size_or_class_are_not_drawn() -> None:
+    boxes = torch.zeros(5, 9)
+    boxes[:, 3:6] = 2.0
+    boxes[0, 0] = float('nan')
+    boxes[1, 3] = 0.0
+    boxes[2, 0] = 51.2
+    boxes[3, 0] = -51.21
+    targets = Targets((boxes,), (torch.tensor([0, 0, 0, 0, -1]),))
+    assert heatmap_targets(targets, SQUARE, 10).sum() == 0
+    assert gaussian_foreground(Targets((boxes[:4],), (torch.zeros(4).long(),)), SQUARE).sum() == 0
+    assert hard_foreground(Targets((boxes[:2],), (torch.zeros(2).long(),)), SQUARE).sum() == 0
+
+
+def test_no_ground_truth_at_all() -> None:
+    targets = Targets((torch.zeros(0, 9), torch.zeros(0, 9)), (torch.zeros(0).long(), torch.zeros(0).long()))
+    assert heatmap_targets(targets, OBLONG, 10).shape == (2, 10, 37, 81)
+    assert gaussian_foreground(targets, OBLONG, sigma=2.0).shape == (2, 37, 81)
+    assert hard_foreground(targets, OBLONG).sum() == 0
+
+
+def test_batch_equals_its_samples() -> None:
+    targets = random_targets((7, 4), SQUARE, spread=1.3)
+    both = heatmap_targets(targets, SQUARE, 10)
+    for b in range(2):
+        single = Targets(targets.boxes[b : b + 1], targets.labels[b : b + 1])
+        torch.testing.assert_close(heatmap_targets(single, SQUARE, 10)[0], both[b])
+
+
+def test_faster_than_the_loop() -> None:
+    targets = random_targets((60,) * 8, SQUARE)
+
+    def seconds(module: ModuleType, rounds: int) -> float:
+        best = math.inf
+        for _ in range(rounds):
+            start = time.process_time()
+            module.heatmap_targets(targets, SQUARE, 10)
+            module.gaussian_foreground(targets, SQUARE)
+            best = min(best, time.process_time() - start)
+        return best
+
+    ratio = seconds(gaussian, 9) / seconds(targets_by_object, 3)
+    print(f'vectorised / loop: {ratio:.3f}')
+    assert ratio < 0.05
+
+
+@pytest.mark.parametrize('case', ['', 'release_grid.'])
+def test_targets_of_the_original(golden, case: str) -> None:  # type: ignore[no-untyped-def]
+    _, arrays = golden('distill_aux_heatmap')
+    keys = ['release_grid.gt_boxes'] if case else ['gt_boxes_0', 'gt_boxes_1']
+    boxes = [torch.from_numpy(arrays[f'in.{key}']) for key in keys]
+    labels = [torch.from_numpy(arrays[f'in.{key.replace("boxes", "labels")}']) for key in keys]
+    want = torch.from_numpy(arrays[f'out.{case}heatmap_target_0'])
+    grid = SQUARE.with_size(*want.shape[-2:])
+    got = heatmap_targets(Targets(tuple(boxes), tuple(labels)), grid, 10)
+    torch.testing.assert_close(got, want, atol=1e-6, rtol=0)
