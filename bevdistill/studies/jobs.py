@@ -12,7 +12,7 @@ from typing import Any
 from . import fingerprints
 from .graph import Job, checkpoint_of, first_seeds_first, held_out_name, run_name
 from .records import Folder
-from .spec import OUT, ROOT, CacheSpec, RowSpec, StudySpec, is_file, split_input
+from .spec import OUT, ROOT, CacheSpec, RowSpec, StudySpec, SyntheticSpec, is_file, split_input
 
 PLACEHOLDER = 'input.pth'
 """Stands for a file whose content is fingerprinted on its own."""
@@ -91,16 +91,15 @@ class JobBuilder:
             jobs['data'] = self._data(self._study.synthetic)
         for row in self._study.rows:
             try:
-                for cache in self._study.caches:
-                    if cache.name == row.cache:
-                        jobs.setdefault(f'cache-{cache.name}', self._cache(cache))
+                if row.cache is not None:
+                    jobs.setdefault(f'cache-{row.cache}', self._cache(self._study.caches[row.cache]))
                 for seed in row.seeds:
                     jobs[run_name(row.name, seed)] = self._run(row, seed)
             except (ValueError, FileNotFoundError) as error:
                 problems.append(f"row '{row.name}': {error}")
         if problems:
             raise ValueError('\n'.join(problems))
-        if self._study.by_seeds:
+        if self._study.order == 'seeds':
             jobs = first_seeds_first(jobs, {row.name: row.seeds for row in self._study.rows})
         runs = [job for job in jobs.values() if job.kind == 'run']
         pictures = [self._picture(row) for row in self._study.rows if self._study.pictures]
@@ -148,14 +147,12 @@ class JobBuilder:
         data = ['data'] if self._study.synthetic is not None else []
         return [*data, *dict.fromkeys(source for source in sources if source and not is_file(source))]
 
-    def _data(self, synthetic: Mapping[str, Any]) -> Job:
+    def _data(self, synthetic: SyntheticSpec) -> Job:
         root = str(self._places.data)
-        version = str(synthetic.get('version', 'v1.0-trainval'))
-        flags = ['--preset', str(synthetic.get('preset', 'demo')), '--version', version]
-        flags += ['--seed', str(synthetic.get('seed', 0))]
+        flags = ['--preset', synthetic.preset, '--version', synthetic.version, '--seed', str(synthetic.seed)]
         stages = [
             ('synthetic', self._tool('synthetic', root, *flags, '--overwrite')),
-            ('infos', self._tool('data', 'nuscenes', '--root-path', root, '--version', version)),
+            ('infos', self._tool('data', 'nuscenes', '--root-path', root, '--version', synthetic.version)),
         ]
         code = ['bevdistill/synthetic', 'bevdistill/datasets/infos']
         return Job('data', 'data', [], root, stages, code=code, flags=flags)
@@ -168,7 +165,7 @@ class JobBuilder:
         command = self._tool('cache', *words, '--cfg-options', *options)
         return Job(
             f'cache-{cache.name}', 'cache', self._needs(source), str(folder), [('cache', command)], cache.config,
-            inputs=dict(checkpoint=source), overrides=list(cache.overrides), flags=list(cache.flags),
+            inputs=dict(checkpoint=source), overrides=list(cache.overrides), flags=cache.flags,
             **self._depends_on(cfg, self._places.data, ('train',)),
         )  # fmt: skip
 

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -18,19 +19,6 @@ IGNORED = 'x-'
 OUT = '{out}'
 """Stands for the output folder in the paths of data."""
 
-TEXT, WHOLE, NUMBER = (str,), (int,), (int, float)
-STUDY_KEYS: dict[str, tuple[type, ...]] = dict(
-    name=TEXT, label=TEXT, data=TEXT, held_out_data=TEXT, second_data=TEXT, synthetic=(dict,), seeds=(list,),
-    order=TEXT, overrides=(dict,), metrics=(list,), predictions=(bool,), pictures=WHOLE, caches=(dict,), rows=(list,),
-)  # fmt: skip
-ROW_KEYS: dict[str, tuple[type, ...]] = dict(
-    name=TEXT, title=TEXT, config=TEXT, overrides=(dict, list), seeds=(list,), base=TEXT, inputs=(dict,), cache=TEXT,
-    minutes=NUMBER, optional=(bool,),
-)  # fmt: skip
-CACHE_KEYS: dict[str, tuple[type, ...]] = dict(
-    config=TEXT, checkpoint=TEXT, overrides=(dict,), taps=(list,), dtype=TEXT, top_k=WHOLE, batch_size=WHOLE
-)
-SYNTHETIC_KEYS: dict[str, tuple[type, ...]] = dict(preset=TEXT, version=TEXT, seed=WHOLE)
 ORDERS = ('rows', 'seeds')
 MOVED = {'demo.yml': 'gain_sources.yml'}
 """New names of study files that used to lie in configs/synthetic/matrix."""
@@ -53,13 +41,13 @@ class RowSpec:
         optional: Whether it is run only where it is asked for by name, or needed.
     """
 
-    name: str
-    title: str
-    config: str
-    overrides: tuple[str, ...]
-    seeds: tuple[int, ...]
+    name: str = ''
+    title: str = ''
+    config: str = ''
+    overrides: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
     base: str | None = None
-    inputs: Mapping[str, str] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
     cache: str | None = None
     minutes: float | None = None
     optional: bool = False
@@ -70,35 +58,57 @@ class CacheSpec:
     """A teacher's outputs, written once by ``cache``.
 
     Args:
-        name: Name of its folder.
         config: Config of a distillation.
         checkpoint: Row, ``row:seed`` or file of the teacher's weights.
         overrides: ``--cfg-options`` words.
-        flags: Further flags of the command.
+        taps, dtype, top_k, batch_size: Flags of the command.
+        name: Name of its folder.
     """
 
-    name: str
-    config: str
-    checkpoint: str
-    overrides: tuple[str, ...]
-    flags: tuple[str, ...] = ()
+    config: str = ''
+    checkpoint: str = ''
+    overrides: tuple[str, ...] = ()
+    taps: list[str] = field(default_factory=list)
+    dtype: str | None = None
+    top_k: int | None = None
+    batch_size: int | None = None
+    name: str = ''
+
+    @property
+    def flags(self) -> list[str]:
+        """Further flags of the command."""
+        named = {'--dtype': self.dtype, '--top-k': self.top_k, '--batch-size': self.batch_size}
+        given = [str(word) for flag, value in named.items() if value is not None for word in (flag, value)]
+        return [*(['--taps', *self.taps] if self.taps else []), *given]
+
+
+@dataclass(frozen=True)
+class SyntheticSpec:
+    """Synthetic data that the study makes itself."""
+
+    preset: str = 'demo'
+    version: str = 'v1.0-trainval'
+    seed: int = 0
 
 
 @dataclass(frozen=True)
 class StudySpec:
     """A whole study file; docs/studies.md explains every key."""
 
-    name: str
-    data: str
-    rows: tuple[RowSpec, ...]
-    caches: tuple[CacheSpec, ...] = ()
-    metrics: tuple[str, ...] = ('NDS', 'mAP')
+    name: str = ''
+    label: str = ''
+    data: str = ''
     held_out_data: str | None = None
-    synthetic: Mapping[str, Any] | None = None
+    second_data: str | None = None
+    synthetic: SyntheticSpec | None = None
+    seeds: tuple[int, ...] = (0,)
+    order: str = ORDERS[0]
+    overrides: tuple[str, ...] = ()
+    metrics: list[str] = field(default_factory=lambda: ['NDS', 'mAP'])
     predictions: bool = True
     pictures: int = 0
-    by_seeds: bool = False
-    label: str = ''
+    caches: dict[str, CacheSpec] = field(default_factory=dict)
+    rows: list[RowSpec] = field(default_factory=list)
 
     def row(self, name: str) -> RowSpec:
         """Return a row by its name."""
@@ -173,47 +183,39 @@ class _Reader:
         self.problems: list[str] = []
 
     def study(self, tree: Any, stem: str, seeds: Sequence[int]) -> StudySpec:
-        place = 'the study'
-        tree = self._known(tree, STUDY_KEYS, place)
-        shared = self._overrides(tree, place)
-        shared_seeds = self._seeds(list(seeds) or tree.get('seeds', [0]), place)
-        if 'data' not in tree:
-            self.problems.append('the study names no data: data: FOLDER')
-        rows = tuple(self._row(row, i, shared, shared_seeds) for i, row in enumerate(tree.get('rows') or []))
-        caches = tuple(self._cache(name, cache, shared) for name, cache in (tree.get('caches') or {}).items())
-        if not rows:
-            self.problems.append('the study has no rows')
-        self._references(rows, caches)
-        order = tree.get('order', ORDERS[0])
-        if order not in ORDERS:
+        found = self._known(StudySpec, tree, 'the study')
+        for key, text in (('data', 'the study names no data: data: FOLDER'), ('rows', 'the study has no rows')):
+            self.problems += [] if found.get(key) else [text]
+        shared, place = self._overrides(found, 'the study'), 'the study'
+        shared_seeds = self._seeds(list(seeds) or found.get('seeds', [0]), place)
+        rows = [self._row(row, i, shared, shared_seeds) for i, row in enumerate(found.get('rows', []))]
+        caches = {name: self._cache(name, cache, shared) for name, cache in found.get('caches', {}).items()}
+        self._references(rows, list(caches.values()))
+        if (order := found.get('order', ORDERS[0])) not in ORDERS:
             self.problems.append(f"the study: order is one of {list(ORDERS)}, got '{order}'")
-        synthetic = self._known(tree['synthetic'], SYNTHETIC_KEYS, 'synthetic') if 'synthetic' in tree else None
-        return StudySpec(
-            name=tree.get('name', stem), data=str(tree.get('data')), rows=rows, caches=caches,
-            metrics=tuple(tree.get('metrics') or ('NDS', 'mAP')),
-            held_out_data=tree.get('held_out_data', tree.get('second_data')), synthetic=synthetic,
-            predictions=tree.get('predictions', True), pictures=tree.get('pictures', 0), by_seeds=order == 'seeds',
-            label=tree.get('label', ''),
-        )  # fmt: skip
+        synthetic = self._known(SyntheticSpec, found['synthetic'], 'synthetic') if 'synthetic' in found else None
+        found |= dict(seeds=shared_seeds, overrides=shared, rows=rows, caches=caches)
+        found['synthetic'] = None if synthetic is None else SyntheticSpec(**synthetic)
+        found['held_out_data'] = found.get('held_out_data', found.get('second_data'))
+        return StudySpec(**{'name': stem, **found})
 
-    def _known(self, tree: Any, keys: Mapping[str, tuple[type, ...]], place: str) -> dict[str, Any]:
-        """Return the known entries that have a value; unknown keys and values of another type are problems."""
+    def _known(self, kind: type, tree: Any, place: str) -> dict[str, Any]:
+        """Return the entries that have a value and belong to a kind; others, and other types, are problems."""
         if not isinstance(tree, Mapping):
             self.problems.append(f'{place} is written key: value, got {tree!r}')
             return {}
-        unknown = sorted(str(key) for key in tree if key not in keys and not str(key).startswith(IGNORED))
+        hints = get_type_hints(kind)
+        unknown = sorted(str(key) for key in tree if key not in hints and not str(key).startswith(IGNORED))
         if unknown:
-            self.problems.append(f'{place} has unknown keys {unknown}; known are {list(keys)}')
-        found = {}
-        for key, types in keys.items():
-            value = tree.get(key)
-            if value is None:
-                continue
-            if isinstance(value, types) and (type(value) is not bool or bool in types):
-                found[key] = value
-            else:
-                names = ' or '.join(kind.__name__ for kind in types)
+            self.problems.append(f'{place} has unknown keys {unknown}; known are {list(hints)}')
+        found = {key: tree[key] for key in hints if tree.get(key) is not None}
+        for key, value in list(found.items()):
+            types = _yaml_types(hints[key])
+            # Overrides of another type have a message of their own.
+            if key != 'overrides' and type(value) not in types:
+                names = ' or '.join(each.__name__ for each in types)
                 self.problems.append(f'{place}: {key} is {names}, got {value!r}')
+                del found[key]
         return found
 
     def _overrides(self, tree: Mapping[str, Any], place: str) -> tuple[str, ...]:
@@ -223,44 +225,36 @@ class _Reader:
             self.problems.append(f'{place}: {error}')
             return ()
 
-    def _seeds(self, seeds: Any, place: str) -> tuple[int, ...]:
-        if not isinstance(seeds, list) or not seeds or not all(type(seed) is int for seed in seeds):
+    def _seeds(self, seeds: list[Any], place: str) -> tuple[int, ...]:
+        if not seeds or not all(type(seed) is int for seed in seeds):
             self.problems.append(f'{place}: seeds is a list of whole numbers, got {seeds!r}')
             return (0,)
         if len(set(seeds)) < len(seeds):
             self.problems.append(f'{place}: seeds {seeds} has one twice')
         return tuple(seeds)
 
-    def _config(self, tree: Mapping[str, Any], place: str) -> str:
-        config = str(tree.get('config', ''))
-        if not (ROOT / config).is_file():
-            self.problems.append(f"{place}: no config '{config}' (paths are relative to the repository)")
-        return config
-
     def _row(self, tree: Any, index: int, shared: tuple[str, ...], seeds: tuple[int, ...]) -> RowSpec:
         name = str(tree.get('name', '')) if isinstance(tree, Mapping) else ''
         place = f"row '{name}'" if name else f'row {index}'
-        tree = self._known(tree, ROW_KEYS, place)
+        found = self._known(RowSpec, tree, place)
         if not name or not all(letter.isalnum() or letter in '-_.' for letter in name):
             self.problems.append(f'{place} needs a name of letters, digits, - _ . for its folder')
-        return RowSpec(
-            name=name, title=tree.get('title', name), config=self._config(tree, place),
-            overrides=_merged(shared, self._overrides(tree, place)),
-            seeds=self._seeds(tree['seeds'], place) if 'seeds' in tree else seeds,
-            base=tree.get('base'), inputs=tree.get('inputs', {}), cache=tree.get('cache'), minutes=tree.get('minutes'),
-            optional=tree.get('optional', False),
-        )  # fmt: skip
+        found['seeds'] = self._seeds(found['seeds'], place) if 'seeds' in found else seeds
+        return RowSpec(**{'title': name, **self._settled(found, shared, place)})
 
     def _cache(self, name: str, tree: Any, shared: tuple[str, ...]) -> CacheSpec:
         place = f"cache '{name}'"
-        tree = self._known(tree, CACHE_KEYS, place)
-        if 'checkpoint' not in tree:
+        found = self._known(CacheSpec, tree, place)
+        if 'checkpoint' not in found:
             self.problems.append(f'{place} needs a checkpoint: the row of the teacher, or a file')
-        flags: list[str] = ['--taps', *tree['taps']] if 'taps' in tree else []
-        for key in ('dtype', 'top_k', 'batch_size'):
-            flags += ['--' + key.replace('_', '-'), str(tree[key])] if key in tree else []
-        words = _merged(shared, self._overrides(tree, place))
-        return CacheSpec(name, self._config(tree, place), tree.get('checkpoint', ''), words, tuple(flags))
+        return CacheSpec(**{**self._settled(found, shared, place), 'name': name})
+
+    def _settled(self, found: dict[str, Any], shared: tuple[str, ...], place: str) -> dict[str, Any]:
+        """Check the config, and put the shared overrides before the own ones, which replace those of the same key."""
+        if not (ROOT / found.get('config', '')).is_file():
+            self.problems.append(f"{place}: no config '{found.get('config')}' (paths are relative to the repository)")
+        words = {word.partition('=')[0]: word for word in (*shared, *self._overrides(found, place))}
+        return found | dict(overrides=tuple(words.values()))
 
     def _references(self, rows: Sequence[RowSpec], caches: Sequence[CacheSpec]) -> None:
         """Check names that point at rows and caches; inputs come from rows above, so that there is no circle."""
@@ -294,7 +288,10 @@ class _Reader:
             self.problems.append(f"{place}: row '{name}' has several seeds; say which: {name}:{found[0].seeds[0]}")
 
 
-def _merged(shared: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:
-    """Return shared override words, replaced by own ones of the same key."""
-    words = {word.partition('=')[0]: word for word in (*shared, *own)}
-    return tuple(words.values())
+
+def _yaml_types(hint: Any) -> tuple[type, ...]:
+    """Return the types that a value of a field has in YAML."""
+    kinds = [get_origin(each) or each for each in get_args(hint)] if get_origin(hint) in (UnionType, Union) else []
+    kinds = [kind for kind in kinds or [get_origin(hint) or hint] if kind is not type(None)]
+    written = {tuple: (list,), float: (int, float), SyntheticSpec: (dict,)}
+    return tuple(each for kind in kinds for each in written.get(kind, (kind,)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -71,10 +72,11 @@ def command(cores: int, profile: str | None) -> list[str]:
     """Return Snakemake's command line.
 
     Records, not file times, say what is out of date, so no trigger is wanted but one that never fires; a job that was
-    killed is run again, since its record may be ahead of its marker.
+    killed is run again, since its record may be ahead of its marker. Without a profile one job at a time uses the GPU.
     """
     shipped = PROFILES / (profile or '')
     where = ['--profile', str(shipped if shipped.is_dir() else profile)] if profile else ['--cores', str(cores)]
+    where += ['--resources', 'gpu=1'] if shutil.which('nvidia-smi') and not profile else []
     return [
         sys.executable, '-m', 'snakemake', '--snakefile', 'Snakefile', *where, '--keep-going', '--rerun-incomplete',
         '--nolock', '--rerun-triggers', 'software-env', '--scheduler', 'greedy', '--latency-wait', '60',
@@ -183,15 +185,17 @@ class Workflow:
 
     def _stop(self, process: subprocess.Popen[bytes]) -> None:
         """End Snakemake and all below it; on a cluster it is asked first, so that it cancels what it has submitted."""
-        family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
+        family = psutil.Process(process.pid).children(recursive=True)
         if self._cluster:
             process.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_SECONDS)
+        process.kill()
         for member in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.kill()
         process.wait()
+        psutil.wait_procs(family, timeout=STOP_SECONDS)
         self._forget_earlier_ends()
 
     def _manifest(self) -> None:

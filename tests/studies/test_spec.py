@@ -26,7 +26,7 @@ def test_shared_and_own_overrides_and_seeds(tmp_path: Path) -> None:
         dict(name='b', config=CONFIG, seeds=[7], overrides={'optim.lr': 0.1, 'train_cfg.max_iters': 3}, base='a'),
     ]
     study = load_study(write(tmp_path, seeds=[0, 1], overrides={'train_cfg.max_iters': 9}, rows=rows))
-    assert (study.name, study.metrics, study.held_out_data) == ('study', ('NDS', 'mAP'), None)
+    assert (study.name, study.metrics, study.held_out_data) == ('study', ['NDS', 'mAP'], None)
     assert [row.seeds for row in study.rows] == [(0, 1), (7,)]
     assert [row.overrides for row in study.rows] == [
         ('train_cfg.max_iters=9',), ('train_cfg.max_iters=3', 'optim.lr=0.1')
