@@ -1,102 +1,12 @@
 #!/usr/bin/env python
-"""Write what the losses of a distillation need of its teacher to disk, once, so that training never runs it."""
+"""Run ``bevdistill cache`` from a checkout."""
 
-from __future__ import annotations
-
-import argparse
-import errno
-import os
-import shlex
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tools.command_line import add_overrides, config_of, make_parser, positive
-
-EXAMPLES = """
-CONFIG is the config of a distillation: its teacher, the points of its training pipeline and its losses decide what is
-computed and kept. The same command goes on where it stopped.
-
-examples:
-  # what the losses of the config want, in float16, to work_dirs/teacher_cache/<config>_train_<key>
-  tools/cache_teacher.py configs/bevdistill/bevdistill_r50_1x_nus-3d.py teacher.pth
-
-  # then train without the teacher and without LiDAR
-  tools/train.py configs/bevdistill/bevdistill_r50_1x_nus-3d.py \\
-      --cfg-options model.teacher_checkpoint=teacher.pth model.teacher_cache=FOLDER
-
-  # for several configs that share the teacher: all that any of their losses reads
-  tools/cache_teacher.py CONFIG teacher.pth --out /ssd/cache --taps bev states heatmap heatmap_features
-
-  # several processes share the samples
-  torchrun --nproc_per_node=8 tools/cache_teacher.py CONFIG teacher.pth --out /ssd/cache
-"""
-
-
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = make_parser(__doc__, EXAMPLES)
-    parser.add_argument('config', help='config file of a distillation')
-    parser.add_argument('checkpoint', help='weights of its teacher')
-    parser.add_argument('--out', type=Path, metavar='DIR', help='folder of the cache')
-    parser.add_argument('--split', choices=('train', 'val'), default='train', help='which dataloader (default: train)')
-    parser.add_argument(
-        '--dtype', choices=('float16', 'float32'), default='float16', help='of maps and states (default: float16)'
-    )
-    parser.add_argument(
-        '--taps',
-        nargs='*',
-        choices=('bev', 'states', 'heatmap', 'heatmap_features'),
-        help='what is kept beside boxes and scores (default: what the losses of the config want)',
-    )
-    parser.add_argument('--top-k', type=positive, metavar='K', help='keep the K best queries (default: all)')
-    parser.add_argument('--batch-size', type=positive, default=4, metavar='N', help='samples at a time (default: 4)')
-    parser.add_argument('--workers', type=int, default=2, metavar='N', help='processes that load points (default: 2)')
-    add_overrides(parser)
-    return parser.parse_args(argv)
-
-
-def command(args: argparse.Namespace, folder: Path) -> str:
-    """The command that goes on with a cache."""
-    words = ['python', 'tools/cache_teacher.py', args.config, args.checkpoint, '--out', str(folder)]
-    words += ['--split', args.split, '--dtype', args.dtype]
-    words += [] if args.taps is None else ['--taps', *args.taps]
-    words += [] if args.top_k is None else ['--top-k', str(args.top_k)]
-    words += ['--cfg-options', *args.cfg_options] if args.cfg_options else []
-    return shlex.join(words)
-
-
-def write(args: argparse.Namespace) -> None:
-    """Write the cache."""
-    import torch
-
-    from bevdistill.teacher_cache.writer import CacheWriter
-
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ.get('LOCAL_RANK', 0)))
-    cfg = config_of(args)
-    writer = CacheWriter(cfg, args.checkpoint, args.split, args.taps, args.top_k, args.dtype)
-    name = f'{Path(args.config).stem}_{args.split}'
-    folder = args.out or writer.default_folder(Path('work_dirs') / 'teacher_cache', name)
-    cache = writer.write(folder, command(args, folder), args.batch_size, args.workers)
-    if cache.manifest.complete:
-        options = [f'model.teacher_checkpoint={args.checkpoint}', f'model.teacher_cache={folder}', *args.cfg_options]
-        train = shlex.join(['python', 'tools/train.py', args.config, '--cfg-options', *options])
-        print(f'complete: {cache.manifest.num_samples} samples in {folder}. Train with it:\n  {train}')
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Parse, write; errors of the user are a few lines."""
-    args = parse_args(argv)
-    try:
-        write(args)
-    except (OSError, ValueError) as error:
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        sys.exit(f'cache_teacher.py: error: {error.strerror if full else error}')
-    except KeyboardInterrupt:
-        sys.exit('cache_teacher.py: stopped; the same command goes on where it stopped')
-
+from bevdistill.cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    tool('cache')

@@ -1,24 +1,29 @@
 """Load nuScenes: information files, the T-frame data set, transforms, samplers, the preprocessor."""
 
-from .ego_motion import absolute_can_bus, relative_can_bus
-from .grid_mask import GridMask
-from .infos import TEMPORAL_FIELDS, create_nuscenes_infos
-from .labelled_ratio_sampler import MixedSampler
-from .partly_labelled import PartlyLabelledDataset
-from .preprocessor import BEVDataPreprocessor
-from .queues import QUEUE_RULES
-from .samplers import SceneBatchSampler
-from .seeded_index import SeededDataset, SeededIndex, SeededSampler
-from .sequence_dataset import SequenceNuScenesDataset
-from .transforms import (
-    ImageQueue,
-    LoadCameraImages,
-    LoadLidarPoints,
-    LoadLidarSweeps,
-    PackBEVInputs,
-    ResizeCropCameras,
-    build_stages,
-)
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .ego_motion import absolute_can_bus, relative_can_bus
+    from .grid_mask import GridMask
+    from .infos import TEMPORAL_FIELDS, create_nuscenes_infos
+    from .labelled_ratio_sampler import MixedSampler
+    from .partly_labelled import PartlyLabelledDataset
+    from .preprocessor import BEVDataPreprocessor
+    from .queues import QUEUE_RULES
+    from .samplers import SceneBatchSampler
+    from .seeded_index import SeededDataset, SeededIndex, SeededSampler
+    from .sequence_dataset import SequenceNuScenesDataset
+    from .transforms import (
+        ImageQueue,
+        LoadCameraImages,
+        LoadLidarPoints,
+        LoadLidarSweeps,
+        PackBEVInputs,
+        ResizeCropCameras,
+        build_stages,
+    )
 
 __all__ = [
     'QUEUE_RULES',
@@ -43,3 +48,5 @@ __all__ = [
     'create_nuscenes_infos',
     'relative_can_bus',
 ]
+
+__getattr__ = lazy_names(__name__)

@@ -1,12 +1,17 @@
 """Run trainings and tests: hooks, optimizers, distributed start-up, config overrides."""
 
-from .hooks import CompileHook, FiniteLossHook, RepeatableRunHook
-from .host_memory import keep_freed_memory
-from .launch import build_runner, load_config, run_testing, run_training
-from .optim import Bfloat16OptimWrapper, SummaryOptimWrapperConstructor
-from .overrides import apply_overrides, parse_overrides
-from .process_group import distributed_run
-from .trainable import UntrainableError, check_trainable
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .hooks import CompileHook, FiniteLossHook, RepeatableRunHook
+    from .host_memory import keep_freed_memory
+    from .launch import build_runner, load_config, run_testing, run_training
+    from .optim import Bfloat16OptimWrapper, SummaryOptimWrapperConstructor
+    from .overrides import apply_overrides, parse_overrides
+    from .process_group import distributed_run
+    from .trainable import UntrainableError, check_trainable
 
 __all__ = [
     'Bfloat16OptimWrapper',
@@ -25,3 +30,5 @@ __all__ = [
     'run_testing',
     'run_training',
 ]
+
+__getattr__ = lazy_names(__name__)

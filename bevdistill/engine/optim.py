@@ -1,4 +1,4 @@
-"""Optimizers that are told in one line, and mixed precision on any device."""
+"""Log optimizers in one line, and train in bfloat16 on any device."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Bfloat16OptimWrapper(OptimWrapper):
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class SummaryOptimWrapperConstructor(DefaultOptimWrapperConstructor):
-    """mmengine's default constructor, whose log has one line in all where that one's has three per parameter.
+    """mmengine's default constructor with a log of one line in place of three per parameter.
 
     Args:
         optim_wrapper_cfg: Config of the optimizer wrapper.
@@ -66,7 +66,7 @@ class SummaryOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 
 
 def summary(optimizer: Optimizer, model: nn.Module) -> str:
-    """How many numbers of a model an optimizer moves, at which rate and decay, and how many are frozen."""
+    """Count the numbers of a model by learning rate and weight decay, and the frozen ones."""
     numbers: Counter[str] = Counter()
     tensors: Counter[str] = Counter()
     for group in optimizer.param_groups:
@@ -81,7 +81,7 @@ def summary(optimizer: Optimizer, model: nn.Module) -> str:
 
 @contextmanager
 def _without(noise: Sequence[str]) -> Iterator[None]:
-    """Keep lines that hold one of these texts out of the log."""
+    """Drop log records that contain one of these texts."""
 
     def other(record: logging.LogRecord) -> bool:
         return not any(text in str(record.msg) for text in noise)

@@ -1,32 +1,31 @@
-"""Command-line overrides of a config, refused when they would change nothing."""
+"""Override entries of a config, and refuse overrides that would change nothing; needs no torch."""
 
 from __future__ import annotations
 
+import ast
 import difflib
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, DictAction
-from mmengine.runner import Runner
 
 ADD = '+'
 DELETE = '_delete_'
 
-# Top-level keys that mmengine reads besides the arguments of its Runner.
-_ALSO_READ = (
-    'activation_checkpointing',
-    'compile',
-    'custom_imports',
-    'efficient_conv_bn_eval',
-    'find_unused_parameters',
-    'gpu_ids',
-    'model_wrapper_cfg',
-    'runner_type',
-    'strategy',
-    'sync_bn',
-)
-_READ = frozenset([*inspect.signature(Runner.__init__).parameters, *_ALSO_READ])
+RUNNER_ARGUMENTS = (
+    'model', 'work_dir', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg', 'val_cfg', 'test_cfg',
+    'auto_scale_lr', 'optim_wrapper', 'param_scheduler', 'val_evaluator', 'test_evaluator', 'default_hooks',
+    'custom_hooks', 'data_preprocessor', 'load_from', 'resume', 'launcher', 'env_cfg', 'log_processor', 'log_level',
+    'visualizer', 'default_scope', 'randomness', 'experiment_name', 'cfg',
+)  # fmt: skip
+"""Arguments of ``mmengine.runner.Runner``, which imports torch."""
+ALSO_READ = (
+    'activation_checkpointing', 'compile', 'custom_imports', 'efficient_conv_bn_eval', 'find_unused_parameters',
+    'gpu_ids', 'model_wrapper_cfg', 'runner_type', 'strategy', 'sync_bn',
+)  # fmt: skip
+"""Top-level keys that mmengine reads besides these."""
+_READ = frozenset((*RUNNER_ARGUMENTS, *ALSO_READ))
 
 
 def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
@@ -52,8 +51,8 @@ def apply_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
     other overrides below it fill it, so these may be new.
 
     Note:
-        mmengine's own ``merge_from_dict`` takes an unknown key silently, and also a variable of the config file
-        that was already used up while the file was read (``data_root``). Both change nothing in the run.
+        mmengine's own ``merge_from_dict`` takes an unknown key silently, and also a variable that the config file
+        used while it was read (``data_root``). Both change nothing in the run.
 
     Args:
         cfg: The config to change.
@@ -63,6 +62,7 @@ def apply_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
         ValueError: If a key does not exist, exists although it should be added, or has no effect.
     """
     tree = cfg.to_dict()
+    used = _used_names(cfg.filename)
     emptied = {key[: -len(DELETE) - 1] for key in options if key.endswith('.' + DELETE)}
     problems = []
     for key, value in options.items():
@@ -71,7 +71,7 @@ def apply_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
         elif key.endswith('.' + DELETE):
             problems.append(_problem_of_key(tree, key[: -len(DELETE) - 1], {}))
         elif not any(key.startswith(place + '.') for place in emptied):
-            problems.append(_problem_of_key(tree, key, value) or _problem_of_variable(tree, key))
+            problems.append(_problem_of_key(tree, key, value) or _problem_of_variable(tree, key, used))
     found = [problem for problem in problems if problem]
     if found:
         raise ValueError('cannot override the config:\n  ' + '\n  '.join(found))
@@ -130,28 +130,44 @@ def _problem_of_addition(tree: Mapping[str, Any], key: str) -> str:
     return '' if isinstance(node, Mapping) else f"cannot add '{key}'; '{'.'.join(parts[:-1])}' is not a dict"
 
 
-def _problem_of_variable(tree: Mapping[str, Any], key: str) -> str:
-    """Refuse a variable that the config file already used: its new value would reach nobody."""
+def _problem_of_variable(tree: Mapping[str, Any], key: str, used: frozenset[str]) -> str:
+    """Refuse a variable that the config file used while it was read: its new value would reach nobody."""
     name = key.split('.')[0]
-    if name in _READ:
+    if name in _READ or name not in used:
         return ''
     places = [
         path
         for path, value in _paths(tree)
-        if path.split('.')[0] in _READ and _made_of(path.rsplit('.', 1)[-1], value, name, tree[name])
+        if path.split('.')[0] in _READ and _looks_made_of(path.rsplit('.', 1)[-1], value, name, tree[name])
     ]
-    if not places:
-        return ''
     shown = ', '.join(places[:8]) + (', ...' if len(places) > 8 else '')
-    return f"'{name}' is a variable that the config file has already used; override where it went: {shown}"
+    where = f'; override where it went: {shown}' if places else ''
+    return f"'{name}' is a variable that the config file has already used{where}"
 
 
-def _made_of(last: str, value: Any, name: str, variable: Any) -> bool:
+def _looks_made_of(last: str, value: Any, name: str, variable: Any) -> bool:
+    """Whether an entry may come from a variable: decides what the message shows, not whether there is one."""
     if isinstance(variable, str):
         return bool(variable) and isinstance(value, str) and value.startswith(variable)
     if isinstance(variable, Mapping | list | tuple):
         return bool(variable) and value == variable
     return last == name and bool(value == variable)
+
+
+def _used_names(file: str | None) -> frozenset[str]:
+    """Names that a config file and its bases read: as a variable, as ``_base_.name``, or as ``{{_base_.name}}``."""
+    if file is None or Path(file).suffix != '.py':
+        return frozenset()
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(Path(file).read_text(encoding='utf-8'))):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == '_base_':
+            names.add(node.attr)
+    for base in Config._get_base_files(file):
+        path, scope = Config._get_cfg_path(base, file)
+        names |= _used_names(path) if scope is None else set()
+    return frozenset(names)
 
 
 def _paths(node: Any, above: str = '') -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""Start-up and end of several processes, on machines with and without an accelerator."""
+"""Start and end the process group of a run, with or without an accelerator."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def distributed_run(cfg: Config) -> Iterator[None]:
 
     With an accelerator mmengine does all of it. Without one, its start-up would set a CUDA device and its wrapper
     would pass device numbers: here the group is started with gloo before the runner is built, and the wrapper is
-    :class:`~.parallel.HostDistributedDataParallel`, which also does what ``sync_bn`` asks for. A collective that waits
-    longer than ``env_cfg.dist_cfg.timeout`` seconds fails.
+    :class:`~..distributed.host_ddp.HostDistributedDataParallel`, which also does what ``sync_bn`` asks for. A
+    collective that waits longer than ``env_cfg.dist_cfg.timeout`` seconds fails.
 
     Args:
         cfg: Config with ``launcher``; on a CPU ``model_wrapper_cfg`` is filled in, and ``sync_bn`` moves there.
@@ -74,7 +74,7 @@ def distributed_run(cfg: Config) -> Iterator[None]:
 
 
 def check_same_start(cfg: Config) -> None:
-    """Make sure that all processes start from the same checkpoint.
+    """Check that all processes start from the same checkpoint.
 
     Raises:
         ValueError: If one found another checkpoint than another, as happens when each host has a work dir of its own.
@@ -123,7 +123,7 @@ def _timeout(cfg: Config) -> timedelta | None:
 
 @contextmanager
 def _lost_contact_explained(cfg: Config) -> Iterator[None]:
-    """Say what happened, and how to go on, when another process of the run can no longer be reached."""
+    """Turn the network errors of torch into one message that says how to go on."""
     try:
         yield
     except RuntimeError as error:

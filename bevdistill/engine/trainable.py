@@ -1,4 +1,4 @@
-"""Whether a model can be trained where it is, asked before anything else is done."""
+"""Check that a model can be trained on this device before any data is read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 
 class UntrainableError(ValueError):
-    """A model that cannot be trained on this device; the message says what works instead."""
+    """Signal that a model cannot be trained on this device; the message says what works instead."""
 
 
 def check_precision(cfg: Config) -> None:
@@ -26,7 +26,7 @@ def check_precision(cfg: Config) -> None:
     if wrapper.get('type') == 'AmpOptimWrapper' and get_device() == 'cpu':
         raise UntrainableError(
             "optim_wrapper.type='AmpOptimWrapper' needs a GPU, and this machine has none that torch can see: leave it "
-            "out to train in float32, or set type='Bfloat16OptimWrapper' without loss_scale (--amp bfloat16)"
+            "out to train in float32, or set type='Bfloat16OptimWrapper' without loss_scale"
         )
 
 
@@ -63,15 +63,13 @@ def check_strategy(cfg: Config) -> None:
 
 
 def check_trainable(model: nn.Module) -> None:
-    """Ask every part of a model that has a method ``check_trainable`` whether it can be trained as it is.
-
-    A frozen teacher is no part of its distiller, so it is not asked.
+    """Call ``check_trainable`` of every sub-module that has it; a frozen teacher is no sub-module of its distiller.
 
     Args:
         model: The model on the device that it will be trained on.
 
     Raises:
-        UntrainableError: With the words of the first part that raises ValueError.
+        UntrainableError: With the message of the first sub-module that raises ValueError.
     """
     for module in model.modules():
         check = getattr(module, 'check_trainable', None)

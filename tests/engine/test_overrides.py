@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import inspect
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from mmengine.config import Config
 
-from bevdistill.engine.overrides import apply_overrides, parse_overrides
+from bevdistill.engine.overrides import RUNNER_ARGUMENTS, apply_overrides, parse_overrides
+
+BASE = """
+data_root = 'data/nuscenes/'
+max_epochs = 24
+classes = ['car', 'truck']
+teacher_cache = dict(folder='cache')
+notes = 'data/nuscenes/'
+optim_wrapper = dict(optimizer=dict(type='AdamW', lr=2e-4))
+param_scheduler = [dict(type='LinearLR', end=500), dict(type='CosineAnnealingLR')]
+train_dataloader = dict(batch_size=24, dataset=dict(data_root=data_root, ann=data_root + 't.pkl'))
+"""
+CONFIG = """
+_base_ = './base.py'
+model = dict(type='D', losses=dict(bev=dict(weight=1.0), instance=dict(weight=2.0)), grid=[1, 2], neck=None)
+train_cfg = dict(max_epochs=_base_.max_epochs)
+val_evaluator = dict(classes={{_base_.classes}})
+"""
 
 
 @pytest.fixture
-def cfg() -> Config:
-    return Config(
-        dict(
-            data_root='data/nuscenes/',
-            max_epochs=24,
-            teacher_cache=dict(folder='cache'),
-            model=dict(type='D', losses=dict(bev=dict(weight=1.0), instance=dict(weight=2.0)), grid=[1, 2], neck=None),
-            optim_wrapper=dict(optimizer=dict(type='AdamW', lr=2e-4)),
-            param_scheduler=[dict(type='LinearLR', end=500), dict(type='CosineAnnealingLR')],
-            train_cfg=dict(max_epochs=24),
-            train_dataloader=dict(batch_size=24, dataset=dict(data_root='data/nuscenes/', ann='data/nuscenes/t.pkl')),
-        )
-    )
+def cfg(tmp_path: Path) -> Config:
+    (tmp_path / 'base.py').write_text(BASE)
+    (tmp_path / 'config.py').write_text(CONFIG)
+    return Config.fromfile(str(tmp_path / 'config.py'))
 
 
 def test_known_keys_change(cfg: Config) -> None:
@@ -54,6 +66,7 @@ def test_known_keys_change(cfg: Config) -> None:
         ('+model.type.name', 1, r"it holds no keys|cannot add"),
         ('data_root', '/x', r"'data_root' is a variable .* where it went: train_dataloader\.dataset\.data_root"),
         ('max_epochs', 2, r"'max_epochs' is a variable .* train_cfg\.max_epochs$"),
+        ('classes', ['bus'], r"'classes' is a variable .* where it went: val_evaluator\.classes$"),
         ('model.lossse._delete_', True, r"did you mean 'model\.losses'"),
     ],
 )
@@ -85,6 +98,30 @@ def test_delete_allows_new_keys_below(cfg: Config) -> None:
 def test_variable_that_a_tool_reads_may_change(cfg: Config) -> None:
     apply_overrides(cfg, {'teacher_cache.folder': 'elsewhere'})
     assert cfg.teacher_cache.folder == 'elsewhere'
+
+
+def test_equal_values_do_not_make_a_variable(cfg: Config) -> None:
+    """`notes` has the value of `data_root`, but no file reads it."""
+    apply_overrides(cfg, {'notes': 'mine'})
+    assert cfg.notes == 'mine'
+
+
+def test_a_config_without_a_file_has_no_variables() -> None:
+    cfg = Config(dict(max_epochs=2, train_cfg=dict(max_epochs=2)))
+    apply_overrides(cfg, {'max_epochs': 3})
+    assert cfg.max_epochs == 3
+
+
+def test_the_arguments_of_the_runner_are_those_of_mmengine() -> None:
+    from mmengine.runner import Runner
+
+    assert set(RUNNER_ARGUMENTS) == set(inspect.signature(Runner.__init__).parameters) - {'self'}
+
+
+def test_needs_no_torch() -> None:
+    code = 'import sys, bevdistill.engine.config_file; print("torch" in sys.modules)'
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert done.stdout == 'False\n'
 
 
 @pytest.mark.parametrize('word', ['model.type', '=3'])

@@ -1,106 +1,12 @@
 #!/usr/bin/env python
-"""Draw what a model is fed: samples of a config's data after its pipeline, with their boxes. Needs no model."""
+"""Run ``bevdistill show data`` from a checkout."""
 
-from __future__ import annotations
-
-import argparse
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tools.command_line import add_overrides, add_samples, config_of, make_parser, mistakes_in_words, spread
-
-EXAMPLES = """
-examples:
-  # four samples of the training data, as augmented and cropped for training
-  tools/analysis_tools/browse_dataset.py CONFIG --out pictures
-
-  # the first ten of the validation data
-  tools/analysis_tools/browse_dataset.py CONFIG --split val --index 0 1 2 3 4 5 6 7 8 9 --out pictures
-
-Boxes have the colour of their class.
-"""
-
-CELLS = 64
-"""Rows and columns of the foreground mask that the page shows."""
-
-
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = make_parser(__doc__, EXAMPLES)
-    parser.add_argument('config', help='config file')
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder of the pictures')
-    parser.add_argument('--split', choices=('train', 'val', 'test'), default='train', help='which dataloader')
-    add_samples(parser, '--index', type=int, metavar='I')
-    parser.add_argument('--data-root', metavar='DIR', help='data root in place of that of the config')
-    add_overrides(parser)
-    return parser.parse_args(argv)
-
-
-def innermost(dataset: Any) -> Any:
-    """The config of the data set inside wrappers such as CBGSDataset."""
-    return innermost(dataset.dataset) if 'dataset' in dataset else dataset
-
-
-def range_of(pipeline: Mapping[str, Any]) -> list[float]:
-    """Point-cloud range of a pipeline.
-
-    Raises:
-        ValueError: If no stage has one.
-    """
-    for stage in pipeline.values() if isinstance(pipeline, Mapping) else pipeline:
-        if stage is not None and 'point_cloud_range' in stage:
-            return list(stage['point_cloud_range'])
-    raise ValueError('no stage of the pipeline has a point_cloud_range, so there is no range to draw')
-
-
-def draw(args: argparse.Namespace) -> list[Path]:
-    """Draw the pages; returns their paths."""
-    from dataclasses import replace
-
-    import numpy as np
-    from mmdet3d.registry import DATASETS
-    from mmengine.registry import init_default_scope
-
-    from bevdistill.structures import BEVGrid
-    from bevdistill.visualization import Frame, Page, report_page, save_figure
-
-    cfg = config_of(args)
-    init_default_scope(cfg.get('default_scope', 'mmdet3d'))
-    source = cfg[f'{args.split}_dataloader'].dataset
-    if args.data_root is not None:
-        innermost(source).data_root = args.data_root
-    grid = BEVGrid.from_config(range_of(innermost(source).pipeline), CELLS, CELLS)
-    dataset = DATASETS.build(source)
-    paths = []
-    for index in args.index or spread(args.num, len(dataset)):
-        if not 0 <= index < len(dataset):
-            raise ValueError(f'there is no sample {index}: the {args.split} data has {len(dataset)}')
-        frame = Frame.from_dataset(dataset, index)
-        boxes = None if frame.truth is None else replace(frame.truth, scores=np.ones(len(frame.truth)))
-        page = Page(
-            title=f'{Path(args.config).stem} · {args.split} sample {frame.token[:8]}',
-            frame=frame,
-            grid=grid,
-            classes=list(dataset.metainfo['classes']),
-            predictions=boxes,
-            note=f'sample {index} of {len(dataset)}, boxes are ground truth',
-            limit=len(frame.truth or ()),
-        )
-        paths.append(save_figure(report_page(page), args.out / f'{args.split}_{index:05d}_{frame.token[:8]}.png'))
-        print(f'saved {paths[-1]}', flush=True)
-    return paths
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Parse, draw; errors of the user are one line."""
-    args = parse_args(argv)
-    with mistakes_in_words('browse_dataset.py'):
-        draw(args)
-
+from bevdistill.cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    tool('show', 'data')

@@ -1,103 +1,12 @@
 #!/usr/bin/env python
-"""Draw report pages of a model: cameras and bird's-eye view with boxes, foreground mask, BEV maps."""
+"""Run ``bevdistill show model`` from a checkout."""
 
-from __future__ import annotations
-
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tools.command_line import add_overrides, add_samples, make_parser, mistakes_in_words, spread
-
-EXAMPLES = """
-examples:
-  # a student, a teacher or a distiller; four samples spread over the test data
-  tools/analysis_tools/visualize.py CONFIG CHECKPOINT --out pictures --num 4
-
-  # a student, with the BEV maps of a teacher beside its own
-  tools/analysis_tools/visualize.py CONFIG CHECKPOINT --teacher TEACHER_CONFIG TEACHER_CHECKPOINT --out pictures
-
-  # a teacher, with those of a student
-  tools/analysis_tools/visualize.py CONFIG CHECKPOINT --student STUDENT_CONFIG STUDENT_CHECKPOINT --out pictures
-
-  # one sample
-  tools/analysis_tools/visualize.py CONFIG CHECKPOINT --token 0123456789abcdef --out pictures
-
-Ground truth is white, predictions have the colour of their class. A distiller shows its student, and its teacher's maps
-if the teacher's weights are still where they were when it was trained.
-"""
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = make_parser(__doc__, EXAMPLES)
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder of the pictures')
-    add_samples(parser, '--token')
-    beside = parser.add_mutually_exclusive_group()
-    names = ('CONFIG', 'CHECKPOINT')
-    beside.add_argument('--teacher', nargs=2, metavar=names, help='show the BEV maps of this teacher too')
-    beside.add_argument('--student', nargs=2, metavar=names, help='show the BEV maps of this student too')
-    parser.add_argument('--title', help='what the pages call the model (default: the name of its config)')
-    parser.add_argument('--threshold', type=float, default=0.2, help='draw predictions from this score (default: 0.2)')
-    parser.add_argument('--data-root', metavar='DIR', help='data root in place of that of the configs')
-    add_overrides(parser, 'the first config')
-    return parser.parse_args()
-
-
-def draw(args: argparse.Namespace) -> list[Path]:
-    """Draw the pages; returns their paths."""
-    from dataclasses import replace
-
-    from mmengine.device import get_device
-
-    from bevdistill.engine.overrides import parse_overrides
-    from bevdistill.visualization import ModelViewer, Page, report_page, save_figure
-
-    common = dict(data_root=args.data_root, device=get_device())
-    role = 'teacher' if args.student else 'student' if args.teacher else None
-    options = parse_overrides(args.cfg_options)
-    model = ModelViewer(args.config, args.checkpoint, role, overrides=options, **common)
-    other = None
-    if args.teacher or args.student:
-        other = ModelViewer(*(args.teacher or args.student), 'teacher' if args.teacher else 'student', **common)
-    total = len(model.dataset)
-    indices = [model.position(token) for token in args.token] or spread(args.num, total)
-    paths = []
-    for index in indices:
-        view = model.view(index)
-        maps = {maps.name: maps for maps in view.maps}
-        if other is not None:
-            beside = other.view(other.position(view.frame.token))
-            maps |= {maps.name: maps for maps in beside.maps if maps.name == other.role}
-            view = replace(view, frame=view.frame.filled_from(beside.frame))
-        ordered = sorted(maps.values(), key=lambda entry: entry.name != 'teacher')
-        name = args.title or Path(args.config).stem
-        page = Page(
-            title=f'{name} · sample {view.frame.token[:8]}',
-            frame=view.frame,
-            grid=model.detector.grid,
-            classes=model.classes,
-            predictions=view.predictions,
-            maps=ordered,
-            note=f'{Path(args.checkpoint).name}, test sample {index} of {total}',
-            threshold=args.threshold,
-            foreground_of=model.role,
-        )
-        paths.append(save_figure(report_page(page), args.out / f'{index:05d}_{view.frame.token[:8]}.png'))
-        print(f'saved {paths[-1]}', flush=True)
-    return paths
-
-
-def main() -> None:
-    """Parse, draw; errors of the user are one line."""
-    args = parse_args()
-    with mistakes_in_words('visualize.py'):
-        draw(args)
-
+from bevdistill.cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    tool('show', 'model')

@@ -1,86 +1,12 @@
 #!/usr/bin/env python
-"""Convert a public checkpoint of the original authors into one of this package, once."""
+"""Run ``bevdistill convert`` from a checkout."""
 
-from __future__ import annotations
-
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tools.command_line import make_parser, mistakes_in_words
-
-# As in bevdistill.structures.KINDS, which --help would take seconds to import.
-KINDS = ('bevformer', 'bevdistill-student', 'bevdistill-teacher', 'object-dgcnn', 'distiller')
-EPILOG = """
-kinds:
-  bevformer            BEVFormer, or the undistilled student of BEVDistill
-  bevdistill-student   the student of BEVDistill with its heatmap, names without a prefix
-  bevdistill-teacher   the LiDAR teacher of BEVDistill
-  object-dgcnn         Object-DGCNN with graph attention
-  distiller            a training run of BEVDistill: student, teacher and contrastive head in one file
-
-What is converted: box convention (mmdet3d < 1.0 to today's), class order, names, layout of sparse kernels. Nothing that
-the file holds is run while it is read. A file that is converted already, or of another kind, is refused.
-
-examples:
-  # BEVFormer of its authors
-  tools/model_converters/convert_official.py bevformer_tiny_epoch_24.pth bevformer_tiny.pth --kind bevformer
-  tools/test.py configs/bevformer/bevformer_tiny_24e_released_nus-3d.py bevformer_tiny.pth
-
-  # a LiDAR teacher, for model.teacher_checkpoint
-  tools/model_converters/convert_official.py epoch_20.pth teacher.pth --kind bevdistill-teacher
-
-  # a training run of BEVDistill: student and heads in one file, its teacher in another
-  tools/model_converters/convert_official.py epoch_24.pth bevdistill.pth --kind distiller --teacher-out teacher.pth
-  tools/test.py configs/bevdistill/bevdistill-t_r50_2x_released_nus-3d.py bevdistill.pth \\
-      --cfg-options model.teacher_checkpoint=teacher.pth
-"""
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = make_parser(__doc__, EPILOG)
-    parser.add_argument('source', metavar='IN', type=Path, help='checkpoint of the original code')
-    parser.add_argument('out', metavar='OUT', type=Path, help='file to write')
-    parser.add_argument('--kind', required=True, choices=KINDS, help='what the checkpoint is of, see below')
-    parser.add_argument('--teacher-out', metavar='FILE', type=Path, help='of a distiller: write its teacher here')
-    parser.add_argument('--verbose', action='store_true', help='a line for every tensor')
-    parser.add_argument('--force', action='store_true', help='overwrite files that exist')
-    return parser.parse_args()
-
-
-def check_targets(args: argparse.Namespace) -> None:
-    """Complain about files that would be overwritten.
-
-    Raises:
-        FileExistsError: If a file to write exists and `--force` is not given.
-        ValueError: If two of the files are one.
-    """
-    targets = [path for path in (args.out, args.teacher_out) if path is not None]
-    if len({path.resolve() for path in (args.source, *targets)}) <= len(targets):
-        raise ValueError('IN, OUT and --teacher-out must be different files')
-    for path in targets:
-        if path.exists() and not args.force:
-            raise FileExistsError(f'{path} exists; give --force to overwrite it')
-
-
-def main() -> None:
-    """Parse, convert, say what was done."""
-    args = parse_args()
-    from bevdistill.checkpoints.official import conversion_lines, conversion_table, convert_file
-
-    with mistakes_in_words('convert_official.py', OSError, ValueError):
-        check_targets(args)
-        result = convert_file(
-            args.source, args.out, args.kind, args.teacher_out, lambda line: print(f'{line} ...', flush=True)
-        )
-    print(conversion_lines(result.conversion) if args.verbose else conversion_table(result.conversion))
-    print('\n'.join(result.notes))
-    if result.config:
-        print(f'belongs to {result.config}')
-
+from bevdistill.cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    tool('convert')

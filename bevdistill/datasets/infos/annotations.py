@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import shapely
-from mmdet3d.datasets.convert_utils import NuScenesNameMapping, nus_attributes, nus_categories
 from numpy.typing import NDArray
+from nuscenes.eval.detection.utils import category_to_detection_name
 from nuscenes.nuscenes import NuScenes
 
 from ..ego_motion import rotation_matrix
+from .names import ATTRIBUTES, CATEGORIES, NO_ATTRIBUTE
 from .sensors import CAMERAS, KeyframeSensors
 
 MAX_TIME_DIFF = 1.5
@@ -45,11 +46,11 @@ class AnnotationRecords:
         self._sizes_wlh = np.array([row['size'] for row in rows], dtype=np.float64).reshape(-1, 3)
         self._rotations = rotation_matrix(np.array([row['rotation'] for row in rows], dtype=np.float64).reshape(-1, 4))
         self._velocities = self._all_velocities()
-        self._names = [NuScenesNameMapping.get(row['category_name'], row['category_name']) for row in rows]
-        known = {name: label for label, name in enumerate(nus_categories)}
+        self._names = [category_to_detection_name(row['category_name']) or row['category_name'] for row in rows]
+        known = {name: label for label, name in enumerate(CATEGORIES)}
         self._labels = np.array([known.get(name, -1) for name in self._names], dtype=np.int64)
-        attributes = {row['token']: nus_attributes.index(row['name']) for row in nusc.attribute}
-        none = nus_attributes.index('None')
+        attributes = {row['token']: ATTRIBUTES.index(row['name']) for row in nusc.attribute}
+        none = ATTRIBUTES.index(NO_ATTRIBUTE)
         self._attributes = [
             attributes[row['attribute_tokens'][0]] if row['attribute_tokens'] else none for row in rows
         ]

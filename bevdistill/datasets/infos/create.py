@@ -9,7 +9,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from mmdet3d.datasets.convert_utils import nus_categories
 from mmengine.logging import print_log
 from nuscenes.nuscenes import NuScenes
 from nuscenes.utils import splits
@@ -17,6 +16,7 @@ from tqdm import tqdm
 
 from .annotations import AnnotationRecords
 from .can_bus import CanBusReader
+from .names import CATEGORIES
 from .sensors import SensorRecords
 
 TEMPORAL_FIELDS = (
@@ -83,7 +83,7 @@ def create_nuscenes_infos(
 
     def write(split: str, records: list[dict[str, Any]], count: int) -> None:
         ignored = sorted(annotations.ignored) if annotations is not None else []
-        categories = {**{name: i for i, name in enumerate(nus_categories)}, **dict.fromkeys(ignored, -1)}
+        categories = {**{name: i for i, name in enumerate(CATEGORIES)}, **dict.fromkeys(ignored, -1)}
         metainfo = {'categories': categories, 'dataset': 'nuscenes', 'version': version, 'info_version': '1.1'}
         written[split] = out / f'nuscenes_infos_{split}.pkl'
         write_aside(written[split], {'metainfo': metainfo, 'data_list': records})

@@ -1,4 +1,4 @@
-"""Parts of a model compiled by torch.compile."""
+"""Compile parts of a model by torch.compile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run whose loss is no longer a number stops at once and says which term it was."""
+"""Stop a run at once when its loss is NaN or infinite, and name the term."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from mmdet3d.registry import HOOKS
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from ...distributed.wrappers import bare_model
 
@@ -19,8 +20,8 @@ from ...distributed.wrappers import bare_model
 class FiniteLossHook(Hook):
     """Stop before the optimizer step if a loss term is NaN or infinite.
 
-    The terms are looked at where the model adds them up (``parse_losses``), hence before the backward pass: the
-    weights and the last checkpoint stay good. All terms together cost one transfer to the host per iteration.
+    A forward hook of torch looks at the terms as the model returns them, hence before the backward pass: the weights
+    and the last checkpoint stay good. All terms together cost one transfer to the host per iteration.
 
     Note:
         A gradient can overflow although the loss is finite. That step is taken (under AMP the loss scaler skips
@@ -29,20 +30,19 @@ class FiniteLossHook(Hook):
 
     def __init__(self) -> None:
         self._samples: list[str] = []
+        self._check: RemovableHandle | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Put the check in front of the model's ``parse_losses``."""
-        model: Any = bare_model(runner)
-        self._release(model)
-        parse_losses = model.parse_losses
+        """Check the output of every forward pass with ``mode='loss'``."""
+        self._release()
 
-        def checked_parse_losses(losses: Mapping[str, Any]) -> Any:
-            broken = not_finite(losses)
-            if broken:
-                self._stop(runner, losses, broken)
-            return parse_losses(losses)
+        def check(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+            if kwargs.get('mode') == 'loss' and isinstance(output, Mapping):
+                broken = not_finite(output)
+                if broken:
+                    self._stop(runner, output, broken)
 
-        model.parse_losses = checked_parse_losses
+        self._check = bare_model(runner).register_forward_hook(check, with_kwargs=True)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Remember which samples this iteration sees."""
@@ -50,11 +50,12 @@ class FiniteLossHook(Hook):
 
     def after_train(self, runner: Runner) -> None:
         """Leave the model as it was."""
-        self._release(bare_model(runner))
+        self._release()
 
-    @staticmethod
-    def _release(model: Any) -> None:
-        vars(model).pop('parse_losses', None)
+    def _release(self) -> None:
+        if self._check is not None:
+            self._check.remove()
+            self._check = None
 
     def _stop(self, runner: Runner, losses: Mapping[str, Any], broken: list[str]) -> None:
         terms = ', '.join(f'{name} = {_shown(losses[name])}' for name in broken)

@@ -1,14 +1,14 @@
-"""A run that was stopped and resumed equals one that was not."""
+"""Make a stopped and resumed run equal to an uninterrupted one, bit for bit."""
 
 from __future__ import annotations
 
+from itertools import chain, repeat
 from typing import Any
 
 from mmdet3d.registry import HOOKS
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
-from torch.utils.data import DataLoader
 
 from ...datasets.labelled_ratio_sampler import MixedSampler
 from ...datasets.seeded_index import SeededSampler
@@ -33,8 +33,12 @@ class RepeatableRunHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Move the data of a resumed iteration-based run to its place.
 
+        mmengine's loop calls ``next`` on its iterator once per finished iteration and drops the batch; no hook,
+        sampler or option of the loop prevents the loading. So its public ``dataloader_iterator`` yields None for these
+        calls, and the sampler starts behind them.
+
         Raises:
-            ValueError: If a :class:`~..mixed_draws.MixedSampler` cannot mix batches of this size.
+            ValueError: If a ``MixedSampler`` cannot mix batches of this size.
         """
         loop = runner.train_loop
         if isinstance(loop.dataloader.sampler, MixedSampler):
@@ -44,7 +48,7 @@ class RepeatableRunHook(Hook):
         sampler = loop.dataloader.sampler
         if isinstance(sampler, SeededSampler) and sampler.infinite:
             sampler.skip = loop.iter * loop.dataloader.batch_size
-            loop.dataloader_iterator = _SkippedLoader(loop.dataloader, loop.iter)
+            loop.dataloader_iterator = chain(repeat(None, loop.iter), loop.dataloader)
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Seed what is drawn while the epoch's data loader starts."""
@@ -53,24 +57,3 @@ class RepeatableRunHook(Hook):
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Seed the iteration."""
         seed_everything(derive_seed(runner.seed, get_rank(), runner.iter, _STEP))
-
-
-class _SkippedLoader:
-    """A data iterator that has nothing to load for the first steps.
-
-    mmengine's loop calls ``next`` once per iteration that a resumed run has behind it and drops the result. The
-    sampler starts after these, so the calls are answered without work.
-    """
-
-    def __init__(self, loader: DataLoader[Any], steps: int) -> None:
-        self._iterator = iter(loader)
-        self._steps = steps
-
-    def __iter__(self) -> _SkippedLoader:
-        return self
-
-    def __next__(self) -> Any:
-        if self._steps > 0:
-            self._steps -= 1
-            return None
-        return next(self._iterator)

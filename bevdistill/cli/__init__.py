@@ -1,0 +1,1 @@
+"""The installed command ``bevdistill``: a module per verb, none of which imports anything heavy before it runs."""

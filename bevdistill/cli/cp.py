@@ -1,0 +1,85 @@
+"""Copy a config to a place of your own: its bases are found from where the copy lies."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from .config_files import checkout
+
+HELP = 'copy a config to a file of your own'
+EXAMPLES = """
+examples:
+  # a copy to change; CONFIG is a path, or the end of the path of a shipped config
+  bevdistill cp bevdistill/bevdistill_r50_1x_nus-3d.py mine.py
+  bevdistill train mine.py
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument('config', metavar='CONFIG', help='config file')
+    parser.add_argument('out', metavar='OUT', type=Path, help='file or folder to write')
+    parser.add_argument('--force', action='store_true', help='overwrite the file if it exists')
+
+
+def run(args: argparse.Namespace) -> None:
+    """Copy, and say how to train with the copy."""
+    source = find_config(args.config)
+    out = args.out / source.name if args.out.is_dir() else args.out
+    if out.suffix != '.py':
+        raise ValueError(f'{out} must end with .py, as mmengine reads configs by their ending')
+    if out.exists() and not args.force:
+        raise FileExistsError(f'{out} exists; give --force to overwrite it')
+    text = with_bases_of(source, out.resolve().parent)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text, encoding='utf-8')
+    print(f'{out}: copy of {source}. Train with it:\n  bevdistill train {out}')
+
+
+def find_config(name: str) -> Path:
+    """Find a config by its path, or by its path inside ``configs`` of the checkout.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    inside = checkout() / 'configs' / name
+    if inside.is_file():
+        return inside
+    raise FileNotFoundError(f'no config file {name}, neither here nor in {inside.parents[-len(Path(name).parts) - 1]}; '
+                            'bevdistill ls lists them')
+
+
+def with_bases_of(source: Path, folder: Path) -> str:
+    """Rewrite the paths in ``_base_`` for a copy in another folder.
+
+    Args:
+        source: The config.
+        folder: Absolute folder of the copy.
+
+    Returns:
+        The text. Bases in the same tree are relative, so that the tree can be moved; bases elsewhere are absolute.
+    """
+    lines = source.read_text(encoding='utf-8').splitlines(keepends=True)
+    for node in reversed(list(_bases(ast.parse(''.join(lines))))):
+        if '::' in node.value:
+            continue  # In another installed package.
+        base = (source.resolve().parent / node.value).resolve()
+        relative = os.path.relpath(base, folder)
+        path = relative if folder.is_relative_to(Path(os.path.commonpath([source.resolve(), base]))) else str(base)
+        line = lines[node.lineno - 1].encode()
+        changed = line[: node.col_offset] + repr(path).encode() + line[node.end_col_offset :]
+        lines[node.lineno - 1] = changed.decode()
+    return ''.join(lines)
+
+
+def _bases(tree: ast.Module) -> Iterator[ast.Constant]:
+    """Find the strings of ``_base_ = ...``."""
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == '_base_':
+            yield from (node for node in ast.walk(statement.value) if isinstance(node, ast.Constant))

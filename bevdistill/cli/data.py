@@ -1,0 +1,47 @@
+"""Prepare data on disk.
+
+create writes the information files that the data sets read: one record per keyframe, with everything but the sensors'
+data. v1.0-trainval and v1.0-mini give nuscenes_infos_{train,val,trainval}.pkl, v1.0-test gives nuscenes_infos_test.pkl.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from .loading import say
+
+HELP = 'data create: write the information files of nuScenes'
+EXAMPLES = """
+examples:
+  # training and validation, with the CAN bus expansion unpacked beside the samples
+  bevdistill data create nuscenes --root-path data/nuscenes --version v1.0-trainval
+
+  # the test split, for a submission
+  bevdistill data create nuscenes --root-path data/nuscenes --version v1.0-test
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    actions = parser.add_subparsers(dest='action', metavar='ACTION', required=True)
+    create = actions.add_parser(
+        'create',
+        help='write information files',
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    create.add_argument('dataset', choices=['nuscenes'], help='kind of data set')
+    create.add_argument('--root-path', default='data/nuscenes', help='nuScenes root (default: %(default)s)')
+    create.add_argument('--version', default='v1.0-trainval', help='v1.0-trainval, v1.0-mini or v1.0-test')
+    create.add_argument('--out-dir', help='where the files go (default: the root)')
+    create.add_argument('--canbus-root', help='folder that holds can_bus/ (default: the root)')
+    create.add_argument('--max-sweeps', type=int, default=10, help='earlier LiDAR sweeps per sample (default: 10)')
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the information files."""
+    say(f'reading {args.version} of {args.root_path}')
+    from bevdistill.datasets.infos.create import create_nuscenes_infos
+
+    create_nuscenes_infos(args.root_path, args.version, args.out_dir, args.canbus_root, args.max_sweeps)

@@ -1,0 +1,48 @@
+"""Read the config of a command at once, then load the libraries, and say so meanwhile."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+
+def say(text: str) -> None:
+    """Print a line about progress on stderr; only the first process of a run does."""
+    rank = os.environ.get('RANK') or os.environ.get('SLURM_PROCID') or '0'
+    if rank == '0':
+        print(text, file=sys.stderr, flush=True)
+
+
+def read_config_of(args: argparse.Namespace) -> Config:
+    """Read the config file of a command line with its overrides, and for a run its work dir and launcher.
+
+    Needs no torch, so a mistake is reported within a second or two.
+    """
+    say(f'reading {args.config}')
+    from bevdistill.engine.config_file import read_config
+    from bevdistill.engine.overrides import parse_overrides
+
+    run = {key: getattr(args, key) for key in ('work_dir', 'launcher') if hasattr(args, key)}
+    return read_config(args.config, parse_overrides(args.cfg_options), **run)
+
+
+def config_of(args: argparse.Namespace) -> Config:
+    """Read the config of a command line, then load torch, mmdet3d and the config's own modules."""
+    cfg = read_config_of(args)
+    load_libraries()
+    from bevdistill.engine.config_file import import_custom_modules
+
+    import_custom_modules(cfg)
+    return cfg
+
+
+def load_libraries() -> None:
+    """Import torch and mmdet3d's models, the seconds of every run."""
+    if 'mmdet3d.structures' not in sys.modules:
+        say('loading PyTorch and MMDetection3D ...')
+        import mmdet3d.structures  # noqa: F401

@@ -1,0 +1,113 @@
+"""Run ``bevdistill VERB ...``: find the verb's module, parse, run, and report errors of the user in one line."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+VERBS = (
+    'train', 'test', 'data', 'synthetic', 'cache', 'study', 'compare', 'describe', 'errors', 'convert', 'export',
+    'show', 'bench', 'ls', 'cp',
+)  # fmt: skip
+"""Each is a module of this folder with ``HELP``, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args)``."""
+
+EXAMPLES = """
+examples:
+  bevdistill ls synthetic                   # configs that run on a CPU, each with what it is
+  bevdistill synthetic data/tiny --preset tiny --version v1.0-mini
+  bevdistill train CONFIG --work-dir runs/a
+  bevdistill test CONFIG runs/a/epoch_24.pth
+
+bevdistill VERB --help shows the arguments and examples of a verb.
+"""
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the command line; returns the exit status.
+
+    Args:
+        argv: Words after the program's name; by default those of this process.
+        prog: Name of the program in messages, where it is not ``bevdistill VERB``.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] not in VERBS:
+        _parse_verb(words)
+    verb = words[0]
+    module = module_of(verb)
+    parser = verb_parser(module, prog or f'bevdistill {verb}')
+    args = parser.parse_args(words[1:])
+    try:
+        return module.run(args) or 0
+    except KeyboardInterrupt:
+        print(f'{parser.prog}: stopped', file=sys.stderr)
+        return 130
+    except Exception as error:
+        if not is_users(error):
+            raise
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        print(f'{parser.prog}: error: {error.strerror if full else error}', file=sys.stderr)
+        return 1
+
+
+def tool(verb: str, *fixed: str) -> None:
+    """Run a verb under the name of the script that was started, for the scripts of ``tools/``; does not return.
+
+    Args:
+        verb: The verb.
+        *fixed: Words before those of the command line.
+    """
+    sys.exit(main([verb, *fixed, *sys.argv[1:]], prog=Path(sys.argv[0]).name))
+
+
+def module_of(verb: str) -> ModuleType:
+    """Import the module of a verb."""
+    return import_module(f'{__package__}.{verb}')
+
+
+def verb_parser(module: ModuleType, prog: str) -> argparse.ArgumentParser:
+    """Make the parser of a verb: its help begins with the module's docstring and ends with its examples."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=module.__doc__,
+        epilog=module.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    return parser
+
+
+def is_users(error: Exception) -> bool:
+    """Tell mistakes of the user, whose message is enough, from defects, whose traceback is needed.
+
+    Files and connections that fail are the user's, and so is a ValueError raised by this package or a project, where
+    it is written for people. One raised by a library is a defect.
+    """
+    if isinstance(error, OSError):
+        return True
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    raised_in = str(trace.tb_frame.f_globals.get('__name__', '')) if trace is not None else ''
+    return isinstance(error, ValueError) and raised_in.partition('.')[0] in (__name__.partition('.')[0], 'projects')
+
+
+def _parse_verb(words: Sequence[str]) -> None:
+    """Show help, the version, or what is wrong with the first word; does not return."""
+    from bevdistill import __version__
+
+    parser = argparse.ArgumentParser(
+        prog='bevdistill',
+        description="Cross-modal knowledge distillation in bird's-eye view.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--version', action='version', version=f'bevdistill {__version__}')
+    verbs = parser.add_subparsers(metavar='VERB', required=True)
+    for verb in VERBS:
+        verbs.add_parser(verb, help=module_of(verb).HELP)
+    parser.parse_args(words)

@@ -1,0 +1,54 @@
+"""Test a checkpoint with the metrics of a config."""
+
+from __future__ import annotations
+
+import argparse
+
+from .arguments import add_run
+from .loading import config_of
+
+HELP = 'test a checkpoint with the metrics of a config'
+EXAMPLES = """
+examples:
+  # score the predictions; logs and metrics go to work_dirs/<config name>/<time>/
+  bevdistill test configs/bevdistill/bevdistill_r50_1x_nus-3d.py work_dirs/bevdistill_r50_1x_nus-3d/epoch_24.pth
+
+  # also draw predictions and ground truth in the cameras and from above
+  bevdistill test CONFIG CHECKPOINT --show-dir pictures
+
+  # the test server: v1.0-test has no annotations, so write <work dir>/predictions/pred_instances_3d/results_nusc.json
+  # without scoring; use_external=True where data beyond nuScenes were used
+  bevdistill test CONFIG CHECKPOINT --format-only --cfg-options test_evaluator.use_external=False \\
+      test_dataloader.dataset.ann_file=nuscenes_infos_test.pkl test_evaluator.ann_file=nuscenes_infos_test.pkl
+
+  # change entries of the config; a key that does not exist is an error
+  bevdistill test CONFIG CHECKPOINT --cfg-options test_dataloader.batch_size=4
+
+  # several processes
+  torchrun --nproc_per_node=8 tools/test.py CONFIG CHECKPOINT --launcher pytorch
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--show-dir', metavar='DIR', help='draw predictions into this folder')
+    parser.add_argument('--format-only', action='store_true', help='write predictions, do not score them')
+    add_run(parser, 'logs and metrics')
+
+
+def run(args: argparse.Namespace) -> None:
+    """Test."""
+    cfg = config_of(args)
+    from bevdistill.checkpoints.find import existing_checkpoint
+    from bevdistill.engine.launch import run_testing
+    from bevdistill.engine.settings import check_test_split, set_format_only, set_show_dir
+
+    check_test_split(cfg)
+    checkpoint = existing_checkpoint(args.checkpoint)
+    if args.format_only:
+        set_format_only(cfg)
+    if args.show_dir:
+        set_show_dir(cfg, args.show_dir)
+    run_testing(cfg, checkpoint)

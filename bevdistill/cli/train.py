@@ -1,0 +1,96 @@
+"""Train a model from a config."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from .arguments import add_run
+from .loading import config_of
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+HELP = 'train a model from a config'
+EXAMPLES = """
+examples:
+  # train; checkpoints and logs go to work_dirs/<config name>
+  bevdistill train configs/bevdistill/bevdistill_r50_1x_nus-3d.py
+
+  # go on where the newest checkpoint of the work dir ends, or start if there is none
+  bevdistill train CONFIG --work-dir runs/a --resume
+
+  # change entries of the config; lists by index or in brackets; a leading + adds a key that is not there
+  bevdistill train CONFIG --cfg-options optim_wrapper.optimizer.lr=1e-4 param_scheduler.0.end=100 \\
+      train_dataloader.batch_size=2 +find_unused_parameters=True
+
+  # replace a whole dict: empty it, then fill it
+  bevdistill train CONFIG --cfg-options optim_wrapper.optimizer._delete_=True \\
+      optim_wrapper.optimizer.type=SGD optim_wrapper.optimizer.lr=0.1
+
+  # several processes on one machine, with GPUs or without; docs/clusters.md has more
+  torchrun --nproc_per_node=8 tools/train.py CONFIG --launcher pytorch
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='resume from this checkpoint; without a value, or with "auto", from the newest one in the work dir',
+    )
+    parser.add_argument(
+        '--amp',
+        nargs='?',
+        const='float16',
+        choices=('float16', 'bfloat16'),
+        help='automatic mixed precision: float16 with a dynamic loss scale, which needs a GPU (default), or bfloat16',
+    )
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help="scale the learning rate by samples per step (processes x batch size) over the config's own number",
+    )
+    parser.add_argument('--seed', type=int, metavar='N', help='seed of weights, data order and augmentation')
+    add_run(parser, 'logs and checkpoints')
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train."""
+    cfg = config_of(args)
+    from bevdistill.engine.host_memory import keep_freed_memory
+    from bevdistill.engine.launch import run_training
+
+    apply_options(cfg, args)
+    keep_freed_memory()
+    run_training(cfg)
+
+
+def apply_options(cfg: Config, args: argparse.Namespace) -> None:
+    """Change a config as the options of the command line say."""
+    from bevdistill.engine.settings import set_amp, set_auto_scale_lr, set_resume, set_seed
+
+    if args.resume is not None and set_resume(cfg, args.resume) is None:
+        print(f'--resume: no checkpoint in {cfg.work_dir} yet, starting from the beginning')
+    if args.amp:
+        with _errors_of('--amp'):
+            set_amp(cfg, args.amp)
+    if args.auto_scale_lr:
+        with _errors_of('--auto-scale-lr'):
+            set_auto_scale_lr(cfg)
+    if args.seed is not None:
+        set_seed(cfg, args.seed)
+
+
+@contextmanager
+def _errors_of(option: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f'{option}: {error}') from error
