@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Run the demo: the older name of `bevdistill study run configs/studies/demo.yml`."""
+"""Run the study configs/studies/demo.yml, or demo_quick.yml for ``--quick``, from a checkout; ``make demo``."""
 
 import sys
 from pathlib import Path
@@ -9,10 +9,17 @@ sys.path.insert(0, str(REPO))
 
 from bevdistill.cli.main import tool  # noqa: E402
 
-words = ['--seeds' if word == '--seed' else word for word in sys.argv[1:]]
-if '--rows' in words:
-    place = words.index('--rows')
-    words[place : place + 1] = ['--until', 'teacher', 'student', 'distilled']
-name = 'demo_quick.yml' if '--quick' in words else 'demo.yml'
-sys.argv[1:] = ['--stale', 'redo', *(word for word in words if word != '--quick')]
-tool('study', 'run', str(REPO / 'configs' / 'studies' / name))
+
+def main() -> None:
+    """Turn the demo's own flags into those of a study."""
+    words = ['--seeds' if word == '--seed' else word for word in sys.argv[1:] if word != '--quick']
+    if '--rows' in words:
+        place = words.index('--rows')
+        words[place : place + 1] = ['--until', 'teacher', 'student', 'distilled']
+    study = REPO / 'configs' / 'studies' / ('demo_quick.yml' if '--quick' in sys.argv else 'demo.yml')
+    sys.argv[1:] = ['--stale', 'redo', *words]
+    tool('study', 'run', str(study))
+
+
+if __name__ == '__main__':
+    main()

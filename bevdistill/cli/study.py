@@ -6,6 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .arguments import positive
+from .loading import say
+
 if TYPE_CHECKING:
     from bevdistill.studies.plan import Plan
     from bevdistill.studies.spec import StudySpec
@@ -61,9 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--cores', '--jobs', type=_positive, metavar='N', help='cores to use (default: all)')
+    parser.add_argument('--cores', '--jobs', type=positive, metavar='N', help='cores to use (default: all)')
     parser.add_argument(
-        '--threads', type=_positive, metavar='N', help='threads of each job (default: cores / jobs at a time)'
+        '--threads', type=positive, metavar='N', help='threads of each job (default: cores / jobs at a time)'
     )
     parser.add_argument(
         '--profile', metavar='NAME', help='Snakemake profile: slurm, or one of your own; each job is submitted'
@@ -79,13 +82,6 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--every', type=float, default=60.0, metavar='S', help='seconds between lines of progress (60)')
 
 
-def _positive(word: str) -> int:
-    number = int(word)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f'must be at least 1, got {number}')
-    return number
-
-
 def prepare(args: argparse.Namespace) -> tuple[StudySpec, Plan, list[str]]:
     """Read the study that the command line names; returns it, its plan, and the names of the jobs to run.
 
@@ -93,6 +89,7 @@ def prepare(args: argparse.Namespace) -> tuple[StudySpec, Plan, list[str]]:
         FileNotFoundError: If there is no such file.
         ValueError: If something in it is wrong, or a row is unknown.
     """
+    say(f'reading {args.study} and its configs')
     from bevdistill.studies.fingerprints import code_parts
     from bevdistill.studies.graph import with_needs
     from bevdistill.studies.jobs import JobBuilder, Places

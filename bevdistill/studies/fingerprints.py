@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.util
 import json
 import os
 import platform
@@ -12,7 +11,6 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from .spec import ROOT
@@ -46,27 +44,15 @@ def file_digest(path: Path) -> str:
 
 
 def load_config(config: str, words: Sequence[str]) -> Any:
-    """Load a config with its overrides.
+    """Load a config with its overrides, without importing what it names.
 
     Raises:
         ValueError: If an override does not fit.
     """
-    from mmengine.config import Config
+    from bevdistill.engine.config_file import read_config
+    from bevdistill.engine.overrides import parse_overrides
 
-    overrides = _overrides_module()
-    cfg = Config.fromfile(str(ROOT / config), import_custom_modules=False)
-    overrides.apply_overrides(cfg, overrides.parse_overrides(words))
-    return cfg
-
-
-@functools.cache
-def _overrides_module() -> ModuleType:
-    """Load ``bevdistill.engine.overrides`` alone: importing its room brings torch's and mmdet's models."""
-    spec = importlib.util.spec_from_file_location('overrides_alone', PACKAGE / 'engine' / 'overrides.py')
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return read_config(ROOT / config, parse_overrides(words))
 
 
 def config_parts(cfg: Any) -> Parts:

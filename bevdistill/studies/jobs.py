@@ -18,11 +18,11 @@ PLACEHOLDER = 'input.pth'
 """Stands for a file whose content is fingerprinted on its own."""
 NO_VALIDATION = ('val_cfg=None', 'val_dataloader=None', 'val_evaluator=None')
 """Training ends without a validation: the test that follows says the same."""
-TOOLS = dict(
+COMMANDS = dict(
     train='train.py', test='test.py', cache='cache_teacher.py', synthetic='make_synthetic_nuscenes.py',
-    data='create_data.py', show='analysis_tools/visualize.py',
+    data_create='create_data.py', show_model='analysis_tools/visualize.py',
 )  # fmt: skip
-"""The commands of a study as tools of the repository."""
+"""Verbs of a study, and the scripts that may stand in for them."""
 TEACHER = 'model.teacher_checkpoint'
 
 
@@ -33,7 +33,7 @@ class Places:
     folder: Folder
     data: Path
     held_out_data: Path | None = None
-    tools: Path = ROOT / 'tools'
+    tools: Path | None = None
 
     @classmethod
     def of(cls, study: StudySpec, out: Path, data: Path | None, held_out: Path | None, tools: Path | None) -> Places:
@@ -45,7 +45,7 @@ class Places:
 
         found = place(data, study.data)
         assert found is not None
-        return cls(Folder(out), found, place(held_out, study.held_out_data), tools or ROOT / 'tools')
+        return cls(Folder(out), found, place(held_out, study.held_out_data), tools)
 
 
 def data_options(cfg: Any, root: Path, split: str) -> list[str]:
@@ -128,7 +128,9 @@ class JobBuilder:
         )  # fmt: skip
 
     def _tool(self, name: str, *words: str) -> list[str]:
-        return [sys.executable, str(self._places.tools / TOOLS[name]), *words]
+        tools = self._places.tools
+        verb = [str(tools / COMMANDS[name])] if tools is not None else ['-m', 'bevdistill', *name.split('_')]
+        return [sys.executable, *verb, *words]
 
     def _source(self, source: str, seed: int | None) -> str:
         """Return the job that an input comes from, or the path of its file."""
@@ -152,7 +154,7 @@ class JobBuilder:
         flags = ['--preset', synthetic.preset, '--version', synthetic.version, '--seed', str(synthetic.seed)]
         stages = [
             ('synthetic', self._tool('synthetic', root, *flags, '--overwrite')),
-            ('infos', self._tool('data', 'nuscenes', '--root-path', root, '--version', synthetic.version)),
+            ('infos', self._tool('data_create', 'nuscenes', '--root-path', root, '--version', synthetic.version)),
         ]
         code = ['bevdistill/synthetic', 'bevdistill/datasets/infos']
         return Job('data', 'data', [], root, stages, code=code, flags=flags)
@@ -212,7 +214,7 @@ class JobBuilder:
             words += ['--student' if students else '--teacher', beside.config, checkpoint_of(inputs['beside'])]
         words += ['--out', str(folder), '--num', str(self._study.pictures), '--title', row.title]
         words += ['--data-root', f'{self._places.data}/', *(['--cfg-options', *row.overrides] if row.overrides else [])]
-        command = self._tool('show', *words)
+        command = self._tool('show_model', *words)
         return Job(
             f'picture-{row.name}', 'picture', self._needs(*inputs.values()), str(folder), [('picture', command)],
             row.config, code=['bevdistill/visualization'], inputs=inputs, row=row.name,

@@ -94,7 +94,8 @@ def frame(runs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 def read_work_dirs(work_dirs: Iterable[Path]) -> Results:
     """Read work dirs; those that differ only in their ending ``_seed0``, ``_seed1`` are one row."""
-    runs, records = [], []
+    runs: list[dict[str, Any]] = []
+    records: list[dict[str, Any]] = []
     for work_dir in work_dirs:
         row, seed = split_seed(work_dir.name)
         runs.append(dict(row=row, seed=seed, seconds=read_training_seconds(work_dir)) | read_metrics(work_dir))

@@ -130,7 +130,7 @@ class Workflow:
         """Run the jobs; returns the state of each.
 
         Raises:
-            RuntimeError: If Snakemake fails although no job did.
+            ChildProcessError: If Snakemake fails although no job did.
         """
         if importlib.util.find_spec('snakemake') is None:
             raise ValueError("studies run on Snakemake, which is not installed: pip install 'bevdistill[studies]'")
@@ -151,7 +151,7 @@ class Workflow:
             self._look(monitor, screen)
             self._manifest()
         if process.returncode != 0 and not {'failed', 'stale'} & set(monitor.states.values()):
-            raise RuntimeError(f'Snakemake failed:\n{tail(self._log)}\nthe whole log: {self._log}')
+            raise ChildProcessError(f'Snakemake failed:\n{tail(self._log)}\nthe whole log: {self._log}')
         return monitor.states
 
     def _forget_earlier_ends(self) -> None:

@@ -158,7 +158,7 @@ def test_without_snakemake_one_line_says_what_to_install(study: StudyFolder, mon
 
 def test_a_failure_of_snakemake_itself_is_shown(study: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('bevdistill.studies.workflow.SNAKEFILE', 'this is no rule {python} {targets} {threads}\n')
-    with pytest.raises(RuntimeError, match=r'(?s)Snakemake failed:.*SyntaxError.*snakemake\.log'):
+    with pytest.raises(ChildProcessError, match=r'(?s)Snakemake failed:.*SyntaxError.*snakemake\.log'):
         study.run()
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Compare runs: the older name of `bevdistill compare`."""
+"""Run ``bevdistill compare`` from a checkout."""
 
 import sys
 from pathlib import Path
@@ -8,4 +8,5 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bevdistill.cli.main import tool
 
-tool('compare')
+if __name__ == '__main__':
+    tool('compare')
