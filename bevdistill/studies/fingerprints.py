@@ -96,13 +96,12 @@ def _hashed(files: Iterable[Path]) -> Parts:
     return {os.path.relpath(path, base): file_digest(path) for path in sorted(files)}
 
 
-def info_files(cfg: Any, splits: Sequence[str]) -> list[str]:
-    """Return the information files that the loaders of some splits read."""
-    readers = [cfg.get(f'{split}_dataloader') for split in splits]
-    return sorted({name for reader in readers if reader is not None for name in _values(reader.to_dict(), 'ann_file')})
+def entries(parts: Mapping[str, str], name: str, places: Sequence[str]) -> dict[str, str]:
+    """Return the entries of some name, such as ``data_root``, below some top-level keys of a config."""
+    return {key: value for key, value in parts.items() if key.endswith(f'.{name}') and key.split('.')[0] in places}
 
 
-def data_parts(root: Path, files: Sequence[str]) -> Parts:
+def data_parts(root: Path, files: Iterable[str]) -> Parts:
     """Hash what describes the data: ``synthetic.json`` where there is one, and information files.
 
     Raises:
@@ -112,8 +111,8 @@ def data_parts(root: Path, files: Sequence[str]) -> Parts:
     described = root / 'synthetic.json'
     if described.is_file():
         parts[described.name] = file_digest(described)
-    for name in files:
-        file = Path(name) if os.path.isabs(name) else root / name
+    for name in sorted(files):
+        file = root / name
         file = file if file.is_file() else root / Path(name).name
         if not file.is_file():
             raise FileNotFoundError(
@@ -122,18 +121,6 @@ def data_parts(root: Path, files: Sequence[str]) -> Parts:
             )
         parts[file.name] = file_digest(file)
     return parts
-
-
-def _values(node: Any, key: str) -> Iterator[str]:
-    children: Iterable[Any] = ()
-    if isinstance(node, Mapping):
-        if isinstance(node.get(key), str):
-            yield node[key]
-        children = node.values()
-    elif isinstance(node, list | tuple):
-        children = node
-    for child in children:
-        yield from _values(child, key)
 
 
 def differences(old: Mapping[str, str], new: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import sys
 from collections.abc import Mapping, Sequence
@@ -46,21 +47,6 @@ class Places:
         found = place(data, study.data)
         assert found is not None
         return cls(Folder(out), found, place(held_out, study.held_out_data), tools)
-
-
-def data_options(cfg: Any, root: Path, split: str) -> list[str]:
-    """Return ``--cfg-options`` that point the loader and metric of a split at a data root, wrapped sets included."""
-    readers = [f'{split}_{kind}' for kind in ('dataloader', 'evaluator')]
-    return [f'{place}={root}/' for name in readers for place in _data_roots(cfg.get(name), name)]
-
-
-def _data_roots(node: object, path: str) -> list[str]:
-    """Return the dotted keys of all entries called ``data_root`` below a node of a config."""
-    if not isinstance(node, dict | list | tuple):
-        return []
-    found = [f'{path}.data_root'] if 'data_root' in node else []
-    children = node.items() if isinstance(node, dict) else enumerate(node)
-    return found + [place for key, child in children for place in _data_roots(child, f'{path}.{key}')]
 
 
 class JobBuilder:
@@ -114,16 +100,23 @@ class JobBuilder:
         return self._config(row.config, (*row.overrides, *(f'{key}={PLACEHOLDER}' for key in row.inputs)))
 
     def _options(self, config: str, root: Path, split: str) -> list[str]:
-        """Return the options of a data root; from the bare config, since an override may replace whole entries."""
-        return data_options(self._config(config, ()), root, split)
+        """Return ``--cfg-options`` that point loader and metric of a split, wrapped data sets included, at a data root.
+
+        They come before the row's overrides, which may replace whole entries: so they are those of the bare config.
+        """
+        parts = fingerprints.config_parts(self._config(config, ()))
+        places = [f'{split}_dataloader', f'{split}_evaluator']
+        return [f'{key}={root}/' for key in fingerprints.entries(parts, 'data_root', places)]
 
     def _depends_on(self, cfg: Any, root: Path, splits: Sequence[str]) -> dict[str, Any]:
         parts = fingerprints.config_parts(cfg)
         key = fingerprints.digest(parts)
         self.configs[key] = parts
         imports = (cfg.get('custom_imports') or {}).get('imports', [])
+        files = fingerprints.entries(parts, 'ann_file', [f'{split}_dataloader' for split in splits]).values()
+        names = {name for file in files if isinstance(name := ast.literal_eval(file), str)}
         return dict(
-            config_hash=key, root=str(root), info_files=fingerprints.info_files(cfg, splits),
+            config_hash=key, root=str(root), info_files=sorted(names),
             code=fingerprints.project_folders(imports),
         )  # fmt: skip
 

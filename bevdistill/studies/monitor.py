@@ -11,16 +11,10 @@ from typing import Any
 from .graph import Job
 from .plan import Plan
 from .progress import StageWatch, readable
-from .records import Record, stage_seconds
+from .records import Record, wall_seconds
 
-STAGES = ('synthetic', 'infos', 'cache', 'train', 'test', 'picture')
 TEST_SHARE = 0.15
 """Part of a run that its test is taken to be, before one was measured."""
-
-
-def job_seconds(record: Record) -> float:
-    """Return the wall seconds that a finished job took."""
-    return sum(stage_seconds(record, stage) for stage in STAGES)
 
 
 def expected_seconds(job: Job, done: Mapping[str, Record], jobs: Mapping[str, Job]) -> float | None:
@@ -29,7 +23,7 @@ def expected_seconds(job: Job, done: Mapping[str, Record], jobs: Mapping[str, Jo
     As its row took with other seeds; else as the file says, times how much longer than said the others took; else as
     others of its kind took; None if nothing is known.
     """
-    alike = {name: job_seconds(record) for name, record in done.items() if jobs[name].kind == job.kind}
+    alike = {name: wall_seconds(record) for name, record in done.items() if jobs[name].kind == job.kind}
     same_row = [seconds for name, seconds in alike.items() if job.row is not None and jobs[name].row == job.row]
     if same_row:
         return statistics.fmean(same_row)
@@ -126,7 +120,7 @@ class Monitor:
     @staticmethod
     def _ended(name: str, state: str, record: Record) -> list[str]:
         if state == 'done':
-            return [f'{name}: done in {readable(job_seconds(record))}']
+            return [f'{name}: done in {readable(wall_seconds(record))}']
         if state in ('failed', 'stale'):
             return [f'{name}: {state}\n    ' + str(record.get('error', '')).replace('\n', '\n    ')]
         return []
@@ -143,8 +137,8 @@ class Monitor:
         """Estimate the seconds left of a running job: of its stage and of those after it."""
         jobs, job = self._plan.jobs, self._plan.jobs[name]
         whole = expected_seconds(job, done, jobs)
-        tests = [stage_seconds(record, 'test') for other, record in done.items() if jobs[other].kind == job.kind]
-        own = [stage_seconds(record, 'test') for other, record in done.items() if jobs[other].row == job.row]
+        tests = [wall_seconds(record, 'test') for other, record in done.items() if jobs[other].kind == job.kind]
+        own = [wall_seconds(record, 'test') for other, record in done.items() if jobs[other].row == job.row]
         test = _mean(own or tests)
         if job.kind != 'run' or stage != 'train':
             return watch.left(test if stage == 'test' and test else whole)

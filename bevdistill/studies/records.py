@@ -128,6 +128,6 @@ class Folder:
         write_whole(self.path / 'manifest.json', json.dumps(dict(head, jobs=entries, parts=parts), indent=1) + '\n')
 
 
-def stage_seconds(record: Record, stage: str) -> float:
-    """Sum the wall seconds of all attempts at a stage."""
-    return sum(attempt.get('wall_s') or 0.0 for attempt in record.get('attempts', []) if attempt['stage'] == stage)
+def wall_seconds(record: Record, stage: str | None = None) -> float:
+    """Sum the wall seconds of all attempts at a job, or at one of its stages."""
+    return sum(attempt['wall_s'] for attempt in record.get('attempts', []) if stage in (None, attempt['stage']))

@@ -6,20 +6,9 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterator
-from typing import Protocol
 
 from .monitor import Monitor
 from .progress import readable
-
-
-class Screen(Protocol):
-    """A place for messages and for the state of a study."""
-
-    def say(self, text: str) -> None:
-        """Print a message that stays."""
-
-    def show(self, monitor: Monitor) -> None:
-        """Show the state."""
 
 
 class Lines:
@@ -82,7 +71,7 @@ def _left(seconds: float | None) -> str:
 
 
 @contextlib.contextmanager
-def open_screen(every: float) -> Iterator[Screen]:
+def open_screen(every: float) -> Iterator[Lines | Bars]:
     """Open live bars on a terminal, plain lines elsewhere."""
     if not sys.stdout.isatty():
         yield Lines(every)

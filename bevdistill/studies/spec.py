@@ -26,19 +26,10 @@ MOVED = {'demo.yml': 'gain_sources.yml'}
 
 @dataclass(frozen=True)
 class RowSpec:
-    """One row of the table: a config that is trained and tested with several seeds.
+    """One row of the table: a config that is trained and tested with several seeds. docs/studies.md has the keys.
 
-    Args:
-        name: Name of its work dirs.
-        title: Name in the table.
-        config: Config file, relative to :data:`ROOT`.
-        overrides: ``--cfg-options`` words of training and testing, the shared ones first.
-        seeds: Seeds.
-        base: Row that it is compared with, or None.
-        inputs: From a config key to the source of its file: another row, ``row:seed``, or a file.
-        cache: Name of the teacher cache that its training reads, or None.
-        minutes: Expected minutes of one run, for the time left before anything was measured.
-        optional: Whether it is run only where it is asked for by name, or needed.
+    Overrides are ``--cfg-options`` words, the shared ones first; inputs lead from a config key to a row, ``row:seed``
+    or file; the minutes of one run are for the time left before anything was measured.
     """
 
     name: str = ''
@@ -55,15 +46,7 @@ class RowSpec:
 
 @dataclass(frozen=True)
 class CacheSpec:
-    """A teacher's outputs, written once by ``cache``.
-
-    Args:
-        config: Config of a distillation.
-        checkpoint: Row, ``row:seed`` or file of the teacher's weights.
-        overrides: ``--cfg-options`` words.
-        taps, dtype, top_k, batch_size: Flags of the command.
-        name: Name of its folder.
-    """
+    """A teacher's outputs, written once: by the config of a distillation, with the weights of a row or file."""
 
     config: str = ''
     checkpoint: str = ''

@@ -21,7 +21,7 @@ from .monitor import Monitor
 from .plan import Plan
 from .records import Record, host, now
 from .run_job import die_with, environment, tail
-from .screen import Screen
+from .screen import Bars, Lines
 from .spec import ROOT
 
 POLL_SECONDS = 0.3
@@ -126,7 +126,7 @@ class Workflow:
         self._cores, self._cluster = cores, profile is not None
         self._log = plan.folder.path / 'logs' / 'snakemake.log'
 
-    def run(self, screen: Screen) -> dict[str, str]:
+    def run(self, screen: Lines | Bars) -> dict[str, str]:
         """Run the jobs; returns the state of each.
 
         Raises:
@@ -175,7 +175,7 @@ class Workflow:
                 env=environment(self.threads), start_new_session=True, preexec_fn=lambda: die_with(parent),
             )  # fmt: skip
 
-    def _look(self, monitor: Monitor, screen: Screen) -> None:
+    def _look(self, monitor: Monitor, screen: Lines | Bars) -> None:
         lines = monitor.look()
         for line in lines:
             screen.say(line)

@@ -76,3 +76,37 @@ def test_a_dry_run_imports_no_model(study: StudyFolder) -> None:
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=REPO)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == '[]'
+
+
+def script(name: str, *words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(REPO / 'tools' / name), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_the_matrix_tool_is_a_study(study: StudyFolder) -> None:
+    study.arguments()
+    listed = script('run_matrix.py', study.folder / 'study.yml', '--out', study.out, '--list')
+    assert listed.returncode == 0, listed.stderr
+    assert listed.stdout.splitlines()[0].split() == ['teacher_seed0', 'waiting']
+    gone = script('run_matrix.py', study.folder / 'study.yml', '--job', '1')
+    assert gone.returncode == 1
+    assert '--profile slurm' in gone.stderr
+    unknown = script('run_matrix.py', study.folder / 'nothing.yml')
+    assert unknown.returncode == 1
+    assert unknown.stderr.splitlines()[-1] == f'run_matrix.py: error: no study file {study.folder}/nothing.yml'
+
+
+def test_the_demo_is_a_study(tmp_path: Path) -> None:
+    shown = script('demo.py', '--rows', 'init-only', '--seed', '2', '--out', tmp_path / 'demo', '--dry-run')
+    assert shown.returncode == 0, shown.stderr
+    jobs = [line.partition(':')[0] for line in shown.stdout.splitlines() if not line.startswith(' ')]
+    assert jobs == [
+        'data', 'teacher_seed0', 'student_seed2', 'init-only_seed2', 'distilled_seed2', 'picture-teacher',
+        'picture-student', 'picture-init-only', 'picture-distilled',
+    ]  # fmt: skip
+    assert f'-m bevdistill synthetic {tmp_path}/demo/data --preset demo' in shown.stdout
+    assert f'-m bevdistill data create nuscenes --root-path {tmp_path}/demo/data' in shown.stdout
+    assert '-m bevdistill show model configs/synthetic/bevdistill/bevdistill_r50_1x_nus-3d.py' in shown.stdout
+    quick = script('demo.py', '--quick', '--dry-run', '--out', tmp_path / 'demo')
+    assert '--preset tiny' in quick.stdout
+    assert 'train_cfg.max_iters=4' in quick.stdout

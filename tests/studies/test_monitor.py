@@ -9,7 +9,7 @@ from study_folder import StudyFolder
 
 from bevdistill.studies.graph import Job
 from bevdistill.studies.monitor import Monitor, expected_seconds, seconds_left
-from bevdistill.studies.screen import Lines
+from bevdistill.studies.screen import Bars, Lines
 
 
 def job(name: str, row: str, minutes: float | None = None, needs: tuple[str, ...] = ()) -> Job:
@@ -84,3 +84,27 @@ def test_a_test_is_expected_to_take_what_others_took(study: StudyFolder) -> None
     monitor = Monitor(plan, names, cores=1)
     monitor.look()
     assert monitor.left() == pytest.approx(10.0, abs=1.0)
+
+
+def test_bars_on_a_terminal(study: StudyFolder) -> None:
+    plan, names = study.plan('--until', 'student')
+    plan.folder.write('student_seed0', dict(state='running', attempts=[dict(stage='train', wall_s=0.0)]))
+    monitor = Monitor(plan, names, cores=1)
+    monitor.look()
+    log = plan.folder.log('student_seed0', 'train')
+    log.parent.mkdir()
+    log.write_text('Iter(train) [1/4]  eta: 0:00:30  loss: 2.5\n')
+    monitor.look()
+    bars = Bars()
+    bars.show(monitor)
+    whole, job = bars.bars.tasks
+    assert (job.description, job.completed, job.fields['detail']) == (
+        'student_seed0 train', 0.25, 'iteration 1/4, loss 2.50'
+    )  # fmt: skip
+    assert job.fields['left'].endswith('s left')
+    assert (whole.fields['detail'], whole.completed) == ('0/2 jobs', 0.0625)
+    plan.folder.write('student_seed0', dict(state='done', attempts=[dict(stage='train', wall_s=70.0)]))
+    monitor.look()
+    bars.show(monitor)
+    assert [task.description for task in bars.bars.tasks] == ['study']
+    assert bars.bars.tasks[0].completed == 0.5
