@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import re
 import shlex
 from pathlib import Path
@@ -14,14 +13,7 @@ import pytest
 from bevdistill.cli import compare
 from bevdistill.studies.results import Results, read_work_dirs
 from bevdistill.studies.tables import cell, to_csv, to_markdown
-from bevdistill.studies.work_dirs import (
-    METRICS,
-    find_test,
-    read_all_metrics,
-    read_metrics,
-    read_training_seconds,
-    split_seed,
-)
+from bevdistill.studies.work_dirs import METRICS
 
 PREFIX = 'NuScenes metric/pred_instances_3d_NuScenes'
 RESULTS = Path(__file__).resolve().parents[2] / 'docs' / 'results'
@@ -42,14 +34,6 @@ def work_dir(root: Path, name: str, mean_ap: float, time: str = '20260101_000000
     return root / name
 
 
-def train_log(work_dir: Path, time: str, entries: list[tuple[int, float]]) -> None:
-    folder = work_dir / time / 'vis_data'
-    folder.mkdir(parents=True)
-    lines = [json.dumps(dict(loss=1.0, time=seconds, step=step, lr=0.1)) for step, seconds in entries]
-    lines.append(json.dumps({'mAP': 0.1, 'time': 9.0, 'step': 1}))
-    (folder / 'scalars.json').write_text('\n'.join(lines) + '\n')
-
-
 def three_students(root: Path) -> Results:
     dirs = [work_dir(root, f'student_seed{seed}', value) for seed, value in enumerate((0.1, 0.2, 0.3))]
     return read_work_dirs([*dirs, work_dir(root, 'teacher', 0.7)])
@@ -67,41 +51,6 @@ def test_seeds_of_one_name_become_mean_and_sample_deviation(tmp_path: Path) -> N
     assert float(values['mAP']) == pytest.approx(0.2)
     assert float(values['mAP_std']) == pytest.approx(0.1)
     assert values['seconds'] == ''
-
-
-def test_newest_test_counts(tmp_path: Path) -> None:
-    folder = work_dir(tmp_path, 'student', 0.1, '20260101_000000')
-    work_dir(tmp_path, 'student', 0.4, '20260102_000000')
-    assert read_metrics(folder)['mAP'] == 0.4
-    known = [find_test(folder)]
-    assert find_test(folder, known).stem == '20260101_000000'
-
-
-def test_training_seconds_from_the_log(tmp_path: Path) -> None:
-    assert math.isnan(read_training_seconds(tmp_path))
-    train_log(tmp_path, '20260101_000000', [(50, 0.5), (100, 0.25)])
-    assert read_training_seconds(tmp_path) == pytest.approx(50 * 0.5 + 50 * 0.25)
-
-
-def test_resumed_training_is_not_counted_twice(tmp_path: Path) -> None:
-    train_log(tmp_path, '20260101_000000', [(50, 0.5), (100, 0.5)])
-    train_log(tmp_path, '20260101_010000', [(100, 1.0), (150, 1.0)])
-    assert read_training_seconds(tmp_path) == pytest.approx(50 * 0.5 + 50 * 1.0 + 50 * 1.0)
-
-
-@pytest.mark.parametrize(
-    ('name', 'split'),
-    [('student_seed2', ('student', 2)), ('a-seed10', ('a', 10)), ('seeded', ('seeded', None)), ('x', ('x', None))],
-)
-def test_seed_endings(name: str, split: tuple[str, int | None]) -> None:
-    assert split_seed(name) == split
-
-
-def test_all_numbers_of_a_result_keep_short_names(tmp_path: Path) -> None:
-    file = tmp_path / 'a.json'
-    found = {'nuscenes/NDS': 0.4, 'nuscenes/car_AP': 0.5, 'x/mAP': 1.0, 'y/mAP': 2.0, 'note': 'text'}
-    file.write_text(json.dumps(found))
-    assert read_all_metrics(file) == {'NDS': 0.4, 'car_AP': 0.5, 'x/mAP': 1.0, 'y/mAP': 2.0}
 
 
 @pytest.mark.parametrize(
