@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 Record = dict[str, Any]
 POOLED = ('code', 'data')
@@ -94,9 +94,7 @@ class Folder:
         path = self.path / 'locks' / job
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open('a+') as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not _locked(file):
                 file.seek(0)
                 print(f'{job}: waiting for {file.read().strip() or "another process"}', flush=True)
                 fcntl.flock(file, fcntl.LOCK_EX)
@@ -105,17 +103,27 @@ class Folder:
             file.flush()
             yield file.fileno()
 
+    @contextlib.contextmanager
+    def slot(self, name: str, count: int) -> Iterator[None]:
+        """Hold one of some slots of this folder, such as ``core``, waiting until one is free; 0 is no limit."""
+        path = self.path / 'locks'
+        path.mkdir(parents=True, exist_ok=True)
+        files = [(path / f'.{name}-{number}').open('a') for number in range(count)]
+        try:
+            while files and not any(map(_locked, files)):
+                time.sleep(0.2)
+            yield
+        finally:
+            for file in files:
+                file.close()
+
     def is_running(self, job: str) -> bool:
         """Tell whether some process holds the lock of a job."""
         path = self.path / 'locks' / job
         if not path.exists():
             return False
         with path.open('a') as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-        return False
+            return not _locked(file)
 
     def write_manifest(self, head: Record, jobs: Iterable[str]) -> None:
         """Gather the records into ``manifest.json``, with the parts behind the hashes of code and data."""
@@ -126,6 +134,15 @@ class Folder:
             parts.update({record['identity'][key]: made_from[key] for key in POOLED if key in made_from})
             entries.append(record)
         write_whole(self.path / 'manifest.json', json.dumps(dict(head, jobs=entries, parts=parts), indent=1) + '\n')
+
+
+def _locked(file: IO[str]) -> bool:
+    """Lock a file if nobody else holds it; returns whether it is ours now."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def wall_seconds(record: Record, stage: str | None = None) -> float:
