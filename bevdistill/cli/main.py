@@ -10,7 +10,10 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-VERBS = ('train', 'test', 'data', 'synthetic', 'cache', 'convert', 'export', 'show', 'ls', 'cp')
+VERBS = (
+    'train', 'test', 'data', 'synthetic', 'cache', 'study', 'compare', 'describe', 'errors', 'convert', 'export',
+    'show', 'bench', 'ls', 'cp',
+)  # fmt: skip
 """Each is a module of this folder with ``HELP``, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args)``."""
 
 EXAMPLES = """
@@ -90,7 +93,8 @@ def is_users(error: Exception) -> bool:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     raised_in = str(trace.tb_frame.f_globals.get('__name__', '')) if trace is not None else ''
-    return isinstance(error, ValueError) and raised_in.partition('.')[0] in (__name__.partition('.')[0], 'projects')
+    ours = (__name__.partition('.')[0], 'benchmarks', 'projects')
+    return isinstance(error, ValueError) and raised_in.partition('.')[0] in ours
 
 
 def _parse_verb(words: Sequence[str]) -> None:

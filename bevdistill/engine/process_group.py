@@ -18,7 +18,7 @@ from mmengine.logging import print_log
 from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
 from ..checkpoints.find import latest_checkpoint
-from ..distributed.host_ddp import HostDistributedDataParallel
+from ..distributed import HostDistributedDataParallel
 
 _TORCHRUN = ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
 _SLURM = ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST', 'SLURM_LOCALID')

@@ -76,6 +76,8 @@ def test_help_imports_nothing_heavy_and_answers_at_once() -> None:
     ('synthetic', ['out', '--workers', '0'], {'torch', 'mmengine', 'mmdet', 'mmdet3d'}),
     ('data', ['create', 'nuscenes', '--root-path', 'nowhere'], {'mmdet', 'mmdet3d'}),
     ('export', ['absent.pth', 'student.pth'], {'mmdet', 'mmdet3d.models', 'mmengine.runner'}),
+    ('errors', ['nowhere', 'results.json'], {'torch', 'mmengine', 'mmdet', 'mmdet3d'}),
+    ('bench', ['--data-root', 'nowhere'], {'torch', 'mmengine', 'mmdet', 'mmdet3d'}),
 ])
 def test_verbs_without_a_model_load_no_models(verb: str, words: list[str], absent: set[str], tmp_path: Path) -> None:
     code = (
@@ -101,6 +103,7 @@ def made_by(code: str, module: str) -> Exception:
 @pytest.mark.parametrize(('code', 'module', 'users'), [
     ("raise ValueError('a word for people')", 'bevdistill.engine.launch', True),
     ("raise ValueError('a word for people')", 'projects.fitnet', True),
+    ("raise ValueError('a word for people')", 'benchmarks.models', True),
     ("raise ValueError('a defect')", 'torch.nn', False),
     ("raise ValueError('a defect')", 'bevdistill_other', False),
     ("int('x')", 'numpy', False),

@@ -6,7 +6,7 @@ from nuscenes.eval.detection.utils import category_to_detection_name
 from nuscenes.utils.geometry_utils import view_points
 from pyquaternion import Quaternion
 
-from bevdistill.datasets.ego_motion import rotation_matrix
+from bevdistill.datasets.ego_pose import rotation_matrix
 from bevdistill.datasets.infos.annotations import outline_bounds, yaw_of
 from bevdistill.datasets.infos.names import ATTRIBUTES, CATEGORIES
 
