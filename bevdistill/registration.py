@@ -34,7 +34,7 @@ LOCATIONS = {
     'MODELS': (
         'datasets.preprocessor', 'layers', 'detection', 'students', 'teachers', 'losses', 'distillers', 'teacher_cache',
     ),
-    'MODEL_WRAPPERS': ('distributed.host_ddp',),
+    'MODEL_WRAPPERS': ('distributed.wrappers',),
     'OPTIM_WRAPPERS': ('engine.optim',),
     'OPTIM_WRAPPER_CONSTRUCTORS': ('engine.optim',),
     'TASK_UTILS': ('detection',),

@@ -61,6 +61,13 @@ def test_every_class_has_a_registry_with_locations() -> None:
     assert sum(map(len, registered().values())) > 50
 
 
+def test_every_location_is_a_module() -> None:
+    for modules in registration.LOCATIONS.values():
+        for module in modules:
+            path = REPO / 'bevdistill' / module.replace('.', '/')
+            assert path.with_suffix('.py').is_file() or (path / '__init__.py').is_file(), module
+
+
 def test_the_package_before_mmengine(tmp_path: Path) -> None:
     heavy, waiting, left, loaded, missing, hook = ask(tmp_path, 'import bevdistill')
     assert heavy == [], 'importing the package imports nothing heavy'
