@@ -23,7 +23,7 @@ def test_every_config_has_a_line_with_what_it_is(run: Run, monkeypatch: pytest.M
         path, _, note = line.partition(' ')
         assert (REPO / path).is_file()
         assert note.strip(), f'{path} has no lab note'
-        assert '_base_' not in path
+        assert '_base_' not in Path(path).parts
     assert any(line.startswith('projects/fitnet/configs/') for line in lines)
 
 
