@@ -16,7 +16,7 @@ def take_what_single_jobs_use(scheduler: type) -> None:
     """Let a scheduler take cores and resources of single jobs too, where it has the shortcut."""
     if 'len(jobs) == 1' not in inspect.getsource(scheduler.job_selector):  # type: ignore[attr-defined]
         return
-    begin = scheduler.__init__
+    begin = scheduler.__init__  # type: ignore[misc]
 
     def mended(self: Any, *args: Any, **options: Any) -> None:
         begin(self, *args, **options)
