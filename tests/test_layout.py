@@ -59,8 +59,6 @@ def import_faults(path: Path, root: Path = REPO) -> list[str]:
             faults.append(f'{line}: synthetic stands alone, but imports {module}')
         elif own == 'synthetic' and head not in SYNTHETIC_NEEDS | {'bevdistill'} | sys.stdlib_module_names:
             faults.append(f'{line}: synthetic needs numpy, numba, an image writer and the devkit, not {module}')
-        elif (own, other) == ('cli', 'synthetic'):
-            continue  # Both are at the end: nothing of the package but its command line uses the synthetic world.
         elif head == 'bevdistill' and own in PLACE and own != other and PLACE.get(other, -1) >= PLACE[own]:
             faults.append(f'{line}: {own} imports {module}, which is not to its left')
     return faults
