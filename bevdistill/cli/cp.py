@@ -13,7 +13,7 @@ from .config_files import checkout
 HELP = 'copy a config to a file of your own'
 EXAMPLES = """
 examples:
-  # a copy to change; CONFIG is a path, or the end of the path of a shipped config
+  # a copy to change; CONFIG is a path, also one inside configs/ of the checkout
   bevdistill cp bevdistill/bevdistill_r50_1x_nus-3d.py mine.py
   bevdistill train mine.py
 """
@@ -48,11 +48,10 @@ def find_config(name: str) -> Path:
     """
     if Path(name).is_file():
         return Path(name)
-    inside = checkout() / 'configs' / name
-    if inside.is_file():
-        return inside
-    raise FileNotFoundError(f'no config file {name}, neither here nor in {inside.parents[-len(Path(name).parts) - 1]}; '
-                            'bevdistill ls lists them')
+    configs = checkout() / 'configs'
+    if (configs / name).is_file():
+        return configs / name
+    raise FileNotFoundError(f'no config file {name}, neither here nor in {configs}; bevdistill ls lists them')
 
 
 def with_bases_of(source: Path, folder: Path) -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import ModuleType
 
 VERBS = (
-    'train', 'test', 'data', 'synthetic', 'cache', 'describe', 'errors', 'convert', 'export', 'show', 'bench', 'ls',
-    'cp',
+    'train', 'test', 'data', 'synthetic', 'cache', 'study', 'compare', 'describe', 'errors', 'convert', 'export',
+    'show', 'bench', 'ls', 'cp',
 )  # fmt: skip
 """Each is a module of this folder with ``HELP``, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args)``."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 from bevdistill.cli.arguments import add_overrides, add_run
 from bevdistill.cli.loading import config_of, say
+
+REPO = Path(__file__).resolve().parents[2]
 
 
 def parsed(words: list[str], add: object) -> argparse.Namespace:
@@ -64,7 +67,8 @@ def test_a_wrong_override_is_told_before_torch_is_loaded(tmp_path: Path) -> None
         "code = main(['train', 'config.py', '--cfg-options', 'model.dpeth=50'])\n"
         "print(code, 'torch' in sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    env, command = {**os.environ, 'PYTHONPATH': str(REPO)}, [sys.executable, '-c', code]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
     assert done.stdout == '1 False\n'
     assert done.stderr.splitlines()[0] == 'reading config.py'
     assert "did you mean 'model.depth'?" in done.stderr

@@ -13,11 +13,11 @@ import torch
 from mmdet3d.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from shipped_matrices import shipped_matrix
+from shipped_studies import shipped_study
 from tiny_runs import tiny_config, train
 
 import bevdistill  # noqa: F401
-from tools.matrix_run.identity import load
+from bevdistill.studies.fingerprints import load_config
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 DISTILLED, PLAIN = 'bevdistill/bevdistill_r50_1x_nus-3d.py', 'bevformer/bevformer_r50_1x_nus-3d.py'
@@ -121,8 +121,8 @@ SAME_AS = {
 @pytest.mark.parametrize('name', TRAINED)
 def test_the_study_trains_it(name: str) -> None:
     """A row of the benchmark study has the losses, the auxiliary head and the start of the twin."""
-    row = shipped_matrix(CONFIGS / 'synthetic' / 'matrix' / 'benchmark.yml').row(SAME_AS.get(name, name))
-    studied = load(row.config, (*row.overrides, *(f'{key}=teacher.pth' for key in row.inputs))).model.to_dict()
+    row = shipped_study(CONFIGS / 'studies' / 'benchmark.yml').row(SAME_AS.get(name, name))
+    studied = load_config(row.config, (*row.overrides, *(f'{key}=teacher.pth' for key in row.inputs))).model.to_dict()
     ablation = Config.fromfile(str(CONFIGS / f'synthetic/ablations/{name}.py')).model.to_dict()
     # A loss of weight 0 is left out by the distiller.
     losses = studied.get('losses', {}).items()

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import torch
+from docs.experiments import full_size, full_size_measure
+from docs.experiments.full_size_measure import MEMORY, Task
 from mmengine.logging import MessageHub
 
 from bevdistill.datasets.infos import write_keyframe_infos
-from docs.experiments import full_size, full_size_measure
-from docs.experiments.full_size_measure import MEMORY, Task
 
 REPO = Path(__file__).resolve().parents[2]
 TWINS = REPO / 'configs' / 'synthetic'

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import cv2
 import pytest
-
 from docs.experiments import overfit_keyframe
 
 SMALL = [

@@ -1,0 +1,1 @@
+"""Studies: many trainings over seeds, run on Snakemake, compared in one table."""

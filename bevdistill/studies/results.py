@@ -1,0 +1,192 @@
+"""Results of runs as one pandas frame: read from work dirs or manifests, never mixed across code or data in silence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from .fingerprints import SHOWN, differences
+from .records import POOLED
+from .work_dirs import ERRORS, METRICS, read_metrics, read_training_seconds, split_seed
+
+MOST_LINES = 8
+HELD_OUT = ('held_out', 'final')
+"""Kinds of the jobs that test on the held-out world; manifests before 2027 have the second name."""
+
+
+@dataclass
+class Results:
+    """Rows of a table.
+
+    Args:
+        runs: A line per run: ``row``, ``seed`` (missing where unknown), ``seconds`` of its training, and its metrics.
+        titles: Titles by row.
+        bases: Row that each is compared with.
+        metrics: Columns of the table by default.
+        missing: Runs that are not done.
+        jobs: Records of the runs, as far as there are any.
+        parts: What lies behind their hashes of code and data.
+        rows: Rows of the table in their order; the others are there to be compared with.
+    """
+
+    runs: pd.DataFrame
+    titles: dict[str, str]
+    bases: dict[str, str] = field(default_factory=dict)
+    metrics: tuple[str, ...] = METRICS
+    missing: list[str] = field(default_factory=list)
+    jobs: Sequence[Mapping[str, Any]] = ()
+    parts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    rows: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rows = self.rows or list(self.titles)
+
+    def values(self, row: str, column: str) -> pd.Series:
+        """Return the numbers of a row that exist in a column, run by run."""
+        runs = self.runs[self.runs['row'] == row]
+        return (runs[column] if column in runs else pd.Series(dtype=float)).dropna()
+
+    def by_seed(self, row: str, column: str) -> pd.Series:
+        """Return the numbers of a row in a column by seed."""
+        runs = self.runs[(self.runs['row'] == row) & self.runs['seed'].notna()]
+        return (runs.set_index('seed')[column] if column in runs else pd.Series(dtype=float)).dropna()
+
+    def named(self, title: str, flag: str) -> str:
+        """Return the row of a title or name.
+
+        Raises:
+            ValueError: If there is none; names the flag that asked for it.
+        """
+        found = [row for row, text in self.titles.items() if title in (row, text)]
+        if not found:
+            raise ValueError(f'{flag} {title}: no such row; there are {list(self.titles.values())}')
+        return found[0]
+
+    def mixed(self) -> list[str]:
+        """Return how the code or data of the table's runs differ, those of its bases included."""
+        rows = {*self.rows, *(self.bases[row] for row in self.rows if row in self.bases)}
+        return mixture([job for job in self.jobs if job['row'] in rows], self.parts)
+
+    def sorted_by(self, column: str | None) -> Results:
+        """Return the rows best first by a column, those without it last.
+
+        Raises:
+            ValueError: If no row has it.
+        """
+        if column is None:
+            return self
+        means = pd.Series({row: self.values(row, column).mean() for row in self.rows}, dtype=float)
+        if means.isna().all():
+            raise ValueError(f'--sort {column}: no run has it')
+        order = means.sort_values(ascending=column == 'seconds' or column in ERRORS, kind='stable').index
+        return replace(self, rows=list(order))
+
+
+def frame(runs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the frame of :class:`Results`."""
+    return pd.DataFrame(list(runs)).astype(dict(seed='Int64', seconds=float))
+
+
+def read_work_dirs(work_dirs: Iterable[Path]) -> Results:
+    """Read work dirs; those that differ only in their ending ``_seed0``, ``_seed1`` are one row."""
+    runs: list[dict[str, Any]] = []
+    records: list[dict[str, Any]] = []
+    for work_dir in work_dirs:
+        row, seed = split_seed(work_dir.name)
+        runs.append(dict(row=row, seed=seed, seconds=read_training_seconds(work_dir)) | read_metrics(work_dir))
+        record = work_dir.absolute().parents[1] / 'records' / f'{work_dir.name}.json'
+        records += [json.loads(record.read_text())] if record.is_file() else []
+    parts = {job['identity'][part]: job['made_from'][part] for job in records for part in POOLED if 'made_from' in job}
+    return Results(frame(runs), {run['row']: run['row'] for run in runs}, jobs=records, parts=parts)
+
+
+def read_manifests(paths: Sequence[Path], held_out: bool = False) -> Results:
+    """Read the manifest of a study, or those of one study that was run in several sessions.
+
+    A row's runs are those of all sessions; each is compared with the base's run of its own seed, hence of its session.
+
+    Args:
+        paths: Files ``manifest.json``. Metrics, and a row's title and base, are those of the first that has them.
+        held_out: Take the tests on the held-out world.
+
+    Raises:
+        ValueError: If no run is done, or a row has one seed twice, or another config in another session.
+    """
+    kinds = HELD_OUT if held_out else ('run',)
+    trees = [json.loads(path.read_text()) for path in paths]
+    entries = {entry['name']: entry for tree in reversed(trees) for entry in tree['rows']}
+    order = dict.fromkeys(entry['name'] for tree in trees for entry in tree['rows'])
+    jobs = [(path, job) for path, tree in zip(paths, trees, strict=True) for job in tree['jobs']]
+    jobs = [(path, job) for path, job in jobs if job.get('kind', kinds[0]) in kinds]
+    done = [(path, job) for path, job in jobs if job.get('state') == 'done' and job.get('metrics')]
+    missing = [job['job'] for path, job in jobs if (path, job) not in done]
+    if not done:
+        note = ' on the held-out world, see bevdistill study run --held-out' if held_out else ''
+        raise ValueError(f'{", ".join(map(str, paths))}: no run is done{note}')
+    _check_sessions(done)
+    runs = [
+        dict(row=job['row'], seed=job['seed'], seconds=_training_seconds(job)) | job['metrics']
+        for name in order for _, job in done if job['row'] == name
+    ]  # fmt: skip
+    found = {run['row'] for run in runs}
+    return Results(
+        frame(runs), {name: entries[name]['title'] for name in order if name in found},
+        {name: entries[name]['base'] for name in found if entries[name]['base'] in found},
+        tuple(trees[0]['metrics']), missing, [job for _, job in done], _known_parts(paths, trees),
+    )  # fmt: skip
+
+
+def _check_sessions(done: Sequence[tuple[Path, Mapping[str, Any]]]) -> None:
+    configs: dict[str, tuple[str | None, Path]] = {}
+    seeds: dict[tuple[str, int], Path] = {}
+    for path, job in done:
+        row, config = job['row'], job.get('identity', {}).get('config')
+        known, where = configs.setdefault(row, (config, path))
+        if where != path and known != config:
+            raise ValueError(f"row '{row}' has another config in {path} than in {where}")
+        if (row, job['seed']) in seeds:
+            raise ValueError(f"row '{row}' has seed {job['seed']} in {seeds[row, job['seed']]} and again in {path}")
+        seeds[row, job['seed']] = path
+
+
+def _training_seconds(job: Mapping[str, Any]) -> float:
+    seconds = [attempt['wall_s'] or 0.0 for attempt in job.get('attempts', []) if attempt['stage'] == 'train']
+    return sum(seconds) if seconds else float('nan')
+
+
+def _known_parts(paths: Sequence[Path], trees: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, str]]:
+    """Return what lies behind the hashes of code and data; older folders have it in files beside the manifest."""
+    parts = {key: value for tree in trees for key, value in tree.get('parts', {}).items()}
+    for path, tree in zip(paths, trees, strict=True):
+        for job in tree['jobs']:
+            for key in {job.get('identity', {}).get(part) for part in POOLED} - {None, *parts}:
+                file = path.parent / 'known' / f'{key}.json'
+                if file.is_file():
+                    parts[key] = json.loads(file.read_text())
+    return parts
+
+
+def mixture(jobs: Sequence[Mapping[str, Any]], parts: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Return how the code or data of runs differ, a line per difference; none if they are the same.
+
+    Rows may run further files (a project's code) or read further data (a split of their own), so each file is compared
+    with itself. Where only the hashes of the whole are known, the runs of one row are compared.
+    """
+    lines: dict[str, list[str]] = {}
+    for part in POOLED:
+        first: dict[str, str] = {}
+        for job in jobs:
+            key = job.get('identity', {}).get(part)
+            own = parts.get(key, {f'row {job.get("row")}': key}) if key is not None else {}
+            changed = {file: value for file, value in own.items() if first.setdefault(file, value) != value}
+            if changed:
+                text = differences({file: first[file] for file in changed}, changed)
+                lines.setdefault(f'{part}: {text}', []).append(str(job.get('job')))
+    few = {text: names[:SHOWN] + ['..'] * (len(names) > SHOWN) for text, names in lines.items()}
+    shown = [f'{text} ({", ".join(names)})' for text, names in few.items()]
+    return shown[:MOST_LINES] + ([f'and {len(shown) - MOST_LINES} more'] if len(shown) > MOST_LINES else [])

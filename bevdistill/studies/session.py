@@ -1,0 +1,100 @@
+"""One session of a study: check what is there, run what is missing, print and write the table."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from . import fingerprints
+from .plan import Plan
+from .records import Record
+from .screen import open_screen
+from .spec import StudySpec
+from .workflow import Workflow, alone, usable_cores
+
+ONE_SEED = 'One seed per row: the spread over seeds is unknown, so a difference between two rows may be chance.'
+
+
+def manifest_head(study: StudySpec, source: str) -> Record:
+    """Return what the manifest says of the whole: names, order and bases of the rows, code version, machine."""
+    return dict(
+        matrix=study.name, file=source, metrics=list(study.metrics), code=fingerprints.code_version(),
+        machine=fingerprints.machine(),
+        rows=[
+            dict(name=row.name, title=row.title, config=row.config, base=row.base, seeds=list(row.seeds))
+            for row in study.rows
+        ],
+    )  # fmt: skip
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """Leave as with Ctrl-C: Slurm's and systemd's way to stop."""
+    raise KeyboardInterrupt
+
+
+def _clear(plan: Plan) -> None:
+    out = plan.folder.path
+    if out.exists() and any(out.iterdir()) and not plan.folder.plan_file.exists():
+        raise ValueError(f'{out} was not made by a study; name another folder with --out')
+    shutil.rmtree(out, ignore_errors=True)
+
+
+def run_study(study: StudySpec, plan: Plan, names: Sequence[str], args: argparse.Namespace) -> int:
+    """Run some jobs of a study; returns the exit status.
+
+    Raises:
+        ValueError: If results do not fit, another process works on the folder, or the held-out world cannot be tested.
+    """
+    if args.restart:
+        _clear(plan)
+    with alone(plan.folder.path):
+        plan.save()
+        plan.check(names)
+        _check_held_out(plan, names)
+        head = manifest_head(study, args.study.name)
+        workflow = Workflow(plan, names, head, args.cores or usable_cores(), args.threads, args.profile)
+        print(f'{len(names)} jobs in {plan.folder.path}, {workflow.threads} threads each', flush=True)
+        before = signal.signal(signal.SIGTERM, _leave)
+        try:
+            with open_screen(args.every) as screen:
+                states = workflow.run(screen)
+        except KeyboardInterrupt:
+            print('\nstopped; the same command goes on where it stopped', file=sys.stderr)
+            return 130
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        return _conclude(study, plan, states)
+
+
+def _check_held_out(plan: Plan, names: Sequence[str]) -> None:
+    tests = [name for name in names if plan.jobs[name].kind == 'held_out']
+    needs = dict.fromkeys(need for name in tests for need in plan.jobs[name].needs)
+    missing = [need for need in needs if need not in names and not plan.done(need)]
+    if missing:
+        raise ValueError(f'the held-out world waits for all rows of the study; not done: {", ".join(missing)}')
+
+
+def _conclude(study: StudySpec, plan: Plan, states: dict[str, str]) -> int:
+    """Say how it ended, and print and write the table of what is done."""
+    bad = [name for name, state in states.items() if state != 'done']
+    for name in bad:
+        needs = [need for need in plan.jobs[name].needs if states.get(need, 'done') != 'done']
+        print(f'{name}: {states[name]}' + (f', not run: needs {", ".join(needs[:3])}' if needs else ''))
+    print(f'{len(states) - len(bad)} of {len(states)} jobs done')
+    manifest = plan.folder.path / 'manifest.json'
+    if any(plan.jobs[name].kind == 'run' and state == 'done' for name, state in states.items()):
+        from .results import read_manifests
+        from .tables import note, save, to_text
+
+        results = read_manifests([manifest])
+        columns = (*results.metrics, 'seconds')
+        one_seed = ONE_SEED if results.runs.groupby('row').size().max() == 1 else ''
+        print('\n'.join(filter(None, ['', to_text(results, columns), '', study.label, note(results), one_seed, ''])))
+        save(results, columns, plan.folder.path / 'results')
+        print(f'table: {plan.folder.path}/results.md, .csv, _seeds.csv, .png')
+    print(f'manifest: {manifest}')
+    return 1 if bad else 0

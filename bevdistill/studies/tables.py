@@ -1,0 +1,153 @@
+"""Tables of results: for a terminal, as Markdown, as CSV."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from .results import Results
+from .statistics import mean_and_spread, paired_difference
+
+DIGITS = {'seconds': 0}
+NOTE = (
+    'Mean ± sample standard deviation over seeds. Δ: mean difference to `{base}`, seed by seed, with its 95 % interval '
+    '(Student t).'
+)
+
+
+def cell(results: Results, row: str, column: str) -> str:
+    """Return the text of one cell: ``0.413``, ``0.413 ± 0.020`` over several seeds, or ``-``."""
+    mean, spread = mean_and_spread(results.values(row, column))
+    digits = DIGITS.get(column, 3)
+    if math.isnan(mean):
+        return '-'
+    return f'{mean:.{digits}f}' if math.isnan(spread) else f'{mean:.{digits}f} ± {spread:.{digits}f}'
+
+
+def difference_cell(results: Results, row: str, column: str) -> str:
+    """Return a paired difference: ``+0.012 [+0.004, +0.020]``, without interval for one pair, ``-`` for none."""
+    base = results.bases.get(row)
+    difference = None if base is None else paired_difference(results, row, base, column)
+    if difference is None or difference.pairs == 0:
+        return '-'
+    text = f'{difference.mean:+.3f}'
+    if math.isnan(difference.half):
+        return text
+    low, high = difference.interval
+    short = '' if difference.pairs == len(results.by_seed(row, column)) else f' ({difference.pairs} pairs)'
+    return f'{text} [{low:+.3f}, {high:+.3f}]{short}'
+
+
+def compared(results: Results, columns: Sequence[str]) -> list[str]:
+    """Return the columns that get a difference: metrics, where some row has a base."""
+    return [column for column in columns if column != 'seconds'] if bases(results) else []
+
+
+def bases(results: Results) -> list[str]:
+    """Return the titles of all rows that others of the table are compared with."""
+    return sorted({results.titles[base] for row in results.rows if (base := results.bases.get(row)) is not None})
+
+
+def table_cells(results: Results, columns: Sequence[str]) -> list[list[str]]:
+    """Return header and body; a column of seed counts appears where some row has several."""
+    counts = results.runs.groupby('row').size()
+    several = any(counts[row] > 1 for row in results.rows)
+    many = len(bases(results)) > 1
+    differing = compared(results, columns)
+    header = ['model', *(['seeds'] if several else []), *(['base'] if many else [])]
+    for column in columns:
+        header += [column, f'Δ {column}'] if column in differing else [column]
+    body = []
+    for row in results.rows:
+        line = [results.titles[row], *([str(counts[row])] if several else [])]
+        line += [results.titles[results.bases[row]] if row in results.bases else '-'] if many else []
+        for column in columns:
+            line += [cell(results, row, column)]
+            line += [difference_cell(results, row, column)] if column in differing else []
+        body.append(line)
+    return [header, *body]
+
+
+def note(results: Results) -> str:
+    """Say what the differences of a table mean; empty where there are none."""
+    found = bases(results)
+    return NOTE.format(base=found[0] if len(found) == 1 else 'the base of the row') if found else ''
+
+
+def to_text(results: Results, columns: Sequence[str]) -> str:
+    """Return the table in aligned columns for a terminal."""
+    header, *body = table_cells(results, columns)
+    width = max(len(line[0]) for line in (header, *body))
+    lines = [[line[0].ljust(width), *line[1:]] for line in body]
+    header[0] = header[0].ljust(width)
+    return pd.DataFrame(lines, columns=header).to_string(index=False)
+
+
+def to_markdown(results: Results, columns: Sequence[str]) -> str:
+    """Return the table in Markdown, with a line on what the differences mean."""
+    header, *body = table_cells(results, columns)
+    lines = [header, ['---', *['---:'] * (len(header) - 1)], *body]
+    table = '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines) + '\n'
+    return table + (f'\n{note(results)}\n' if note(results) else '')
+
+
+def to_csv(results: Results, columns: Sequence[str]) -> str:
+    """Return the table with full precision: mean and spread, and the difference with its interval to a base."""
+    lines = []
+    for row in results.rows:
+        line: dict[str, object] = dict(model=results.titles[row], seeds=int((results.runs['row'] == row).sum()))
+        for column in columns:
+            line[column], line[f'{column}_std'] = mean_and_spread(results.values(row, column))
+        for column in compared(results, columns):
+            line |= _difference_numbers(results, row, column)
+        if compared(results, columns):
+            line['base'] = results.titles[results.bases[row]] if row in results.bases else ''
+        lines.append(line)
+    return _csv(pd.DataFrame(lines))
+
+
+def _difference_numbers(results: Results, row: str, column: str) -> dict[str, float]:
+    keys = [f'{column}_{part}' for part in ('diff', 'diff_low', 'diff_high', 'pairs')]
+    base = results.bases.get(row)
+    if base is None:
+        return dict.fromkeys(keys, math.nan)
+    difference = paired_difference(results, row, base, column)
+    return dict(zip(keys, (difference.mean, *difference.interval, difference.pairs), strict=True))
+
+
+def seeds_csv(results: Results, columns: Sequence[str]) -> str:
+    """Return the numbers of every run, and its difference to the base's run of the same seed."""
+    tables = []
+    for row in results.rows:
+        runs = results.runs[results.runs['row'] == row].reindex(columns=['seed', *columns])
+        runs.insert(0, 'model', results.titles[row])
+        for column in compared(results, columns):
+            base = results.by_seed(results.bases[row], column) if row in results.bases else pd.Series(dtype=float)
+            runs[f'{column}_diff'] = runs[column] - runs['seed'].map(base)
+        tables.append(runs)
+    return _csv(pd.concat(tables))
+
+
+def _csv(table: pd.DataFrame) -> str:
+    numbers = table.select_dtypes('float').columns
+    table = table.astype(dict.fromkeys(numbers, object))
+    for column in numbers:
+        table[column] = table[column].map(lambda value: '' if pd.isna(value) else f'{value:.6g}')
+    return table.to_csv(index=False, lineterminator='\n')
+
+
+def save(results: Results, columns: Sequence[str], prefix: Path) -> list[Path]:
+    """Write the table as Markdown, CSV, CSV of every run, and a picture; returns the files."""
+    from .plot import save_plot
+
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    texts = {'.md': to_markdown, '.csv': to_csv, '_seeds.csv': seeds_csv}
+    files = {prefix.with_name(prefix.name + ending): write for ending, write in texts.items()}
+    for path, write in files.items():
+        path.write_text(write(results, columns))
+    picture = prefix.with_name(prefix.name + '.png')
+    save_plot(results, columns, picture)
+    return [*files, picture]

@@ -1,0 +1,87 @@
+"""Read test results and training seconds from the work dir of a run."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+METRICS = ('NDS', 'mAP', 'mATE', 'mASE', 'mAOE', 'mAVE', 'mAAE')
+ERRORS = tuple(name for name in METRICS if name.endswith('E'))
+"""Metrics of which less is better."""
+SEED_ENDING = re.compile(r'[_-]seed[_-]?(\d+)$')
+
+
+def read_all_metrics(path: Path) -> dict[str, float]:
+    """Read all numbers of a file that mmengine wrote after a test, by the last part of their name.
+
+    ``NuScenes metric/pred_instances_3d_NuScenes/NDS`` becomes ``NDS``; a name that occurs twice keeps its whole form.
+    """
+    found = {key: float(value) for key, value in json.loads(path.read_text()).items() if isinstance(value, int | float)}
+    short = [key.rsplit('/', 1)[-1] for key in found]
+    return {
+        name if short.count(name) == 1 else key: value for name, (key, value) in zip(short, found.items(), strict=True)
+    }
+
+
+def find_test(work_dir: Path, known: Collection[Path] = ()) -> Path:
+    """Find the newest result of a test in a work dir, where mmengine writes ``<time>/<time>.json``.
+
+    Args:
+        work_dir: The work dir.
+        known: Files that do not count, since they were there before.
+
+    Raises:
+        FileNotFoundError: If there is none; says which command makes one.
+    """
+    for path in sorted(work_dir.glob('*/*.json'), reverse=True):
+        if path.stem != path.parent.name or path in known:
+            continue
+        try:
+            if read_all_metrics(path):
+                return path
+        except (json.JSONDecodeError, AttributeError):
+            continue
+    raise FileNotFoundError(
+        f'no test result in {work_dir}; make one with: tools/test.py CONFIG CHECKPOINT --work-dir {work_dir}'
+    )
+
+
+def read_metrics(work_dir: Path) -> dict[str, float]:
+    """Read the metrics of the newest test in a work dir.
+
+    Raises:
+        FileNotFoundError: If the work dir holds no test result with a metric of nuScenes.
+    """
+    known: list[Path] = []
+    while True:
+        path = find_test(work_dir, known)
+        metrics = read_all_metrics(path)
+        if set(METRICS) & set(metrics):
+            return metrics
+        known.append(path)
+
+
+def read_training_seconds(work_dir: Path) -> float:
+    """Sum the seconds of training in a work dir: logged seconds per iteration times iterations; NaN without a log.
+
+    A resumed run has several logs; where they overlap the newest counts, as its weights do.
+    """
+    seconds_at: dict[int, float] = {}
+    for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
+        for line in path.read_text().splitlines():
+            entry = json.loads(line)
+            if 'time' in entry and 'loss' in entry:
+                seconds_at[int(entry['step'])] = float(entry['time'])
+    if not seconds_at:
+        return math.nan
+    steps = sorted(seconds_at)
+    return sum(seconds_at[step] * (step - before) for before, step in zip([0, *steps], steps, strict=False))
+
+
+def split_seed(name: str) -> tuple[str, int | None]:
+    """Split ``student_seed2`` into ``('student', 2)``; the seed is None where there is none."""
+    match = SEED_ENDING.search(name)
+    return (name[: match.start()], int(match.group(1))) if match else (name, None)

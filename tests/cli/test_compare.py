@@ -1,0 +1,136 @@
+"""The comparison as a command: work dirs and manifests in, tables out; the published tables come out again."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from bevdistill.cli import compare
+from bevdistill.studies.results import Results, read_work_dirs
+from bevdistill.studies.tables import cell, to_csv, to_markdown
+from bevdistill.studies.work_dirs import METRICS
+
+PREFIX = 'NuScenes metric/pred_instances_3d_NuScenes'
+RESULTS = Path(__file__).resolve().parents[2] / 'docs' / 'results'
+
+
+def run(*words: object) -> None:
+    parser = argparse.ArgumentParser()
+    compare.add_arguments(parser)
+    compare.run(parser.parse_args([str(word) for word in words]))
+
+
+def work_dir(root: Path, name: str, mean_ap: float, time: str = '20260101_000000') -> Path:
+    folder = root / name / time
+    folder.mkdir(parents=True)
+    metrics = {f'{PREFIX}/{key}': 0.5 for key in METRICS} | {f'{PREFIX}/mAP': mean_ap}
+    metrics |= {f'{PREFIX}/car_AP_dist_0.5': 0.1, 'time': 0.2}
+    (folder / f'{time}.json').write_text(json.dumps(metrics))
+    return root / name
+
+
+def three_students(root: Path) -> Results:
+    dirs = [work_dir(root, f'student_seed{seed}', value) for seed, value in enumerate((0.1, 0.2, 0.3))]
+    return read_work_dirs([*dirs, work_dir(root, 'teacher', 0.7)])
+
+
+def test_seeds_of_one_name_become_mean_and_sample_deviation(tmp_path: Path) -> None:
+    results = three_students(tmp_path)
+    assert results.rows == ['student', 'teacher']
+    assert [cell(results, row, 'mAP') for row in results.rows] == ['0.200 ± 0.100', '0.700']
+    assert cell(results, 'teacher', 'seconds') == '-'
+    columns = (*METRICS, 'seconds')
+    assert '| student | 3 |' in to_markdown(results, columns)
+    header, student, _ = to_csv(results, columns).splitlines()
+    values = dict(zip(header.split(','), student.split(','), strict=True))
+    assert float(values['mAP']) == pytest.approx(0.2)
+    assert float(values['mAP_std']) == pytest.approx(0.1)
+    assert values['seconds'] == ''
+
+
+@pytest.mark.parametrize(
+    ('patterns', 'names'),
+    [
+        (None, ['search-a', 'search-b', 'student']),
+        (['search-*'], ['search-a', 'search-b']),
+        (['not:search-*'], ['student']),
+        (['search-*', 'student', 'not:*-b'], ['search-a', 'student']),
+    ],
+)
+def test_rows_are_chosen_by_name(tmp_path: Path, patterns: list[str] | None, names: list[str]) -> None:
+    results = read_work_dirs([work_dir(tmp_path, name, 0.1) for name in ('search-a', 'search-b', 'student')])
+    assert compare.chosen(results, patterns) == names
+    with pytest.raises(ValueError, match=r"--rows teacher\*: no such row; there are \['search-a',"):
+        compare.chosen(results, ['teacher*'])
+
+
+def test_all_files_are_written_and_what_is_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    three_students(tmp_path)
+    dirs = sorted(tmp_path.glob('student*'))
+    run(*dirs, '--out', tmp_path / 'out' / 'table')
+    shown = capsys.readouterr().out
+    assert 'student' in shown
+    assert 'saved' in shown
+    assert (tmp_path / 'out' / 'table.md').read_text().startswith('| model | seeds | NDS | mAP |')
+    assert (tmp_path / 'out' / 'table_seeds.csv').read_text().splitlines()[1].startswith('student,0,0.5,0.1')
+    assert (tmp_path / 'out' / 'table.png').stat().st_size > 5000
+    (tmp_path / 'untested').mkdir()
+    with pytest.raises(FileNotFoundError, match=r'no test result in .*tools/test\.py CONFIG CHECKPOINT --work-dir'):
+        run(*dirs, tmp_path / 'untested')
+
+
+def test_base_order_columns_and_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    three_students(tmp_path)
+    dirs = [*sorted(tmp_path.glob('student*')), tmp_path / 'teacher']
+    run(*dirs, '--sort', 'mAP', '--metrics', 'mAP')
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ['model', 'seeds', 'mAP']
+    assert lines[1].startswith('teacher')
+    other = [work_dir(tmp_path, f'other_seed{seed}', 0.5) for seed in range(3)]
+    run(*dirs[:3], *other, '--base', 'student', '--metrics', 'mAP')
+    shown = capsys.readouterr().out
+    assert '+0.300 [+0.052, +0.548]' in shown
+    assert 'mean difference to `student`' in shown
+    for words, message in (
+        (['--metrics', 'NSD'], r"no run has \['NSD'\]; there are"),
+        (['--base', 'c'], r"no such row; there are \['student', 'teacher'\]"),
+        (['--sort', 'AP'], 'no run has it'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            run(*dirs, *words)
+
+
+def published() -> list[list[str]]:
+    """The commands of docs/results/benchmark.md that write the tables beside it."""
+    text = re.sub(r'\\\n\s*', '', (RESULTS / 'benchmark.md').read_text())
+    commands = [shlex.split(line)[2:] for line in re.findall(r'^bevdistill compare .*--out .*$', text, re.MULTILINE)]
+    search = (RESULTS.parents[1] / 'configs' / 'studies' / 'benchmark_first.yml').read_text()
+    search = re.sub(r'\\\n#\s*|^#\s*', '', search, flags=re.MULTILINE)
+    (line,) = re.findall(r'^bevdistill compare .*$', search, re.MULTILINE)
+    return [*commands, shlex.split(line.replace('work_dirs/benchmark-first/m', 'docs/results/benchmark_first_m'))[2:]]
+
+
+@pytest.mark.parametrize('words', published(), ids=lambda words: Path(words[-1]).name)
+def test_published_tables_come_out_to_the_last_digit(words: list[str], tmp_path: Path) -> None:
+    words = [str(RESULTS.parents[1] / word) if word.endswith('.json') else word for word in words]
+    name = Path(words[words.index('--out') + 1]).name
+    words[words.index('--out') + 1] = str(tmp_path / name)
+    run(*words)
+    for ending in ('.md', '.csv', '_seeds.csv'):
+        assert (tmp_path / (name + ending)).read_text() == (RESULTS / (name + ending)).read_text()
+    assert (tmp_path / f'{name}.png').is_file()
+
+
+def test_published_sessions_are_mixed_only_on_demand(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [word for word in published()[0] if word != '--mixed']
+    words = [str(RESULTS.parents[1] / word) if word.endswith('.json') else word for word in words]
+    assert '--mixed' in published()[0]
+    with pytest.raises(ValueError, match=r'(?s)different code or data:\n  .*data: row student 24299a3f -> 85378a78'):
+        run(*words[:-2])
+    run(*words[:-2], '--mixed')
+    assert 'different code or data' in capsys.readouterr().err

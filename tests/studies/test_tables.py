@@ -1,0 +1,121 @@
+"""Paired differences, their intervals and the tables, with numbers worked out by hand."""
+
+from __future__ import annotations
+
+import csv
+import math
+
+import pandas as pd
+import pytest
+from scipy.stats import ttest_rel
+
+from bevdistill.studies.results import Results, frame
+from bevdistill.studies.statistics import half_width, mean_and_spread, paired_difference
+from bevdistill.studies.tables import cell, difference_cell, seeds_csv, table_cells, to_csv, to_markdown, to_text
+
+# t(0.975) of 1 and 2 degrees of freedom, from a printed table.
+T1, T2 = 12.7062, 4.30265
+
+
+def results(*seeds_of_base: int) -> Results:
+    """A base of 0.10, 0.12, 0.11 NDS and a row of 0.13, 0.14, 0.15 with the seeds 0, 1, 2; the base unordered."""
+    values = {2: 0.11, 0: 0.10, 1: 0.12}
+    runs = [
+        dict(row='base', seed=seed, seconds=60.0 if seed == 1 else math.nan, NDS=values[seed])
+        for seed in seeds_of_base or values
+    ]
+    runs += [dict(row='row', seed=seed, seconds=math.nan, NDS=0.13 + 0.01 * seed) for seed in range(3)]
+    return Results(frame(runs), dict(base='base', row='row'), dict(row='base'))
+
+
+def test_difference_and_interval_by_hand_and_by_scipy() -> None:
+    # Differences 0.03, 0.02, 0.04: mean 0.03, sample standard deviation 0.01.
+    found = paired_difference(results(), 'row', 'base', 'NDS')
+    assert found.pairs == 3
+    assert found.mean == pytest.approx(0.03)
+    assert found.half == pytest.approx(T2 * 0.01 / math.sqrt(3), rel=1e-5)
+    interval = ttest_rel([0.13, 0.14, 0.15], [0.10, 0.12, 0.11]).confidence_interval(0.95)
+    assert found.interval == pytest.approx((interval.low, interval.high))
+    assert difference_cell(results(), 'row', 'NDS') == '+0.030 [+0.005, +0.055]'
+    assert difference_cell(results(), 'base', 'NDS') == '-'
+
+
+def test_only_seeds_of_both_count() -> None:
+    # Left: 0.03 of seed 0 and 0.04 of seed 2; standard deviation 0.01 / sqrt(2).
+    found = paired_difference(results(2, 0), 'row', 'base', 'NDS')
+    assert (found.pairs, found.mean) == (2, pytest.approx(0.035))
+    assert found.half == pytest.approx(T1 * 0.01 / 2, rel=1e-5)
+    assert difference_cell(results(2, 0), 'row', 'NDS').endswith('(2 pairs)')
+    assert difference_cell(results(2), 'row', 'NDS') == '+0.040'
+    alone = results()
+    alone.runs = alone.runs[alone.runs['row'] == 'row']
+    assert difference_cell(alone, 'row', 'NDS') == '-'
+
+
+def test_runs_without_a_seed_are_no_pairs() -> None:
+    runs = [dict(row=row, seed=None, seconds=math.nan, NDS=0.1) for row in ('base', 'row')]
+    found = Results(frame(runs), dict(base='base', row='row'), dict(row='base'))
+    assert paired_difference(found, 'row', 'base', 'NDS').pairs == 0
+    assert math.isnan(half_width(pd.Series([0.1])))
+    assert all(map(math.isnan, mean_and_spread(pd.Series(dtype=float))))
+
+
+def test_cells_and_means_that_are_rounded_once() -> None:
+    runs = [dict(row='a', seed=seed, seconds=1.0, mATE=value) for seed, value in enumerate((1.0, 1.1, 1.2))]
+    found = Results(frame(runs), dict(a='a'))
+    assert [cell(found, 'a', column) for column in ('mATE', 'NDS', 'seconds')] == ['1.100 ± 0.100', '-', '1 ± 0']
+    # Adding these from left to right loses the one.
+    assert mean_and_spread(pd.Series([1e16, 1.0, -1e16]))[0] == pytest.approx(1 / 3)
+
+
+def test_tables_and_csv() -> None:
+    found = results()
+    text = to_markdown(found, ('NDS', 'seconds'))
+    assert text.splitlines()[0] == '| model | seeds | NDS | Δ NDS | seconds |'
+    assert text.splitlines()[3] == '| row | 3 | 0.140 ± 0.010 | +0.030 [+0.005, +0.055] | - |'
+    assert 'mean difference to `base`, seed by seed, with its 95 % interval' in text
+    summary = list(csv.DictReader(to_csv(found, ('NDS',)).splitlines()))
+    assert summary[1]['base'] == 'base'
+    assert float(summary[1]['NDS_diff']) == pytest.approx(0.03)
+    assert float(summary[1]['NDS_diff_low']) == pytest.approx(0.03 - T2 * 0.01 / math.sqrt(3), rel=1e-4)
+    assert (summary[0]['NDS_diff'], summary[1]['NDS_pairs']) == ('', '3')
+    each = list(csv.DictReader(seeds_csv(found, ('NDS',)).splitlines()))
+    assert [(line['model'], line['seed']) for line in each][3:] == [('row', '0'), ('row', '1'), ('row', '2')]
+    assert [float(line['NDS_diff']) for line in each[3:]] == pytest.approx([0.03, 0.02, 0.04])
+    assert each[0]['NDS_diff'] == ''
+
+
+def test_text_is_aligned_with_names_to_the_left() -> None:
+    header, base, row = to_text(results(), ('NDS',)).splitlines()
+    assert header.split() == ['model', 'seeds', 'NDS', 'Δ', 'NDS']
+    assert base.startswith('base ')
+    assert row.startswith('row  ')
+    assert len(base) == len(row) == len(header)
+
+
+def test_two_bases_are_told_apart() -> None:
+    found = results()
+    found.runs = pd.concat([found.runs, found.runs[found.runs['row'] == 'row'].assign(row='other')])
+    both = Results(found.runs, dict(base='base', row='row', other='other'), dict(row='base', other='row'))
+    header, *body = table_cells(both, ('NDS',))
+    assert header == ['model', 'seeds', 'base', 'NDS', 'Δ NDS']
+    assert [line[2] for line in body] == ['-', 'base', 'row']
+
+
+def test_a_base_outside_the_table_is_still_compared_with() -> None:
+    found = results()
+    found.rows = ['row']
+    header, line = table_cells(found, ('NDS',))
+    assert header == ['model', 'seeds', 'NDS', 'Δ NDS']
+    assert line == ['row', '3', '0.140 ± 0.010', '+0.030 [+0.005, +0.055]']
+
+
+def test_errors_are_sorted_least_first() -> None:
+    runs = [dict(row='first', seed=0, seconds=5.0, mATE=0.9), dict(row='second', seed=0, seconds=9.0, mATE=0.2)]
+    runs += [dict(row='third', seed=0, seconds=math.nan)]
+    found = Results(frame(runs), dict(third='third', first='first', second='second'))
+    assert found.sorted_by('mATE').rows == ['second', 'first', 'third']
+    assert found.sorted_by('seconds').rows == ['first', 'second', 'third']
+    assert found.sorted_by(None).rows == ['third', 'first', 'second']
+    with pytest.raises(ValueError, match='--sort mAP: no run has it'):
+        found.sorted_by('mAP')

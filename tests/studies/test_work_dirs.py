@@ -1,0 +1,89 @@
+"""Work dirs of mmengine: the newest test, the seconds of training, the seed in the name."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from bevdistill.studies.work_dirs import (
+    METRICS,
+    find_test,
+    read_all_metrics,
+    read_metrics,
+    read_training_seconds,
+    split_seed,
+)
+
+PREFIX = 'NuScenes metric/pred_instances_3d_NuScenes'
+
+
+def work_dir(root: Path, name: str, mean_ap: float, time: str = '20260101_000000') -> Path:
+    folder = root / name / time
+    folder.mkdir(parents=True)
+    metrics = {f'{PREFIX}/{key}': 0.5 for key in METRICS} | {f'{PREFIX}/mAP': mean_ap}
+    metrics |= {f'{PREFIX}/car_AP_dist_0.5': 0.1, 'time': 0.2}
+    (folder / f'{time}.json').write_text(json.dumps(metrics))
+    return root / name
+
+
+def train_log(work_dir: Path, time: str, entries: list[tuple[int, float]]) -> None:
+    folder = work_dir / time / 'vis_data'
+    folder.mkdir(parents=True)
+    lines = [json.dumps(dict(loss=1.0, time=seconds, step=step, lr=0.1)) for step, seconds in entries]
+    lines.append(json.dumps({'mAP': 0.1, 'time': 9.0, 'step': 1}))
+    (folder / 'scalars.json').write_text('\n'.join(lines) + '\n')
+
+
+def test_newest_test_counts(tmp_path: Path) -> None:
+    folder = work_dir(tmp_path, 'student', 0.1, '20260101_000000')
+    work_dir(tmp_path, 'student', 0.4, '20260102_000000')
+    assert read_metrics(folder)['mAP'] == 0.4
+    known = [find_test(folder)]
+    assert find_test(folder, known).stem == '20260101_000000'
+
+
+def test_training_seconds_from_the_log(tmp_path: Path) -> None:
+    assert math.isnan(read_training_seconds(tmp_path))
+    train_log(tmp_path, '20260101_000000', [(50, 0.5), (100, 0.25)])
+    assert read_training_seconds(tmp_path) == pytest.approx(50 * 0.5 + 50 * 0.25)
+
+
+def test_resumed_training_is_not_counted_twice(tmp_path: Path) -> None:
+    train_log(tmp_path, '20260101_000000', [(50, 0.5), (100, 0.5)])
+    train_log(tmp_path, '20260101_010000', [(100, 1.0), (150, 1.0)])
+    assert read_training_seconds(tmp_path) == pytest.approx(50 * 0.5 + 50 * 1.0 + 50 * 1.0)
+
+
+@pytest.mark.parametrize(
+    ('name', 'split'),
+    [('student_seed2', ('student', 2)), ('a-seed10', ('a', 10)), ('seeded', ('seeded', None)), ('x', ('x', None))],
+)
+def test_seed_endings(name: str, split: tuple[str, int | None]) -> None:
+    assert split_seed(name) == split
+
+
+def test_all_numbers_of_a_result_keep_short_names(tmp_path: Path) -> None:
+    file = tmp_path / 'a.json'
+    found = {'nuscenes/NDS': 0.4, 'nuscenes/car_AP': 0.5, 'x/mAP': 1.0, 'y/mAP': 2.0, 'note': 'text'}
+    file.write_text(json.dumps(found))
+    assert read_all_metrics(file) == {'NDS': 0.4, 'car_AP': 0.5, 'x/mAP': 1.0, 'y/mAP': 2.0}
+
+
+def test_files_that_are_no_result_do_not_count(tmp_path: Path) -> None:
+    folder = work_dir(tmp_path, 'student', 0.1, '20260101_000000')
+    for time, text in (('20260102_000000', '{"half'), ('20260103_000000', '[1]'), ('20260104_000000', '{"note": "x"}')):
+        (folder / time).mkdir()
+        (folder / time / f'{time}.json').write_text(text)
+    (folder / '20260105_000000').mkdir()
+    (folder / '20260105_000000' / 'other.json').write_text('{"NDS": 1.0}')
+    assert find_test(folder).stem == '20260101_000000'
+    # A result without a metric of nuScenes is a test, but no row of the table.
+    (folder / '20260106_000000').mkdir()
+    (folder / '20260106_000000' / '20260106_000000.json').write_text('{"accuracy": 1.0}')
+    assert find_test(folder).stem == '20260106_000000'
+    assert read_metrics(folder)['mAP'] == 0.1
+    with pytest.raises(FileNotFoundError, match=r'no test result in .*; make one with: tools/test\.py'):
+        read_metrics(tmp_path)
