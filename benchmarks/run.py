@@ -16,6 +16,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from bevdistill.cli.loading import say
+
 from .report import BEGIN, END, in_document, machine, report
 
 PARTS = dict(encoder=45.0, targets=9.0, steps=60.0, loader=18.0, scaling=95.0, stages=95.0)
@@ -52,6 +54,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         args: The command line.
         folder: For files that are needed meanwhile.
     """
+    say('loading PyTorch and MMDetection3D ...')
     from . import loader, ratios, scaling, stages
     from .clock import Clock
     from .models import Settings, make_data, set_up

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from mmengine.runner import BaseLoop, Runner
+from typing import TYPE_CHECKING, Any
 
 from ..distributed.wrappers import unwrap_model
+
+if TYPE_CHECKING:
+    from mmengine.runner import Runner
 
 META_KEY = 'bevdistill'
 """Entry of a checkpoint's ``meta`` that holds class names, range, box convention and, for a distiller, the teacher."""
@@ -25,6 +26,8 @@ def class_names(runner: Runner) -> list[str] | None:
     Raises:
         ValueError: If two datasets of one run differ.
     """
+    from mmengine.runner import BaseLoop
+
     found: dict[str, list[str]] = {}
     for name in ('train', 'val', 'test'):
         loop = getattr(runner, f'_{name}_loop')

@@ -7,7 +7,6 @@ import runpy
 from pathlib import Path
 
 from .arguments import positive
-from .loading import say
 
 HELP = 'times, memory and their ratios to targets on this machine (needs a checkout)'
 EXAMPLES = """
@@ -77,6 +76,5 @@ def run(args: argparse.Namespace) -> None:
             f'there is no folder benchmarks beside {CHECKOUT.name}/bevdistill: an installed package comes without it; '
             'clone the repository and run `make bench` there'
         )
-    say('loading PyTorch and MMDetection3D ...')
     # As a module of the checkout, which has to be importable for that: the package itself never imports it.
     runpy.run_module('benchmarks.run')['run'](args)

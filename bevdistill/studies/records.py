@@ -103,20 +103,6 @@ class Folder:
             file.flush()
             yield file.fileno()
 
-    @contextlib.contextmanager
-    def slot(self, name: str, count: int) -> Iterator[None]:
-        """Hold one of some slots of this folder, such as ``core``, waiting until one is free; 0 is no limit."""
-        path = self.path / 'locks'
-        path.mkdir(parents=True, exist_ok=True)
-        files = [(path / f'.{name}-{number}').open('a') for number in range(count)]
-        try:
-            while files and not any(map(_locked, files)):
-                time.sleep(0.2)
-            yield
-        finally:
-            for file in files:
-                file.close()
-
     def is_running(self, job: str) -> bool:
         """Tell whether some process holds the lock of a job."""
         path = self.path / 'locks' / job

@@ -39,7 +39,7 @@ class Results:
     bases: dict[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = METRICS
     missing: list[str] = field(default_factory=list)
-    jobs: list[dict[str, Any]] = field(default_factory=list)
+    jobs: Sequence[Mapping[str, Any]] = ()
     parts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     rows: list[str] = field(default_factory=list)
 

@@ -180,13 +180,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('job', help='name of the job')
     parser.add_argument('--threads', type=int, default=1, help='threads of its commands')
     parser.add_argument('--parent', type=int, help='process to die with')
-    parser.add_argument('--slot', default='core:0', help='what it takes one of while it runs, and how many there are')
     args = parser.parse_args(argv)
     if args.parent is not None:
         die_with(args.parent)
     plan = Plan.load(args.out.absolute())
-    name, _, count = args.slot.partition(':')
-    with plan.folder.slot(name, int(count)), plan.folder.locked(args.job) as lock:
+    with plan.folder.locked(args.job) as lock:
         return 0 if JobRun(plan, plan.jobs[args.job], args.threads, lock).run() else 1
 
 

@@ -37,9 +37,6 @@ import json
 
 JOBS = json.load(open('jobs.json'))['jobs']
 TARGETS = {targets}
-# What a job takes one of while it runs. Snakemake 9.15 starts too many: after a round with a single job it gives back
-# cores and resources that it has not taken (job_selector returns before update_available_resources).
-SLOTS = {slots}
 
 
 rule all:
@@ -51,14 +48,12 @@ for place, (name, job) in enumerate(JOBS.items()):
         name: name
         input: [f'done/{{need}}' for need in job['needs']]
         output: f'done/{{name}}'
-        params: job=name, slot=SLOTS[job['kind'] in {on_gpu}]
+        params: job=name
         priority: len(JOBS) - place
         threads: {threads}
         resources:
             gpu=int(job['kind'] in {on_gpu}),
-        shell:
-            'exec "{python}" -m bevdistill.studies.run_job . {{params.job}} --slot {{params.slot}} '
-            '--threads {{threads}} --parent $PPID'
+        shell: 'exec "{python}" -m bevdistill.studies.run_job . {{params.job}} --threads {{threads}} --parent $PPID'
 """
 
 
@@ -80,13 +75,15 @@ def command(cores: int, profile: str | None) -> list[str]:
     """Return Snakemake's command line.
 
     Records, not file times, say what is out of date, so no trigger is wanted but one that never fires; a job that was
-    killed is run again, since its record may be ahead of its marker.
+    killed is run again, since its record may be ahead of its marker. Without a profile one job at a time uses a GPU.
     """
     shipped = PROFILES / (profile or '')
     where = ['--profile', str(shipped if shipped.is_dir() else profile)] if profile else ['--cores', str(cores)]
+    where += ['--resources', 'gpu=1'] if shutil.which('nvidia-smi') and not profile else []
     return [
-        sys.executable, '-m', 'snakemake', '--snakefile', 'Snakefile', *where, '--keep-going', '--rerun-incomplete',
-        '--nolock', '--rerun-triggers', 'software-env', '--scheduler', 'greedy', '--latency-wait', '60',
+        sys.executable, '-m', 'bevdistill.studies.snakemake_main', '--snakefile', 'Snakefile', *where,
+        '--keep-going', '--rerun-incomplete', '--nolock', '--rerun-triggers', 'software-env',
+        '--scheduler', 'greedy', '--latency-wait', '60',
     ]  # fmt: skip
 
 
@@ -131,10 +128,6 @@ class Workflow:
         self._plan, self._names, self._head, self._profile = plan, names, head, profile
         self.threads = threads or (1 if profile else max(1, cores // side_by_side(plan, names, cores)))
         self._cores, self._cluster = cores, profile is not None
-        self._at_a_time = max(1, cores // self.threads)
-        # Of jobs without and with a GPU: one at a time where there is a GPU; no limit of ours on a cluster.
-        core, gpu = f'core:{self._at_a_time}', 'gpu:1' if shutil.which('nvidia-smi') else f'core:{self._at_a_time}'
-        self._slots = ('core:0', 'core:0') if self._cluster else (core, gpu)
         self._log = plan.folder.path / 'logs' / 'snakemake.log'
 
     def run(self, screen: Lines | Bars) -> dict[str, str]:
@@ -146,7 +139,8 @@ class Workflow:
         if importlib.util.find_spec('snakemake') is None:
             raise ValueError("studies run on Snakemake, which is not installed: pip install 'bevdistill[studies]'")
         self._forget_earlier_ends()
-        monitor = Monitor(self._plan, self._names, len(self._names) if self._cluster else self._at_a_time)
+        at_a_time = len(self._names) if self._cluster else max(1, self._cores // self.threads)
+        monitor = Monitor(self._plan, self._names, at_a_time)
         if all(state == 'done' for state in monitor.states.values()):
             self._manifest()
             return monitor.states
@@ -173,7 +167,7 @@ class Workflow:
 
     def _start(self) -> subprocess.Popen[bytes]:
         out = self._plan.folder.path
-        rules = dict(targets=list(self._names), threads=self.threads, slots=self._slots, on_gpu=ON_GPU)
+        rules = dict(targets=list(self._names), threads=self.threads, on_gpu=ON_GPU)
         (out / 'Snakefile').write_text(SNAKEFILE.format(python=sys.executable, **rules))
         self._log.parent.mkdir(parents=True, exist_ok=True)
         words = command(self._cores, self._profile)

@@ -63,32 +63,6 @@ def test_a_lock_is_held_by_one_and_free_when_its_holder_is_killed(
     assert not folder.is_running('a')
 
 
-def test_slots_are_taken_one_each(tmp_path: Path) -> None:
-    folder, context = Folder(tmp_path), multiprocessing.get_context('fork')
-
-    def take(ready: Any) -> None:
-        with folder.slot('core', 2):
-            ready.set()
-            time.sleep(600)
-
-    events = [context.Event() for _ in range(3)]
-    holders = [context.Process(target=take, args=(event,)) for event in events]
-    for holder in holders:
-        holder.start()
-    deadline = time.monotonic() + 30
-    while sum(event.is_set() for event in events) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(0.5)
-    assert sum(event.is_set() for event in events) == 2
-    next(holder for holder, event in zip(holders, events, strict=True) if event.is_set()).kill()
-    waiting = next(event for event in events if not event.is_set())
-    assert waiting.wait(30)
-    for holder in holders:
-        holder.kill()
-    with folder.slot('core', 0):
-        pass
-
-
 def test_the_node_of_a_cluster_has_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('SLURMD_NODENAME', 'node-7')
     assert host() == 'node-7'
