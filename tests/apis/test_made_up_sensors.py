@@ -45,3 +45,13 @@ def test_frames_are_of_one_drive() -> None:
     assert [meta['frame_idx'] for meta in metas] == [0, 1]
     assert {meta['scene_token'] for meta in metas} == {'made-up'}
     assert first['inputs']['points'][0].equal(second['inputs']['points'][0])
+
+
+def test_points_surround_the_car_and_repeat() -> None:
+    sensors = MadeUpSensors({'pipeline': {}}, None, points=4000)
+    one, two = (sensors.batch(frame)['inputs']['points'][0] for frame in (0, 1))
+    assert one.shape == (4000, 5)
+    assert (one == two).all(), 'the car stands still'
+    distance = one[:, :2].norm(dim=1)
+    assert 2.0 <= distance.min() < distance.max() <= 50.0
+    assert one[:, :2].mean(dim=0).abs().max() < 2.0, 'on all sides'
