@@ -6,31 +6,36 @@ PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 
-BOOT := $(shell for p in $(PYTHON) python3.11 python3; do "$$p" -c '' 2>/dev/null && { command -v "$$p"; break; }; done)
-in_env = py="$$('$(BOOT)' tools/setup --python '$(PYTHON)' --extras $(1))" &&
-lint = "$$py" -m ruff check . && "$$py" -m mypy
+BOOT := $(shell for p in $(PYTHON) python3.11 python3 "$$(uv python find 3.11 2>/dev/null)"; do \
+  "$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
+all_extras = test lint studies
+in_env = py="$$('$(BOOT)' -m tools.setup --python '$(PYTHON)' --extras $(1))" &&
+# Tracked files only, so that what a run or an experiment leaves in the checkout is nobody's fault.
+lint = git ls-files -z '*.py' | xargs -0 "$$py" -m ruff check && "$$py" -m mypy
 
 # An environment that is used as it is need not have this checkout installed.
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 export MPLBACKEND ?= Agg
+# Without bytecode on the disk every process compiles the stack's 3,000 source files: 20 s of its processor time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint
+.PHONY: help setup demo test bench lint lock
 ifeq ($(BOOT),)
-$(error set-up: error: no python3 found. Install CPython 3.11 with its headers and a C++ compiler, then run again)
+$(error set-up: error: no CPython 3.11 found. Install it with its headers and a C++ compiler (uv python install 3.11; Debian: apt-get install python3.11-dev python3.11-venv g++), or name it: make PYTHON=/path/to/python3.11 ...)
 endif
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
 
 setup: ## have the environment, nothing else
-	@$(call in_env,test lint) echo "$$py"
+	@$(call in_env,$(all_extras)) echo "$$py"
 
 demo: ## data, teacher, two students, table and pictures, all on a CPU
-	@$(call in_env,) "$$py" tools/demo.py $(DEMO_ARGS)
+	@$(call in_env,$(all_extras)) "$$py" tools/demo.py $(DEMO_ARGS)
 
 test: ## lint, then all tests
-	@$(call in_env,test lint) $(lint) && \
+	@$(call in_env,$(all_extras)) $(lint) && \
 	OMP_NUM_THREADS=1 "$$py" -m pytest -n logical --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
 
 bench: ## times, memory and their ratios to targets, on this machine
@@ -38,3 +43,9 @@ bench: ## times, memory and their ratios to targets, on this machine
 
 lint: ## ruff and mypy
 	@$(call in_env,lint) $(lint)
+
+lock: ## write requirements/lock.txt anew; versions stay where they fit (UPGRADE=1: all to the newest)
+	@$(call in_env,) "$$py" -m uv pip compile pyproject.toml requirements/lock.in --all-extras --no-emit-package torch \
+	--python-version 3.11 --python-platform x86_64-manylinux_2_28 --no-strip-markers --generate-hashes \
+	--annotation-style line --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) --quiet \
+	--output-file requirements/lock.txt >/dev/null

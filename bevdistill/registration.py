@@ -21,6 +21,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+PACKAGE = __name__.partition('.')[0]
 REGISTRIES = 'mmdet3d.registry'
 LOCATIONS = {
     'DATASETS': ('datasets.partly_labelled', 'datasets.seeded_index', 'datasets.sequence_dataset'),
@@ -29,11 +30,11 @@ LOCATIONS = {
         'checkpoints.atomic_backend', 'checkpoints.identity_hook', 'checkpoints.plain_hook', 'engine.hooks',
         'visualization.hook',
     ),
-    'METRICS': ('evaluation',),
+    'METRICS': ('evaluation.keyframe_ap', 'evaluation.nuscenes_metric'),
     'MODELS': (
         'datasets.preprocessor', 'layers', 'detection', 'students', 'teachers', 'losses', 'distillers', 'teacher_cache',
     ),
-    'MODEL_WRAPPERS': ('distributed.host_ddp',),
+    'MODEL_WRAPPERS': ('distributed.wrappers',),
     'OPTIM_WRAPPERS': ('engine.optim',),
     'OPTIM_WRAPPER_CONSTRUCTORS': ('engine.optim',),
     'TASK_UTILS': ('detection',),
@@ -46,7 +47,7 @@ def register_all() -> None:
     """Import every module that registers something, at once: for programs that read the registries' tables directly."""
     for modules in LOCATIONS.values():
         for module in modules:
-            importlib.import_module(f'{__package__}.{module}')
+            importlib.import_module(f'{PACKAGE}.{module}')
 
 
 def register_on_demand() -> None:
@@ -60,7 +61,7 @@ def register_on_demand() -> None:
 def _add_locations(registries: ModuleType) -> None:
     for name, modules in LOCATIONS.items():
         registry = getattr(registries, name)
-        registry._locations.extend(f'{__package__}.{module}' for module in modules)
+        registry._locations.extend(f'{PACKAGE}.{module}' for module in modules)
         registry._imported = False  # It may have been asked already.
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from bevdistill.cli.main import module_of, verb_parser
+
 REPO = Path(__file__).resolve().parents[1]
 
 
@@ -22,6 +24,11 @@ def commands() -> list[list[str]]:
     blocks = re.findall(r'^```bash\n(.*?)^```', (REPO / 'README.md').read_text(), flags=re.MULTILINE | re.DOTALL)
     lines = '\n'.join(blocks).replace('\\\n', ' ').splitlines()
     return [shlex.split(line)[1:] for line in lines if line.startswith('python tools/')]
+
+
+def verbs() -> list[list[str]]:
+    text = (REPO / 'README.md').read_text()
+    return [shlex.split(line, comments=True)[1:] for line in re.findall(r'^bevdistill .*', text, flags=re.MULTILINE)]
 
 
 @cache
@@ -55,3 +62,16 @@ def test_command_fits_its_tool(command: list[str]):
             assert word in known, f'{tool} has no {word}'
         elif word.startswith('configs/'):
             assert (REPO / word).is_file(), f'{word} does not exist'
+
+
+@pytest.mark.parametrize('words', verbs(), ids=' '.join)
+def test_verb_is_one_and_its_flags_are_known(words: list[str]):
+    verb = words[0]
+    if verb in ('VERB', '--help'):
+        return
+    known = verb_parser(module_of(verb), verb).format_help()
+    assert all(f'{word} ' in known for word in words if word.startswith('--'))
+
+
+def test_there_are_verbs():
+    assert len(verbs()) >= 4

@@ -26,7 +26,7 @@ RANGE = [-51.2, -51.2, -5.0, 51.2, 51.2, 3.0]
 
 CONFIG = """
 _base_ = ['{base}/default_runtime.py', '{base}/schedules/cosine-24e.py']
-custom_imports = dict(imports=['bevdistill.engine', 'toy_run'], allow_failed_imports=False)
+custom_imports = dict(imports=['bevdistill', 'toy_run'], allow_failed_imports=False)
 data_root = 'data/toy/'
 model = dict(type='ToyDetector', num_classes=2, point_cloud_range={limits})
 train_dataloader = dict(

@@ -1,1 +1,1 @@
-"""Command-line tools; a package so that they can share :mod:`tools.command_line`."""
+"""OpenMMLab's names of the commands, for use from a checkout, and its set-up."""

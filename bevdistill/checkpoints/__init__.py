@@ -6,11 +6,17 @@ from ..lazy import lazy_names
 
 if TYPE_CHECKING:
     from .atomic_backend import AtomicBackend
-    from .find import existing_checkpoint, latest_checkpoint, save_checkpoint, unreadable_checkpoints_explained
+    from .find import (
+        existing_checkpoint,
+        latest_checkpoint,
+        save_checkpoint,
+        sha256_of,
+        unreadable_checkpoints_explained,
+    )
+    from .fit import WeightFit, check_weights, load_weights, shortened, without_wrapper_prefix
     from .foreign_file import ForeignCheckpoint, read_foreign_checkpoint, weights_below
-    from .identity import check_identity, identity_of
-    from .identity_hook import CheckpointIdentityHook, check_weights
-    from .meta import BOX_CONVENTION, META_KEY
+    from .identity import BOX_CONVENTION, META_KEY, check_identity, identity_gaps, identity_of
+    from .identity_hook import CheckpointIdentityHook
     from .plain_hook import PlainCheckpointHook
     from .pretrained import Pretrained, build_part, take_pretrained
     from .public_kinds import (
@@ -33,22 +39,28 @@ __all__ = [
     'ForeignCheckpoint',
     'PlainCheckpointHook',
     'Pretrained',
+    'WeightFit',
     'build_part',
     'check_identity',
     'check_weights',
     'convention_unknown',
     'conversion_advice',
     'existing_checkpoint',
+    'identity_gaps',
     'identity_of',
     'latest_checkpoint',
     'likely_kind',
+    'load_weights',
     'read_foreign_checkpoint',
     'save_checkpoint',
+    'sha256_of',
+    'shortened',
     'take_pretrained',
     'unreadable_advice',
     'unreadable_checkpoints_explained',
     'weights_below',
     'without_wrapper',
+    'without_wrapper_prefix',
 ]
 
 __getattr__ = lazy_names(__name__)

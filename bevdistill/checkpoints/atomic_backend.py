@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, also when the run dies while it writes."""
+"""Write files atomically: a crash leaves the old file or the new one, never a part."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mmengine.fileio import LocalBackend, register_backend
 
 
 class AtomicBackend(LocalBackend):
-    """Local disk, where a file is written beside its place and then renamed into it.
+    """Local disk with atomic writes: to a temporary file in the same folder, then renamed.
 
     Used by ``CheckpointHook`` through ``backend_args=dict(backend='atomic')``.
     """

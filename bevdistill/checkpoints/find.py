@@ -1,7 +1,8 @@
-"""Finding the checkpoint that a command means."""
+"""Find, save and open checkpoints."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import pickle
 import re
@@ -42,7 +43,7 @@ def existing_checkpoint(path: str) -> str:
 
 
 def latest_checkpoint(work_dir: str | Path) -> str | None:
-    """The newest checkpoint of a work dir.
+    """Find the newest checkpoint of a work dir.
 
     Note:
         mmengine trusts the absolute path in the file ``last_checkpoint``, which is stale once a work dir was moved
@@ -69,8 +70,14 @@ def _numbered(folder: Path) -> Iterator[tuple[Path, re.Match[str]]]:
             yield file, match
 
 
+def sha256_of(path: str | Path) -> str:
+    """Compute the SHA-256 of a file, hexadecimal."""
+    with open(path, 'rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest()
+
+
 def save_checkpoint(content: dict[str, Any], path: str | Path) -> None:
-    """Write a checkpoint that is whole or absent, whatever happens on the way.
+    """Write a checkpoint atomically.
 
     Args:
         content: Plain data and tensors.
@@ -83,7 +90,7 @@ def save_checkpoint(content: dict[str, Any], path: str | Path) -> None:
 
 @contextmanager
 def unreadable_checkpoints_explained(path: str | Path | None) -> Iterator[None]:
-    """Say what to do about a checkpoint that holds more than plain data.
+    """Turn torch's refusal of a checkpoint with Python objects into advice.
 
     Args:
         path: The file that is loaded.

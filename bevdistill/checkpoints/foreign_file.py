@@ -1,4 +1,4 @@
-"""Reading a checkpoint that somebody else wrote, without running anything that is in it."""
+"""Read checkpoints of other people without running code that they hold."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BUILTINS = {kind.__name__: kind for kind in (bool, bytes, complex, dict, float,
 
 
 class ForeignCheckpoint(NamedTuple):
-    """What a file holds.
+    """Content of a checkpoint file.
 
     Args:
         content: The dict that was saved.
@@ -36,13 +36,13 @@ class ForeignCheckpoint(NamedTuple):
 
     @property
     def weights(self) -> dict[str, Any]:
-        """From name to tensor: the entry ``state_dict``, or all of it in a file of bare weights."""
+        """Return the tensors by name: the entry ``state_dict``, or all of it in a file of bare weights."""
         weights: dict[str, Any] = self.content.get('state_dict', self.content)
         return weights
 
     @property
     def meta(self) -> dict[str, Any]:
-        """The meta data, empty where there are none."""
+        """Return the meta data, empty where there are none."""
         meta = self.content.get('meta')
         return meta if isinstance(meta, dict) else {}
 
@@ -80,7 +80,7 @@ def read_foreign_checkpoint(path: str | Path) -> ForeignCheckpoint:
 
 
 def weights_below(weights: Mapping[str, Any], prefix: str) -> OrderedDict[str, Any]:
-    """Weights whose names have a prefix, without it.
+    """Select weights by a prefix of their names, and drop it.
 
     The versions of modules, which torch keeps beside the weights, come along: mmdet3d tells by them whether a sparse
     kernel still has to be turned.
@@ -103,7 +103,7 @@ def weights_below(weights: Mapping[str, Any], prefix: str) -> OrderedDict[str, A
 
 
 class _Nothing:
-    """Stands where the file asks for a class or function that is not known to be harmless; swallows everything."""
+    """Placeholder for a class or function that is not known to be harmless; accepts and ignores all calls."""
 
     def __new__(cls, *args: object, **kwargs: object) -> _Nothing:
         return super().__new__(cls)
@@ -121,7 +121,7 @@ class _Nothing:
 
 
 def _inert_pickle(left_out: list[str]) -> ModuleType:
-    """Something like the module ``pickle`` for ``torch.load``, which notes in `left_out` what it did not load."""
+    """Build a stand-in of the module ``pickle`` for ``torch.load``, which lists in `left_out` what it did not load."""
 
     class Unpickler(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> Any:

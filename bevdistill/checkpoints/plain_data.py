@@ -1,4 +1,4 @@
-"""Checkpoint entries as plain data, so that ``torch.load(weights_only=True)`` reads every checkpoint."""
+"""Convert checkpoint entries to plain data, so that ``torch.load(weights_only=True)`` reads every checkpoint."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def from_plain(value: Any) -> Any:
 
 
 def _builtin(value: Any) -> Any:
-    """The same number or string without a subclass around it (an enumeration, an index that carries a seed)."""
+    """Cast a number or string of a subclass (an enumeration, an index with a seed) to its builtin type."""
     kind = next(kind for kind in (bool, int, float, str, bytes) if isinstance(value, kind))
     return value if type(value) is kind else kind(value)
 

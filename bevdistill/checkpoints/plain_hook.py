@@ -1,4 +1,4 @@
-"""Checkpoints of plain data only."""
+"""Save checkpoints of plain data only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class PlainCheckpointHook(Hook):
 
     Note:
         torch >= 2.6 refuses what is not plain by default, and mmengine 0.10.7 saves its log histories as objects:
-        without this hook ``resume`` fails. Allowing those objects instead would let any checkpoint run code.
+        without this hook ``resume`` fails. With ``torch.serialization.safe_globals`` every reader would have to list
+        mmengine's classes; plain files open everywhere.
 
     Log values and meta data without a plain form are left out with a warning. State of the optimizer and of
     schedulers must not be lost: its absence of a plain form stops the run before the first step.
@@ -27,7 +28,7 @@ class PlainCheckpointHook(Hook):
     priority = 'LOWEST'
 
     def before_train(self, runner: Runner) -> None:
-        """Try the states that must be saved, so that a run does not fail at its first checkpoint."""
+        """Convert once what must be saved, so that a run fails now and not at its first checkpoint."""
         for name, schedulers in _named_schedulers(runner.param_schedulers):
             for index, scheduler in enumerate(schedulers):
                 _must_be_plain(scheduler.state_dict(), f'param_schedulers{name}.{index}')
@@ -81,7 +82,7 @@ def _plain_entries(runner: Runner, entries: dict[str, Any], where: str) -> dict[
 
 
 def _reuse_dataset_meta(runner: Runner, meta: Any) -> None:
-    """Hand out the dataset's own meta data where equal: mmengine compares pickles, which differ for equal values."""
+    """Replace equal dataset meta data by the dataset's own: mmengine compares pickles, which can differ."""
     loop = runner._train_loop
     if not isinstance(meta, dict) or not isinstance(loop, BaseLoop):
         return

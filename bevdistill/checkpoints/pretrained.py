@@ -1,11 +1,12 @@
-"""Pretrained parts of a detector, loaded whole or not at all."""
+"""Load pretrained parts of a detector, whole or not at all."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlparse
@@ -18,10 +19,10 @@ from mmengine.model.weight_init import PretrainedInit
 from mmengine.runner import CheckpointLoader
 from torch import nn
 
+from ..structures import strict_from_dict
+from .fit import WeightFit, load_weights, shortened, without_wrapper_prefix
 from .foreign_file import ForeignCheckpoint, read_foreign_checkpoint, weights_below
 from .public_kinds import convention_unknown, conversion_advice, without_wrapper
-
-_OPTIONS = {'type', 'checkpoint', 'prefix', 'map_location', 'allow_missing', 'allow_unexpected'}
 
 
 class Pretrained(NamedTuple):
@@ -53,22 +54,24 @@ class Pretrained(NamedTuple):
     allow_unexpected: tuple[str, ...] = ()
 
     @classmethod
-    def from_config(cls, name: str, module: nn.Module, config: dict[str, Any]) -> Pretrained:
+    def from_config(cls, name: str, module: nn.Module, config: Mapping[str, Any]) -> Pretrained:
         """Check an ``init_cfg`` of type ``Pretrained``.
 
         Raises:
             ValueError: If an entry is unknown or the checkpoint is not named.
         """
-        unknown = sorted(set(config) - _OPTIONS)
-        if unknown or not config.get('checkpoint'):
-            raise ValueError(
-                f'{name}.init_cfg of type Pretrained takes {sorted(_OPTIONS - {"type"})}, checkpoint must be named; '
-                f'got {dict(config)}'
-            )
-        prefix = config.get('prefix') or ''
-        prefix = prefix if not prefix or prefix.endswith('.') else f'{prefix}.'
-        allowed = (tuple(config.get(option, ())) for option in ('allow_missing', 'allow_unexpected'))
-        return cls(name, module, str(config['checkpoint']), prefix, *allowed)
+        where = f'{name}.init_cfg of type Pretrained'
+        if not config.get('checkpoint'):
+            raise ValueError(f'{where} must name a checkpoint, got {dict(config)}')
+        entries = {key: value for key, value in config.items() if key not in ('type', 'map_location')}
+        made = strict_from_dict(partial(cls, name, module), entries, where)
+        prefix = made.prefix or ''
+        return made._replace(
+            checkpoint=str(made.checkpoint),
+            prefix=prefix if not prefix or prefix.endswith('.') else f'{prefix}.',
+            allow_missing=tuple(made.allow_missing),
+            allow_unexpected=tuple(made.allow_unexpected),
+        )
 
     def load(self) -> None:
         """Read the file and load the part.
@@ -79,9 +82,7 @@ class Pretrained(NamedTuple):
                 head in an unknown convention.
         """
         read = self._read()
-        everything = read.weights
-        if everything and all(name.startswith('module.') for name in everything):
-            everything = weights_below(everything, 'module.')
+        everything = without_wrapper_prefix(read.weights)
         weights = weights_below(everything, self.prefix) if self.prefix else everything
         own = self.module.state_dict()
         found = [name for name in own if name in weights]
@@ -90,12 +91,9 @@ class Pretrained(NamedTuple):
         head = [f'{self.name}.{name}' for name in found]
         if convention_unknown(head, read.meta):
             raise ValueError(f'{self._what()}: {conversion_advice(self.checkpoint, everything)}')
-        try:
-            result = self.module.load_state_dict(weights, strict=False)
-        except RuntimeError as error:
-            raise ValueError(f'{self._what()} has weights of other shapes: {error}') from error
-        self._check(result.missing_keys, result.unexpected_keys, weights)
-        self._report(result.missing_keys, result.unexpected_keys, len(found), read.left_out)
+        fit = load_weights(self.module, weights, self.checkpoint)
+        self._check(fit, weights)
+        self._report(fit.without(), len(found), read.left_out)
 
     def _read(self) -> ForeignCheckpoint:
         if self.checkpoint.startswith(('http://', 'https://')):
@@ -111,33 +109,25 @@ class Pretrained(NamedTuple):
                 f'with {self.name}.init_cfg=None'
             ) from error
 
-    def _check(self, missing: Sequence[str], unexpected: Sequence[str], weights: dict[str, Any]) -> None:
-        """Refuse what is missing or belongs into the part and is left over."""
-        missing = [name for name in missing if not self._may_miss(name, weights)]
-        children = {name for name, _ in self.module.named_children()}
-        foreign = [name for name in unexpected if self.prefix or name.split('.')[0] in children]
-        foreign = [name for name in foreign if not any(fnmatchcase(name, one) for one in self.allow_unexpected)]
-        if missing or foreign:
+    def _check(self, fit: WeightFit, weights: Iterable[str]) -> None:
+        """Refuse what is missing, of another shape, or left over although it belongs to the part."""
+        offsets = () if any('_offset.' in name for name in weights) else ('*.conv_offset.*',)
+        fit = fit.without((*self.allow_missing, *offsets), self.allow_unexpected)
+        if not self.prefix:
+            children = {name for name, _ in self.module.named_children()}
+            fit = replace(fit, unexpected=tuple(name for name in fit.unexpected if name.split('.')[0] in children))
+        if not fit:
             raise ValueError(
-                f'{self._what()} does not fit:\n'
-                f'  {len(missing)} weights missing in the file{_some(missing)}\n'
-                f'  {len(foreign)} weights of the file unknown to {self.name}{_some(foreign)}\n'
-                'Depth and kind of the part must be those of the file. If the gap is meant, name the weights in '
+                '\n  '.join([f'{self._what()} does not fit:', *fit.lines(self.name)])
+                + '\nDepth and kind of the part must be those of the file. If the gap is meant, name the weights in '
                 "init_cfg, such as allow_missing=['norm1.*'] or allow_unexpected=['fpn_convs.4.*']"
             )
 
-    def _may_miss(self, name: str, weights: Iterable[str]) -> bool:
-        if name.endswith('num_batches_tracked') or any(fnmatchcase(name, one) for one in self.allow_missing):
-            return True
-        offset = '.conv_offset.'
-        return offset in name and not any(offset in other or '_offset.' in other for other in weights)
-
-    def _report(self, missing: Sequence[str], unexpected: Sequence[str], found: int, left_out: Sequence[str]) -> None:
-        missing = [name for name in missing if not name.endswith('num_batches_tracked')]
-        prefix = f' below {self.prefix}' if self.prefix else ''
-        lines = [f'{self.name}: {found} weights from {self.checkpoint}{prefix}']
-        lines += [f'not in the file, as at the start: {len(missing)}{_some(missing)}'] if missing else []
-        lines += [f'left over in the file: {len(unexpected)}{_some(unexpected)}'] if unexpected else []
+    def _report(self, fit: WeightFit, found: int, left_out: Sequence[str]) -> None:
+        lines = [f'{self.name}: {found} weights from {self.checkpoint}' + (f' below {self.prefix}' * bool(self.prefix))]
+        kinds = ((fit.missing, 'not in the file, as at the start'), (fit.unexpected, 'left over in the file'))
+        for names, kind in kinds:
+            lines += [f'{kind}: {len(names)}: {shortened(names, 4)}'] if names else []
         lines += [f'not read, and not needed: {", ".join(left_out)}'] if left_out else []
         print_log('\n  '.join(lines), logger='current', level=logging.INFO)
 
@@ -216,7 +206,3 @@ def _downloaded(address: str) -> Path:
             ) from error
     barrier()
     return file
-
-
-def _some(names: Sequence[str], count: int = 4) -> str:
-    return (': ' + ', '.join(names[:count]) + (', ...' if len(names) > count else '')) if names else ''

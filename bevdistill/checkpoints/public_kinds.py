@@ -1,4 +1,4 @@
-"""Which checkpoints hold boxes and classes in a convention of their own, and what to do about them."""
+"""Recognise public checkpoints in older box and class conventions, and advise on their conversion."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .foreign_file import read_foreign_checkpoint
-from .meta import META_KEY
+from .identity import META_KEY
 
 CONVERTER = 'tools/model_converters/convert_official.py'
 
@@ -26,12 +26,12 @@ _GRAPH_ATTENTION = re.compile(r'pts_bbox_head\.transformer\.decoder\.layers\.\d+
 
 
 def without_wrapper(name: str) -> str:
-    """The name of a weight without the prefix of a wrapper for distributed training."""
+    """Drop the prefix of a wrapper for distributed training from the name of a weight."""
     return name.removeprefix('module.')
 
 
 def likely_kind(names: Iterable[str]) -> str | None:
-    """The kind of public checkpoint that has weights of these names.
+    """Recognise the kind of a public checkpoint by the names of its weights.
 
     Returns:
         A key of :data:`KINDS`, or None for weights of something else.
@@ -50,7 +50,7 @@ def likely_kind(names: Iterable[str]) -> str | None:
 
 
 def convention_unknown(names: Iterable[str], meta: Mapping[str, Any]) -> bool:
-    """Whether weights predict boxes or classes and their file does not say in which convention.
+    """Tell whether weights predict boxes or classes in a convention that their file does not state.
 
     Backbones have no convention. A file that mmengine wrote comes from mmdet3d 1.x, whose boxes are today's.
 
@@ -64,7 +64,7 @@ def convention_unknown(names: Iterable[str], meta: Mapping[str, Any]) -> bool:
 
 
 def conversion_advice(path: str | Path, names: Iterable[str]) -> str:
-    """What is wrong with a checkpoint whose convention is unknown, and the command that converts it."""
+    """Explain an unknown convention, with the command that converts the checkpoint."""
     kind = likely_kind(names)
     file = Path(path)
     command = f'python {CONVERTER} {path} {file.with_name(f"{file.stem}_converted.pth")} --kind {kind or "KIND"}'
@@ -78,7 +78,7 @@ def conversion_advice(path: str | Path, names: Iterable[str]) -> str:
 
 
 def unreadable_advice(path: str | Path) -> str:
-    """What to do about a checkpoint that holds more than plain data, which is refused because that could run code."""
+    """Advise on a checkpoint with Python objects, which is refused because loading them could run code."""
     try:
         read = read_foreign_checkpoint(path)
     except (OSError, ValueError) as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -49,3 +51,12 @@ def spread(count: int, total: int) -> list[int]:
     """Choose `count` of `total` indices, each in the middle of its equal part."""
     count = min(count, total)
     return [(2 * i + 1) * total // (2 * count) for i in range(count)]
+
+
+@contextmanager
+def errors_of(option: str) -> Iterator[None]:
+    """Put the option in front of the message of a ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f'{option}: {error}') from error

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from .loading import say
+from .text_tables import text_table
 
 HELP = 'convert a public checkpoint of the original authors'
 # As in bevdistill.checkpoints.KINDS, which imports torch; a test compares.
@@ -50,12 +51,13 @@ def run(args: argparse.Namespace) -> None:
     """Convert, and report what was done."""
     check_targets(args)
     say(f'loading PyTorch and MMDetection3D to read {args.source} ...')
-    from bevdistill.checkpoints.official import conversion_lines, conversion_table, convert_file
+    from bevdistill.checkpoints.official import conversion_lines, conversion_rows, convert_file
 
     result = convert_file(
         args.source, args.out, args.kind, args.teacher_out, lambda line: print(f'{line} ...', flush=True)
     )
-    print(conversion_lines(result.conversion) if args.verbose else conversion_table(result.conversion))
+    table = text_table(conversion_rows(result.conversion), right=(1,), indent=0)
+    print(conversion_lines(result.conversion) if args.verbose else table)
     print('\n'.join(result.notes))
     if result.config:
         print(f'belongs to {result.config}')

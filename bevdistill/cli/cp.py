@@ -13,7 +13,7 @@ from .config_files import checkout
 HELP = 'copy a config to a file of your own'
 EXAMPLES = """
 examples:
-  # a copy to change; CONFIG is a path, or the end of the path of a shipped config
+  # a copy to change; CONFIG is a path, also one inside configs/ of the checkout
   bevdistill cp bevdistill/bevdistill_r50_1x_nus-3d.py mine.py
   bevdistill train mine.py
 """
@@ -48,11 +48,10 @@ def find_config(name: str) -> Path:
     """
     if Path(name).is_file():
         return Path(name)
-    inside = checkout() / 'configs' / name
-    if inside.is_file():
-        return inside
-    raise FileNotFoundError(f'no config file {name}, neither here nor in {inside.parents[-len(Path(name).parts) - 1]}; '
-                            'bevdistill ls lists them')
+    configs = checkout() / 'configs'
+    if (configs / name).is_file():
+        return configs / name
+    raise FileNotFoundError(f'no config file {name}, neither here nor in {configs}; bevdistill ls lists them')
 
 
 def with_bases_of(source: Path, folder: Path) -> str:
@@ -67,14 +66,13 @@ def with_bases_of(source: Path, folder: Path) -> str:
     """
     lines = source.read_text(encoding='utf-8').splitlines(keepends=True)
     for node in reversed(list(_bases(ast.parse(''.join(lines))))):
-        if '::' in node.value:
+        if '::' in str(node.value):
             continue  # In another installed package.
-        base = (source.resolve().parent / node.value).resolve()
+        base = (source.resolve().parent / str(node.value)).resolve()
         relative = os.path.relpath(base, folder)
         path = relative if folder.is_relative_to(Path(os.path.commonpath([source.resolve(), base]))) else str(base)
-        line = lines[node.lineno - 1].encode()
-        changed = line[: node.col_offset] + repr(path).encode() + line[node.end_col_offset :]
-        lines[node.lineno - 1] = changed.decode()
+        line = lines[node.lineno - 1].encode()  # ast counts bytes
+        lines[node.lineno - 1] = (line[: node.col_offset] + repr(path).encode() + line[node.end_col_offset :]).decode()
     return ''.join(lines)
 
 

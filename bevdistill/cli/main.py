@@ -49,8 +49,8 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     except Exception as error:
         if not is_users(error):
             raise
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        print(f'{parser.prog}: error: {error.strerror if full else error}', file=sys.stderr)
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT) and error.strerror
+        print(f'{parser.prog}: error: {full or error}', file=sys.stderr)
         return 1
 
 
@@ -93,7 +93,8 @@ def is_users(error: Exception) -> bool:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     raised_in = str(trace.tb_frame.f_globals.get('__name__', '')) if trace is not None else ''
-    return isinstance(error, ValueError) and raised_in.partition('.')[0] in (__name__.partition('.')[0], 'projects')
+    ours = (__name__.partition('.')[0], 'benchmarks', 'projects')
+    return isinstance(error, ValueError) and raised_in.partition('.')[0] in ours
 
 
 def _parse_verb(words: Sequence[str]) -> None:

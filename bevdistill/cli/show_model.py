@@ -66,7 +66,8 @@ def draw(args: argparse.Namespace) -> list[Path]:
     model = ModelViewer(args.config, args.checkpoint, role, overrides=options, **common)
     other = None
     if args.teacher or args.student:
-        other = ModelViewer(*(args.teacher or args.student), 'teacher' if args.teacher else 'student', **common)
+        config, checkpoint = args.teacher or args.student
+        other = ModelViewer(config, checkpoint, 'teacher' if args.teacher else 'student', **common)
     total = len(model.dataset)
     indices = [model.position(token) for token in args.token] or spread(args.num, total)
     paths = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .arguments import add_run
+from .arguments import add_run, errors_of
 from .loading import config_of
 
 HELP = 'test a checkpoint with the metrics of a config'
@@ -48,7 +48,8 @@ def run(args: argparse.Namespace) -> None:
     check_test_split(cfg)
     checkpoint = existing_checkpoint(args.checkpoint)
     if args.format_only:
-        set_format_only(cfg)
+        with errors_of('--format-only'):
+            set_format_only(cfg)
     if args.show_dir:
         set_show_dir(cfg, args.show_dir)
     run_testing(cfg, checkpoint)

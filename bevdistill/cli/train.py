@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .arguments import add_run
+from .arguments import add_run, errors_of
 from .loading import config_of
 
 if TYPE_CHECKING:
@@ -79,18 +77,10 @@ def apply_options(cfg: Config, args: argparse.Namespace) -> None:
     if args.resume is not None and set_resume(cfg, args.resume) is None:
         print(f'--resume: no checkpoint in {cfg.work_dir} yet, starting from the beginning')
     if args.amp:
-        with _errors_of('--amp'):
+        with errors_of('--amp'):
             set_amp(cfg, args.amp)
     if args.auto_scale_lr:
-        with _errors_of('--auto-scale-lr'):
+        with errors_of('--auto-scale-lr'):
             set_auto_scale_lr(cfg)
     if args.seed is not None:
         set_seed(cfg, args.seed)
-
-
-@contextmanager
-def _errors_of(option: str) -> Iterator[None]:
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f'{option}: {error}') from error

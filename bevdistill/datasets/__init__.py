@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .ego_motion import absolute_can_bus, relative_can_bus
+    from .ego_pose import absolute_can_bus
     from .grid_mask import GridMask
     from .infos import TEMPORAL_FIELDS, create_nuscenes_infos
-    from .labelled_ratio_sampler import MixedSampler
+    from .labelled_ratio_sampler import LabelledRatioSampler
     from .partly_labelled import PartlyLabelledDataset
     from .preprocessor import BEVDataPreprocessor
     from .queues import QUEUE_RULES
@@ -31,10 +31,10 @@ __all__ = [
     'BEVDataPreprocessor',
     'GridMask',
     'ImageQueue',
+    'LabelledRatioSampler',
     'LoadCameraImages',
     'LoadLidarPoints',
     'LoadLidarSweeps',
-    'MixedSampler',
     'PackBEVInputs',
     'PartlyLabelledDataset',
     'ResizeCropCameras',
@@ -46,7 +46,6 @@ __all__ = [
     'absolute_can_bus',
     'build_stages',
     'create_nuscenes_infos',
-    'relative_can_bus',
 ]
 
 __getattr__ = lazy_names(__name__)

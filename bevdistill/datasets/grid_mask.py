@@ -7,15 +7,14 @@ from torch import Tensor
 
 
 class GridMask:
-    """Draws one mask of kept bands for a batch of images.
+    """Draw one mask of kept bands for a batch of images.
 
     With period d drawn from {2 .. h - 1}, bands of ``l = clip(int(ratio * d + 0.5), 1, d - 1)`` rows and columns are
     kept on a canvas 1.5 times the image, each direction with its own random offset; the squares between the bands are
     dropped, and the image sees the middle of the canvas.
 
     Note:
-        The original knows rotation and an offset fill that its users never turn on (the rotation is always 0); they
-        are left out.
+        Rotation and the offset fill of the original, which none of its users turns on, are left out.
 
     Args:
         ratio: Share of a period that is kept.
@@ -32,7 +31,7 @@ class GridMask:
         self.prob = prob
 
     def draw(self, height: int, width: int) -> Tensor | None:
-        """A mask (height, width) on the CPU, 1 where the image is kept; None where this batch stays as it is."""
+        """Draw a mask (height, width) on the CPU, 1 where the image is kept; None if the batch is not masked."""
         if float(torch.rand(())) >= self.prob or height < 3:
             return None
         period = int(torch.randint(2, height, ()))
@@ -41,7 +40,7 @@ class GridMask:
         return (rows[:, None] | cols[None, :]).float()
 
     def _bands(self, size: int, period: int) -> Tensor:
-        """Which of `size` lines lie in a band, (size,) bool."""
+        """Draw which of `size` lines lie in a band, (size,) bool."""
         canvas = int(1.5 * size)
         length = min(max(int(self.ratio * period + 0.5), 1), period - 1)
         start = int(torch.randint(period, ()))

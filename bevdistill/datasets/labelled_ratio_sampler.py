@@ -1,4 +1,4 @@
-"""A sampler that mixes labelled and unlabelled frames in fixed numbers."""
+"""Sample labelled and unlabelled frames in a fixed ratio."""
 
 from __future__ import annotations
 
@@ -8,26 +8,29 @@ import numpy as np
 from mmdet3d.registry import DATA_SAMPLERS
 from numpy.typing import NDArray
 
+from ..structures import register_old_name
 from .seeded_index import SeededIndex, SeededSampler
 from .seeding import derive_seed
 
 
 @DATA_SAMPLERS.register_module()
-class MixedSampler(SeededSampler):
-    """So many labelled and so many unlabelled frames in every batch.
+class LabelledRatioSampler(SeededSampler):
+    """Draw a fixed number of labelled and of unlabelled frames per batch.
 
-    Of each ``labelled + unlabelled`` draws of a rank in a row, the first are labelled and the rest unlabelled, as many
-    as the numbers say; a batch of a multiple of that size then holds a multiple of both. With one sample per rank, the
-    ranks begin at different places of that pattern, so that all ranks together hold the numbers in each step, and no
-    rank sees one kind alone.
+    The draws of a rank repeat a pattern: `labelled` labelled frames, then `unlabelled` unlabelled ones, so that a batch
+    of a multiple of that size holds a multiple of both. With one sample per rank, ranks start at different positions of
+    the pattern, so that each step holds the ratio over all ranks and no rank sees one kind alone.
 
-    Labelled and unlabelled frames are each walked in permutations of their own, one after the other without end: all
-    labelled frames are seen once before one is seen again, and so are the unlabelled ones, however unlike their numbers
-    are. Ranks take turns in both, so that none sees what another has. An epoch, for loops that count epochs, has as
-    many draws as the data set has frames, rounded up to whole patterns on each rank.
+    Labelled and unlabelled frames have permutations of their own, drawn one after the other without end: every frame of
+    a kind is seen once before one is seen again, whatever their numbers. Ranks take turns in both, so that none sees
+    what another has. An epoch, for loops that count epochs, has as many draws as the data set has frames, rounded up to
+    whole patterns on each rank.
 
-    Draws carry seeds as those of :class:`~.draws.SeededSampler` do, and a resumed run goes on in its place in the same
-    way.
+    Draws carry seeds, and a resumed run continues in place, as with :class:`~.seeded_index.SeededSampler`.
+
+    Note:
+        mmdet's ``MultiSourceSampler(source_ratio=...)`` fixes the ratio within one rank's batch only, so never with one
+        sample per rank, and has neither seeds per draw nor a position to resume from.
 
     Args:
         dataset: A data set with ``is_labelled``, (frames,) bool, such as
@@ -35,7 +38,7 @@ class MixedSampler(SeededSampler):
         labelled: Labelled frames of a pattern.
         unlabelled: Unlabelled frames of a pattern.
         seed: Seed, equal on all ranks; the runner passes its own.
-        infinite: See :class:`~.draws.SeededSampler`.
+        infinite: See :class:`~.seeded_index.SeededSampler`.
 
     Raises:
         TypeError: If the data set does not say which frames are labelled.
@@ -54,8 +57,8 @@ class MixedSampler(SeededSampler):
         flags = getattr(dataset, 'is_labelled', None)
         if flags is None:
             raise TypeError(
-                'MixedSampler needs a data set with is_labelled, and this one has none; put a PartlyLabelledDataset '
-                'directly inside of SeededDataset'
+                'LabelledRatioSampler needs a data set with is_labelled, and this one has none; put a '
+                'PartlyLabelledDataset directly inside SeededDataset'
             )
         if labelled < 0 or unlabelled < 0 or labelled + unlabelled < 1:
             raise ValueError(f'a pattern of {labelled} labelled and {unlabelled} unlabelled frames is not possible')
@@ -65,7 +68,7 @@ class MixedSampler(SeededSampler):
         }
         for kind, name in ((True, 'labelled'), (False, 'unlabelled')):
             if self.counts[kind] and not len(self.frames[kind]):
-                raise ValueError(f'MixedSampler({name}={self.counts[kind]}): the data set has no {name} frame')
+                raise ValueError(f'LabelledRatioSampler({name}={self.counts[kind]}): the data set has no {name} frame')
         share = -(-len(dataset) // self.world_size)
         self.num_samples = -(-share // self.period) * self.period
         self.total_size = self.num_samples * self.world_size
@@ -73,11 +76,11 @@ class MixedSampler(SeededSampler):
 
     @property
     def period(self) -> int:
-        """Frames of a pattern."""
+        """Return the number of frames of a pattern."""
         return sum(self.counts.values())
 
     def check_batch_size(self, batch_size: int) -> None:
-        """Make sure that every step holds the same mixture.
+        """Check that every step holds the same ratio.
 
         Args:
             batch_size: Frames in a batch of one rank.
@@ -103,16 +106,19 @@ class MixedSampler(SeededSampler):
             yield SeededIndex(self._frame(kind, number), derive_seed(self.seed, draw * self.world_size + self.rank))
 
     def _number_before(self, place: int, kind: bool) -> int:
-        """How many draws of a kind come before a place of the endless pattern."""
+        """Count the draws of a kind before a position of the repeated pattern."""
         whole, rest = divmod(place, self.period)
         labelled = whole * self.counts[True] + min(rest, self.counts[True])
         return labelled if kind else place - labelled
 
     def _frame(self, kind: bool, number: int) -> int:
-        """Frame that is drawn as number so-and-so of its kind, counted over all ranks."""
+        """Return the frame of draw `number` of its kind, counted over all ranks."""
         frames = self.frames[kind]
         walk, place = divmod(number, len(frames))
         if self._orders.get(kind, (-1,))[0] != walk:
             random = np.random.default_rng(derive_seed(self.seed, int(kind), walk))
             self._orders[kind] = walk, random.permutation(frames)
         return int(self._orders[kind][1][place])
+
+
+register_old_name(DATA_SAMPLERS, 'MixedSampler', LabelledRatioSampler)

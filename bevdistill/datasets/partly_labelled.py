@@ -1,4 +1,4 @@
-"""Frames with and without labels from one data set."""
+"""Keep the labels of some scenes of a data set and drop all others."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ KEEP = ('all', 'labelled')
 class PartlyLabelledDataset:
     """Some whole scenes of a data set keep their labels; all other frames lose them.
 
-    Each item says in the metainfo of its data sample whether it is ``labelled``. The labels of an unlabelled frame are
-    taken away before its pipeline begins, and its data sample has no ``gt_instances_3d``, so that a model that asks for
-    them fails. Unlabelled frames without objects are not filtered out (that would use their labels), and a labelled
-    frame that is filtered out makes place for another labelled one.
+    The metainfo of each data sample has ``labelled``. The labels of an unlabelled frame are dropped before its pipeline
+    runs, and its data sample has no ``gt_instances_3d``, so that a model that reads them fails. Unlabelled frames
+    without objects are not filtered out (that would use their labels), and a labelled frame that is filtered out is
+    replaced by another labelled one.
 
-    Labelled frames come first. Which scenes are labelled follows from `seed` and the tokens of the scenes alone, not
-    from the order of the file, and with one seed a smaller number is a part of a larger one. The log names them.
+    Labelled frames come first. The labelled scenes depend on `seed` and the tokens of the scenes alone, not on the
+    order of the file, and for one seed fewer scenes are a subset of more. They are named in the log.
 
     ::
 
@@ -102,11 +102,11 @@ class PartlyLabelledDataset:
 
     @property
     def metainfo(self) -> dict[str, Any]:
-        """Meta information of the data set."""
+        """Return the meta information of the data set."""
         return deepcopy(self._metainfo)
 
     def full_init(self) -> None:
-        """Nothing is left to do; mmengine's wrappers ask for it."""
+        """Do nothing, the files are read; mmengine's wrappers call it."""
 
     def __len__(self) -> int:
         return len(self.is_labelled)
@@ -122,21 +122,21 @@ class PartlyLabelledDataset:
         return item
 
     def get_data_info(self, index: int) -> dict[str, Any]:
-        """Record of a frame, without boxes if it is unlabelled."""
+        """Return the record of a frame, without boxes if it is unlabelled."""
         part, place = self._locate(index)
         info: dict[str, Any] = self.parts[part].get_data_info(place)
         return info if self.is_labelled[index] else forget_labels(info)
 
     def get_cat_ids(self, index: int) -> set[int]:
-        """Labels of the objects in a frame, none if it is unlabelled; for wrappers that balance classes."""
+        """Return the labels of the objects in a frame, none if unlabelled; for wrappers that balance classes."""
         return set(self.get_data_info(index)['ann_info']['gt_labels_3d'].tolist())
 
     def frame_keys(self) -> list[tuple[str, int]]:
-        """Scene token and running index in its scene of every frame."""
+        """Return scene token and index in its scene of every frame."""
         return [key for part in self.parts for key in part.frame_keys()]
 
     def _locate(self, index: int) -> tuple[int, int]:
-        """Part, and place in it, of a frame."""
+        """Find the part that holds a frame, and its index there."""
         if not 0 <= index < len(self):
             raise IndexError(f'index {index} of {len(self)} frames')
         part = int(np.searchsorted(self._starts, index, side='right')) - 1
@@ -146,7 +146,7 @@ class PartlyLabelledDataset:
 def choose_scenes(
     scenes: Sequence[str], labelled: int | float | Sequence[str] | None, seed: int
 ) -> list[str]:
-    """Tokens of the scenes that have labels, sorted.
+    """Choose the scenes that keep their labels; return their tokens, sorted.
 
     Args:
         scenes: Scene token of each frame.
@@ -181,13 +181,13 @@ def choose_scenes(
 
 
 def forget_labels(info: dict[str, Any]) -> dict[str, Any]:
-    """A record whose annotations are empty; the record is changed."""
+    """Empty the annotations of a record, in place."""
     info['ann_info'] = {key: value[:0] for key, value in info['ann_info'].items()}
     return info
 
 
 def _build(dataset: Mapping[str, Any] | Any) -> Any:
-    """A data set that has read its file."""
+    """Build a data set and read its file."""
     built = DATASETS.build(dataset) if isinstance(dataset, Mapping) else dataset
     built.full_init()
     return built

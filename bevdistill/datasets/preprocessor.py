@@ -1,4 +1,4 @@
-"""One preprocessor for cameras, LiDAR and both."""
+"""Preprocess batches of camera images, LiDAR points or both."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class BEVDataPreprocessor(Det3DDataPreprocessor):
         return processed
 
     def preprocess_img(self, _batch_img: Tensor) -> Tensor:
-        """Channel order and normalisation of images (..., 3, h, w)."""
+        """Convert the channel order of images (..., 3, h, w) and normalise them."""
         if self._channel_conversion:
             _batch_img = _batch_img.flip(-3)
         _batch_img = _batch_img.float()
@@ -71,7 +71,7 @@ class BEVDataPreprocessor(Det3DDataPreprocessor):
         return data
 
     def _get_pad_shape(self, data: dict[str, Any]) -> list[tuple[int, int]]:
-        """Size of each sample rounded up to the divisor; also the first look at the images, so it checks them."""
+        """Check the images, which this sees first, and round the size of each sample up to the divisor."""
         shapes = []
         for queue in data['inputs']['img']:
             first = data['inputs']['img'][0]

@@ -1,4 +1,4 @@
-"""Which frames stand in the queue of a training sample."""
+"""Choose the frames of a training sample's queue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FrameKey = Callable[[int], tuple[str, int]]
 
 
 def _kept_candidates(index: int, length: int) -> list[int]:
-    """The `length` frames before `index` less one drawn at random, ascending, clamped to the first frame."""
+    """List the `length` frames before `index` without a random one, ascending, clamped to the first frame."""
     candidates = list(range(index - length, index))
     candidates.pop(int(np.random.randint(length)))
     return [max(candidate, 0) for candidate in candidates]

@@ -1,4 +1,4 @@
-"""Batches for testing models with memory: whole scenes, in order."""
+"""Batch whole scenes in order, for testing models with memory."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from torch.utils.data import Sampler
 class SceneBatchSampler(Sampler[list[int]]):
     """Batches of consecutive frames of one scene; each process gets whole scenes.
 
-    A scene goes, in the order of the data set, to the process with the fewest frames so far. Which frames share a
-    batch does not depend on the number of processes, so neither do a model's outputs. Nothing is repeated to make the
+    Scenes go, in the order of the data set, to the process with the fewest frames so far. Which frames share a batch
+    does not depend on the number of processes, so neither do a model's outputs. Nothing is repeated to make the
     processes equally long; a process may have no batch at all.
 
     It is a batch sampler of mmengine's data loaders::
@@ -63,7 +63,7 @@ class SceneBatchSampler(Sampler[list[int]]):
         return sum(-(-len(scene) // self.batch_size) for scene in self._own_scenes())
 
     def _own_scenes(self) -> list[list[int]]:
-        """Scenes of this process."""
+        """Return the scenes of this process."""
         rank, world_size = get_dist_info()
         frames = [0] * world_size
         own = []

@@ -1,4 +1,4 @@
-"""A sampler and a dataset wrapper: augmentation that depends on the draw, not on the worker that makes it."""
+"""Seed augmentation per draw, so that it does not depend on the worker that loads the sample."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .seeding import derive_seed, seeded
 
 
 class SeededIndex(int):
-    """A dataset index that also carries the seed of this draw of the sample."""
+    """A dataset index with the seed of this draw of the sample."""
 
     seed: int
 
@@ -29,7 +29,7 @@ class SeededIndex(int):
 
 @DATA_SAMPLERS.register_module()
 class SeededSampler(DefaultSampler):
-    """mmengine's default sampler, whose indices carry a seed per draw.
+    """mmengine's default sampler with a seed per draw on its indices.
 
     The order is that of ``DefaultSampler``: a permutation per epoch, from ``seed + epoch``. Draw number ``n`` of
     the run, counted over all ranks, gets the seed ``derive_seed(seed, n)``; with :class:`SeededDataset` a run then
@@ -40,8 +40,8 @@ class SeededSampler(DefaultSampler):
         shuffle: Whether to shuffle.
         seed: Seed, equal on all ranks; the runner passes its own.
         round_up: Whether to repeat samples so that all ranks get equally many.
-        infinite: Go on with the next epoch by itself, for iteration-based loops. ``RepeatableRunHook`` then
-            continues a resumed run in place without loading what was seen.
+        infinite: Continue with the next epoch without end, for iteration-based loops. ``RepeatableRunHook`` then
+            resumes a run in place without loading what was seen.
 
     Raises:
         ValueError: If ``infinite`` is asked for without ``round_up``.
@@ -81,7 +81,7 @@ class SeededSampler(DefaultSampler):
 class SeededDataset:
     """A dataset whose random transforms follow the seed that :class:`SeededSampler` puts on the index.
 
-    An index without a seed passes through, so validation and tools see the dataset as it is. Everything else
+    An index without a seed is passed through, so validation and tools see the plain dataset. Everything else
     (``metainfo``, ``get_data_info``, ...) is the wrapped dataset's.
 
     Note:
@@ -106,7 +106,7 @@ class SeededDataset:
             return self.dataset[int(index)]
 
     def __getattr__(self, name: str) -> Any:
-        # Asked for names that this object lacks only; 'dataset' is missing while it is being unpickled.
+        # Called only for names that this object lacks; 'dataset' is missing during unpickling.
         if name == 'dataset' or name.startswith('__'):
             raise AttributeError(name)
         return getattr(self.dataset, name)

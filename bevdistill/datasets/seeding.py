@@ -1,4 +1,4 @@
-"""Random numbers as a function of the run's seed and a place in the run, not of what was drawn before."""
+"""Derive random numbers from the run's seed and a position in the run, not from earlier draws."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 
 def derive_seed(seed: int, *place: int) -> int:
-    """A seed of 32 bits for one place of a run, for example (rank, iteration); places that differ are independent."""
+    """Derive a 32-bit seed for a position in a run, such as (rank, iteration); positions are independent."""
     return int(np.random.SeedSequence([seed, *place]).generate_state(1)[0])
 
 
@@ -24,7 +24,7 @@ def seed_everything(seed: int) -> None:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Run a block under its own random numbers on the CPU and put the outer ones back afterwards."""
+    """Run a block under its own random state on the CPU, and restore the outer state afterwards."""
     python, array, tensor = random.getstate(), np.random.get_state(), torch.random.get_rng_state()
     try:
         random.seed(seed)

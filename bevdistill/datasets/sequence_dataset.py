@@ -1,4 +1,4 @@
-"""nuScenes in queues of T frames; a single frame is a queue of one."""
+"""Load nuScenes in queues of T frames; a single frame is a queue of one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from mmdet3d.datasets import NuScenesDataset
 from mmdet3d.registry import DATASETS
 from numpy.typing import NDArray
 
-from .ego_motion import absolute_can_bus, relative_can_bus, rigid_transform
+from ..structures.cameras import CAMERAS
+from ..structures.ego_state import relative_can_bus
+from .ego_pose import absolute_can_bus, rigid_transform
 from .infos import TEMPORAL_FIELDS
 from .queues import QUEUE_RULES
 from .transforms import build_stages, refuse_with_cameras
@@ -22,12 +24,7 @@ COMMAND = 'python tools/create_data.py nuscenes --root-path {root} --version {ve
 DEFAULT_PREFIX = {
     'pts': 'samples/LIDAR_TOP',
     'sweeps': 'sweeps/LIDAR_TOP',
-    'CAM_FRONT': 'samples/CAM_FRONT',
-    'CAM_FRONT_RIGHT': 'samples/CAM_FRONT_RIGHT',
-    'CAM_FRONT_LEFT': 'samples/CAM_FRONT_LEFT',
-    'CAM_BACK': 'samples/CAM_BACK',
-    'CAM_BACK_LEFT': 'samples/CAM_BACK_LEFT',
-    'CAM_BACK_RIGHT': 'samples/CAM_BACK_RIGHT',
+    **{camera: f'samples/{camera}' for camera in CAMERAS},
 }
 
 
@@ -123,7 +120,7 @@ class SequenceNuScenesDataset(NuScenesDataset):
         return super().load_data_list()
 
     def parse_data_info(self, info: dict[str, Any]) -> dict[str, Any]:
-        """Check a record and keep what a pipeline can use.
+        """Check a record and keep the fields that a pipeline uses.
 
         Raises:
             ValueError: If a temporal field is missing.
@@ -153,20 +150,20 @@ class SequenceNuScenesDataset(NuScenesDataset):
         return parsed
 
     def _position(self, info: dict[str, Any]) -> NDArray[np.float64]:
-        """Global position (3,) whose change is the motion of the BEV map."""
+        """Return the global position (3,) whose change is the motion of the BEV map."""
         if self.released_can_bus:
             return np.asarray(info['ego2global_translation'], dtype=np.float64)
         position: NDArray[np.float64] = (info['ego2global'] @ np.array(info['lidar_points']['lidar2ego']))[:3, 3]
         return position
 
     def parse_ann_info(self, info: dict[str, Any]) -> dict[str, Any]:
-        """Boxes and labels of the classes that are trained."""
+        """Return boxes and labels of the classes that are trained."""
         parsed = super().parse_ann_info(info)
         known = parsed['gt_labels_3d'] >= 0
         return {'gt_bboxes_3d': parsed['gt_bboxes_3d'][known], 'gt_labels_3d': parsed['gt_labels_3d'][known]}
 
     def queue_indices(self, index: int) -> list[int]:
-        """Indices of the frames that stand in the queue of `index`, oldest first; drawn anew in each call."""
+        """Draw the indices of the frames in the queue of `index`, oldest first."""
         if self.test_mode or self.queue_length == 1:
             return [index]
 
@@ -177,12 +174,12 @@ class SequenceNuScenesDataset(NuScenesDataset):
         return QUEUE_RULES[self.queue_rule](index, self.queue_length, key)
 
     def frame_keys(self) -> list[tuple[str, int]]:
-        """Scene token and running index in its scene of every frame, in the order of the data set."""
+        """Return scene token and index in its scene of every frame, in the order of the data set."""
         infos = (self.get_data_info(index) for index in range(len(self)))
         return [(info['scene_token'], info['frame_idx']) for info in infos]
 
     def prepare_data(self, index: int) -> dict[str, Any] | None:
-        """Item `index` after the pipeline, or None if it has no box to train on and such samples are filtered.
+        """Run the pipeline on item `index`; None if it has no box to train on and such samples are filtered.
 
         Note:
             Only the current frame must have boxes; the original rejected an item for any empty history frame.

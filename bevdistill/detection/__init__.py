@@ -5,10 +5,10 @@ from .branches import make_cls_branch, make_reg_branch, refine_references, reset
 from .coder import NMSFreeCoder
 from .costs import BoxCodeL1Cost, SoftClassCost
 from .gaussian import gaussian_foreground, gaussian_radius, hard_foreground, heatmap_targets
-from .heatmap_head import AuxHeatmapMixin
-from .heatmap_loss import HeatmapLoss
+from .heatmap import AuxHeatmapMixin, HeatmapLoss
 from .hungarian import UNMATCHED, HungarianMatcher, solve_assignments
 from .query_decoder import DecoderOutputs, QueryDecoder
+from .query_head import QueryHead
 from .set_loss import CODE_WEIGHTS, SetLoss, gather_targets
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     'HungarianMatcher',
     'NMSFreeCoder',
     'QueryDecoder',
+    'QueryHead',
     'SetLoss',
     'SoftClassCost',
     'gather_targets',

@@ -1,8 +1,9 @@
-"""What every detector on a BEV map has in common, whichever sensor it reads."""
+"""Base class of detectors on a BEV map."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 from mmdet3d.models.detectors.base import Base3DDetector
@@ -14,7 +15,7 @@ from ..structures import BEVGrid, BEVOutputs, Targets
 
 
 class BEVDetector(Base3DDetector):
-    """A detector that can be taught or teach: outputs first, then losses or boxes from them.
+    """Detector in two steps: outputs first, then losses or boxes from them, so that it can be student or teacher.
 
     A subclass builds its parts, a head called `pts_bbox_head` among them, and writes :meth:`forward_outputs`. The head
     has ``grid``, ``num_classes``, ``loss(outputs, targets)`` and ``predict(outputs, samples)``.
@@ -22,20 +23,24 @@ class BEVDetector(Base3DDetector):
 
     pts_bbox_head: Any
 
+    outputs_listener: Callable[[BEVOutputs], None] | None = None
+    """Called with the outputs of each prediction, for what shows them; while it is set, all outputs are computed, also
+    an auxiliary heatmap that predictions do without."""
+
     @property
     def grid(self) -> BEVGrid:
-        """Grid of the BEV map."""
+        """Return the grid of the BEV map."""
         grid: BEVGrid = self.pts_bbox_head.grid
         return grid
 
     @property
     def num_classes(self) -> int:
-        """Number of classes."""
+        """Return the number of classes."""
         return int(self.pts_bbox_head.num_classes)
 
     @abstractmethod
     def forward_outputs(self, inputs: dict[str, Any], samples: list[Det3DDataSample]) -> BEVOutputs:
-        """One pass of the network.
+        """Run the network once.
 
         Args:
             inputs: Of the data preprocessor: ``imgs``, ``points``, ``voxels``.
@@ -43,7 +48,7 @@ class BEVDetector(Base3DDetector):
         """
 
     def init_weights(self) -> None:
-        """Start values of all parts; then what ``init_cfg=dict(type='Pretrained', ...)`` names, see :mod:`.pretrained`.
+        """Initialise all parts, then load what ``init_cfg=dict(type='Pretrained', ...)`` names.
 
         Raises:
             ValueError: If a pretrained file does not fit its part.
@@ -54,7 +59,7 @@ class BEVDetector(Base3DDetector):
             part.load()
 
     def loss_from_outputs(self, outputs: BEVOutputs, samples: list[Det3DDataSample]) -> dict[str, Tensor]:
-        """Losses of outputs against the samples' ground truth."""
+        """Compute the losses of outputs against the samples' ground truth."""
         losses: dict[str, Tensor] = self.pts_bbox_head.loss(outputs, Targets.from_samples(samples, outputs.bev.device))
         return losses
 
@@ -66,12 +71,19 @@ class BEVDetector(Base3DDetector):
         return predicted
 
     def loss(self, inputs: dict[str, Any], samples: list[Det3DDataSample], **kwargs: Any) -> dict[str, Tensor]:
-        """Losses of a batch."""
+        """Compute the losses of a batch."""
         return self.loss_from_outputs(self.forward_outputs(inputs, samples), samples)
 
     def predict(self, inputs: dict[str, Any], samples: list[Det3DDataSample], **kwargs: Any) -> list[Det3DDataSample]:
-        """Detections of a batch, in ``pred_instances_3d``."""
-        return self.predict_from_outputs(self.forward_outputs(inputs, samples), samples)
+        """Detect in a batch; results are in ``pred_instances_3d``."""
+        outputs = self.prediction_outputs(inputs, samples)
+        if self.outputs_listener is not None:
+            self.outputs_listener(outputs)
+        return self.predict_from_outputs(outputs, samples)
+
+    def prediction_outputs(self, inputs: dict[str, Any], samples: list[Det3DDataSample]) -> BEVOutputs:
+        """Run :meth:`forward_outputs` for predictions; a subclass may leave out what they do not need."""
+        return self.forward_outputs(inputs, samples)
 
     def _forward(self, inputs: dict[str, Any], samples: list[Det3DDataSample], **kwargs: Any) -> BEVOutputs:
         return self.forward_outputs(inputs, samples)

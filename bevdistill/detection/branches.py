@@ -1,4 +1,4 @@
-"""Classification and regression branches of a query, and how their output becomes references and box codes."""
+"""Classification and regression branches of queries; references and box codes from their output."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..structures.precision import full_precision
 
 
 def make_cls_branch(channels: int, num_classes: int, num_layers: int = 2) -> nn.Sequential:
-    """``[Linear, LayerNorm, ReLU] * num_layers + Linear`` to class logits, under the released parameter names."""
+    """Build ``[Linear, LayerNorm, ReLU] * num_layers + Linear`` to class logits, under the released parameter names."""
     layers: list[nn.Module] = []
     for _ in range(num_layers):
         layers += [nn.Linear(channels, channels), nn.LayerNorm(channels), nn.ReLU(inplace=True)]
@@ -21,7 +21,7 @@ def make_cls_branch(channels: int, num_classes: int, num_layers: int = 2) -> nn.
 
 
 def make_reg_branch(channels: int, num_layers: int = 2) -> nn.Sequential:
-    """``[Linear, ReLU] * num_layers + Linear`` to ten raw code numbers, under the released parameter names."""
+    """Build ``[Linear, ReLU] * num_layers + Linear`` to ten raw code numbers, under the released parameter names."""
     layers: list[nn.Module] = []
     for _ in range(num_layers):
         layers += [nn.Linear(channels, channels), nn.ReLU(inplace=True)]

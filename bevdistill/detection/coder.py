@@ -1,4 +1,4 @@
-"""From class logits and box codes to detections, without suppression.
+"""Decode class logits and box codes into detections without non-maximum suppression.
 
 Legend: B samples, Q queries, K classes.
 """
@@ -53,7 +53,7 @@ class NMSFreeCoder:
             codes_BQ10: Its box codes.
 
         Returns:
-            Per sample boxes (n, 9) with gravity centres, scores (n,) in falling order, labels (n,).
+            Per sample boxes (n, 9) with gravity centres, scores (n,) in descending order, labels (n,).
         """
         num_classes = logits_BQK.shape[-1]
         scores, index = logits_BQK.float().sigmoid().flatten(1).topk(
@@ -73,7 +73,7 @@ class NMSFreeCoder:
 
     @staticmethod
     def _above_threshold(scores: Tensor, threshold: float) -> Tensor:
-        """Mask of one sample's scores after the rule of `score_threshold`."""
+        """Apply the rule of `score_threshold` to one sample's scores."""
         keep = scores > threshold
         while not keep.any():
             threshold *= 0.9

@@ -30,7 +30,7 @@ class BoxCodeL1Cost:
         Args:
             pred_instances: With ``codes`` (n, 10).
             gt_instances: With ``codes`` (m, 10).
-            **kwargs: Ignored, so that mmdet's costs and this one are called alike.
+            **kwargs: Ignored; mmdet's costs take them.
 
         Returns:
             (n, m).
@@ -63,7 +63,7 @@ class SoftClassCost:
         Args:
             pred_instances: With ``scores`` (n, K), logits.
             gt_instances: With ``soft_labels`` (m, K), probabilities.
-            **kwargs: Ignored, so that all costs are called alike.
+            **kwargs: Ignored; mmdet's costs take them.
 
         Returns:
             (n, m).

@@ -1,4 +1,4 @@
-"""Maps drawn from ground-truth boxes on a BEV grid: class heatmaps, soft and hard foreground masks.
+"""Draw ground-truth boxes on a BEV grid: class heatmaps, soft and hard foreground masks.
 
 All boxes of a batch are drawn at once: every box gets a window of the largest reach in the batch, and the windows are
 merged with one scattered maximum. Legend: N boxes of all samples, B samples, K classes, H x W cells, D window size.
@@ -16,7 +16,7 @@ from ..structures.constants import constant_like
 
 
 def gaussian_radius(sizes_N2: Tensor, min_overlap: float = 0.1) -> Tensor:
-    """Largest shift of a box that keeps an overlap, CornerNet's rule (arXiv 1808.01244, section 3.3).
+    """Compute the largest shift of a box that keeps an overlap, CornerNet's rule (arXiv 1808.01244, section 3.3).
 
     The smallest of the three solutions for a shifted, a shrunk and a grown box, element by element as
     ``mmdet3d.models.utils.gaussian_radius`` has it for one box (including its denominators).
@@ -47,7 +47,7 @@ def heatmap_targets(
     min_radius: int = 1,
     sigma: float | None = None,
 ) -> Tensor:
-    """Gaussian centre heatmap of each class.
+    """Draw the Gaussian centre heatmap of each class.
 
     A box at cell (r, c) draws ``exp(-((i - r)^2 + (j - c)^2) / (2 sigma^2))``; boxes of one class merge by maximum
     and the peak is exactly 1. By box size (BEVDistill's release): radius R = max(min_radius, floor of
@@ -84,7 +84,7 @@ def gaussian_foreground(
     min_radius: int = 1,
     sigma: float | None = None,
 ) -> Tensor:
-    """Soft foreground mask, one for all classes; see :func:`heatmap_targets` for the rule and the arguments.
+    """Draw the soft foreground mask of all classes; see :func:`heatmap_targets` for the rule and the arguments.
 
     Returns:
         (B, H, W), float32 in [0, 1].
@@ -94,17 +94,15 @@ def gaussian_foreground(
     return _draw(boxes_N9, sample_N, known_N, len(targets), grid, min_overlap, min_radius, sigma)
 
 
-def hard_foreground(targets: Targets, grid: BEVGrid, values_N: Tensor | None = None) -> Tensor:
-    """Cells whose centre lies inside a rotated box; a box always marks at least the cell of its own centre.
+def hard_foreground(targets: Targets, grid: BEVGrid) -> Tensor:
+    """Mark the cells whose centre lies inside a rotated box; a box always marks at least its own centre's cell.
 
     Args:
         targets: Boxes; those whose centre lies outside the grid still mark the cells that they reach into.
         grid: Grid of the map.
-        values_N: What each box of the batch, in the order of the samples, writes into its cells, at least 0; where
-            boxes overlap the largest stays. 1 by default.
 
     Returns:
-        (B, H, W), float32, 0 or the value of a box.
+        (B, H, W), float32, 0 or 1.
     """
     boxes_N9, sample_N = _flatten(targets)
     canvas = boxes_N9.new_zeros(len(targets), grid.rows, grid.cols)
@@ -130,13 +128,11 @@ def hard_foreground(targets: Targets, grid: BEVGrid, values_N: Tensor | None = N
     inside_NDD[:, reach, reach] = True
     inside_NDD &= valid_N[:, None, None]
     inside_NDD &= (row_ND1 >= 0) & (row_ND1 < grid.rows) & (col_N1D >= 0) & (col_N1D < grid.cols)
-    values_N = torch.ones_like(yaw_N) if values_N is None else values_N.to(canvas)
-    value_NDD = torch.where(inside_NDD, values_N[:, None, None], 0.0)
-    return _scatter_max(canvas, sample_N, row_ND1, col_N1D, value_NDD)
+    return _scatter_max(canvas, sample_N, row_ND1, col_N1D, inside_NDD.to(canvas))
 
 
 def _flatten(targets: Targets) -> tuple[Tensor, Tensor]:
-    """Boxes of all samples, (N, 9), and the sample that each belongs to, (N,)."""
+    """Return the boxes of all samples, (N, 9), and the sample of each, (N,)."""
     counts = [len(boxes) for boxes in targets.boxes]
     boxes_N9 = torch.cat(list(targets.boxes)).float()
     sample_N = [boxes_N9.new_full((count,), sample, dtype=torch.long) for sample, count in enumerate(counts)]

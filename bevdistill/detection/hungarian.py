@@ -18,10 +18,10 @@ from torch import Tensor
 from ..structures import CODE_SIZE, Targets, encode_boxes
 
 UNMATCHED = -1
-"""Marks a query without a target."""
+"""Target of a query that has none."""
 
 WORST_COST = 1e6
-"""Stands for a cost that is not finite, so that a broken prediction is matched last and the loss can report it."""
+"""Replaces costs that are not finite: a broken prediction is matched last, and the loss reports it."""
 
 
 @torch.no_grad()

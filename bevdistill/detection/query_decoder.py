@@ -14,14 +14,14 @@ from mmdet3d.registry import MODELS
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
-from ..layers.deformable_attention import DeformableAttention
+from ..layers.deformable_attention import DeformableAttention, reset_attentions
 from ..layers.feature_levels import FeatureLevels
 from ..structures.precision import full_precision
 from .branches import refine_references
 
 
 class DecoderOutputs(NamedTuple):
-    """What each decoder layer gives.
+    """Results of all decoder layers.
 
     Args:
         states: Query states after the layer, (L, B, Q, C).
@@ -95,13 +95,8 @@ class QueryDecoder(BaseModule):
         self.layers = ModuleList([BaseTransformerLayer(**_copied(layer)) for _ in range(num_layers)])
 
     def init_weights(self) -> None:
-        """Xavier-uniform for every matrix, then the deformable attentions' own start values."""
-        for parameter in self.parameters():
-            if parameter.dim() > 1:
-                nn.init.xavier_uniform_(parameter)
-        for module in self.modules():
-            if isinstance(module, DeformableAttention):
-                module.init_weights()
+        """Draw every matrix Xavier-uniform, then set the deformable attentions' own start values."""
+        reset_attentions(self)
         self._is_init = True
 
     def forward(
@@ -152,5 +147,5 @@ class QueryDecoder(BaseModule):
 
 
 def _copied(config: dict[str, Any]) -> dict[str, Any]:
-    """A layer's config for one layer: mmcv writes into the nested ones."""
+    """Copy a layer's config, whose nested ones mmcv writes into."""
     return {**config, 'attn_cfgs': [dict(entry) for entry in config['attn_cfgs']], 'ffn_cfgs': dict(config['ffn_cfgs'])}

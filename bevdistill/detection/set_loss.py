@@ -93,7 +93,7 @@ class SetLoss(nn.Module):
 
 
 def gather_targets(assigned_LBQ: Tensor, targets: Targets, num_classes: int) -> tuple[Tensor, Tensor]:
-    """Labels and codes of each query's target.
+    """Look up labels and codes of each query's target.
 
     Args:
         assigned_LBQ: Index of a query's box within its sample, or -1.

@@ -2,18 +2,18 @@
 
 from .bev_distiller import BEVDistiller
 from .frozen_teacher import FrozenTeacher, as_float32
-from .inheritance import Inheritance
+from .pseudo_labels import PseudoLabels
 from .schedule import WeightSchedule
 from .taps import check_wiring, offered_taps, query_gaps
 from .teacher_checkpoint import TeacherCheckpoint
-from .teacher_targets import TeacherTargets
+from .teacher_init import TeacherInit
 
 __all__ = [
     'BEVDistiller',
     'FrozenTeacher',
-    'Inheritance',
+    'PseudoLabels',
     'TeacherCheckpoint',
-    'TeacherTargets',
+    'TeacherInit',
     'WeightSchedule',
     'as_float32',
     'check_wiring',

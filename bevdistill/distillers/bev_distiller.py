@@ -1,4 +1,4 @@
-"""The distiller: a student that learns from data and from a frozen teacher."""
+"""Train a student on data and against a frozen teacher."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ from mmdet3d.structures import Det3DDataSample
 from mmengine.logging import MessageHub, print_log
 from torch import Tensor, nn
 
-from ..structures import BEVGrid, BEVOutputs, Targets, has_labels, no_ground_truth
+from ..structures import BEVGrid, BEVOutputs, Targets, has_labels, missing_ground_truth_message
 from .frozen_teacher import FrozenTeacher, as_float32, make_teacher
-from .inheritance import Inheritance
+from .pseudo_labels import NAME as UNLABELLED
+from .pseudo_labels import PseudoLabels
 from .schedule import WeightSchedule
 from .taps import check_wiring
 from .teacher_checkpoint import TeacherCheckpoint
-from .teacher_targets import NAME as UNLABELLED
-from .teacher_targets import TeacherTargets
+from .teacher_init import TeacherInit
 
 
 @MODELS.register_module()
 class BEVDistiller(Base3DDetector):
     """Train a student with its own losses and with losses against a frozen teacher.
 
-    One step: the teacher answers without gradient, the student runs once, and each loss gets ``(student outputs,
-    teacher outputs, targets)`` in float32. Testing is the student's and nothing else. A checkpoint holds the student
-    (under ``student.``) and the distillation heads (under ``losses.``), never the teacher's weights.
+    In a step the teacher runs without gradient, the student runs once, and each loss gets ``(student outputs, teacher
+    outputs, targets)`` in float32. Testing runs the student alone. A checkpoint holds the student (under ``student.``)
+    and the distillation heads (under ``losses.``), never the teacher's weights.
 
     Entries of a loss are logged as ``distill.<name>.<term>``; those whose term contains ``loss`` are trained, the
     others are for information. With a schedule the current weight is logged as ``distill.<name>.weight``.
 
-    On frames without ground truth (metainfo ``labelled=False``) the teacher's boxes stand for it, in the student's own
-    losses and in the targets that distillation losses get, if `unlabelled` says so; ``distill.unlabelled.boxes`` is
-    how many there are in such a frame. Otherwise such frames are refused.
+    With `unlabelled` the teacher's boxes replace the ground truth of frames without labels (metainfo
+    ``labelled=False``), in the student's own losses and in the targets of the distillation losses;
+    ``distill.unlabelled.boxes`` is the mean number of boxes of such a frame. Without it such frames are refused.
 
-    With one seed the student starts from the same weights as when it is trained alone: teacher and losses draw their
-    random numbers on the side.
+    For a given seed the student starts from the same weights as when it is trained alone: teacher and losses draw from
+    a forked random state.
 
     Args:
         student: Config of the student, a detector with ``forward_outputs`` and ``loss_from_outputs``.
         teacher: Config of the teacher, a detector with ``forward_outputs``.
         teacher_checkpoint: File with the trained weights of the teacher. It must be named; it is read before the first
             training step, and for testing it need not exist.
-        teacher_cache: Folder that ``tools/cache_teacher.py`` made. The teacher then answers from it and never runs, see
-            :class:`~bevdistill.teacher_cache.CachedTeacher`; ``tools/train.py`` fits the data to it.
+        teacher_cache: Folder that ``tools/cache_teacher.py`` made. The teacher's outputs are read from it, see
+            :class:`~bevdistill.teacher_cache.CachedTeacher`; ``tools/train.py`` adapts the data pipeline.
         losses: Config of each loss by name. Beside the loss's own arguments an entry may have ``weight`` (a number,
             default 1; entries of weight 0 are not built) and ``schedule``, see :class:`~.schedule.WeightSchedule`.
         init_from_teacher: Parts of the teacher's head that the student starts from, see
-            :class:`~.inheritance.Inheritance`: False, True, or a dict of switches. Weights that a run resumes from or
+            :class:`~.teacher_init.TeacherInit`: False, True, or a dict of switches. Weights that a run resumes from or
             loads come later and win.
-        unlabelled: How frames without ground truth are trained on, see :class:`~.teacher_targets.TeacherTargets`:
+        unlabelled: How frames without ground truth are trained on, see :class:`~.pseudo_labels.PseudoLabels`:
             ``dict()`` for its defaults, None (default) to refuse them.
         data_preprocessor: Config of the one preprocessor that serves student and teacher.
         class_names: Class names in label order; compared with the teacher's checkpoint and with the data set. Without
@@ -94,8 +94,8 @@ class BEVDistiller(Base3DDetector):
                     'Move it to the distiller'
                 )
         self.student = MODELS.build(student)
-        self.inheritance = Inheritance.from_config(init_from_teacher)
-        self.unlabelled = TeacherTargets.from_config(unlabelled)
+        self.teacher_init = TeacherInit.from_config(init_from_teacher)
+        self.unlabelled = PseudoLabels.from_config(unlabelled)
         self.losses = nn.ModuleDict()
         self.loss_weights: dict[str, float] = {}
         self.schedules: dict[str, WeightSchedule] = {}
@@ -131,30 +131,30 @@ class BEVDistiller(Base3DDetector):
 
     @property
     def grid(self) -> BEVGrid:
-        """Grid of the student's BEV map."""
+        """Return the grid of the student's BEV map."""
         return self.student.grid
 
     @property
     def num_classes(self) -> int:
-        """Number of the student's classes."""
+        """Return the number of the student's classes."""
         return self.student.num_classes
 
     @property
     def teacher_identity(self) -> dict[str, str]:
-        """Path and SHA-256 of the teacher's weights, empty while they are not loaded."""
+        """Return path and SHA-256 of the teacher's weights, empty while they are not loaded."""
         return self.teacher.identity
 
     def checkpoint_meta(self) -> dict[str, Any]:
-        """What the meta data of a checkpoint say about this model beside classes and range."""
+        """Return what a checkpoint's meta data hold beside classes and range: the teacher's identity."""
         return {'teacher': self.teacher_identity}
 
     def init_weights(self) -> None:
-        """Initialise the student, read the teacher, then inherit from it."""
+        """Initialise the student, read the teacher, then copy from it what `init_from_teacher` names."""
         first = not self.is_init
         super().init_weights()
         self.teacher.ensure_loaded()
-        if first and self.inheritance.parts:
-            self.inheritance.apply(self.student, self.teacher.with_weights())
+        if first and self.teacher_init.parts:
+            self.teacher_init.apply(self.student, self.teacher.with_weights())
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)
@@ -162,7 +162,7 @@ class BEVDistiller(Base3DDetector):
         return self
 
     def loss(self, inputs: dict[str, Any], samples: list[Det3DDataSample], **kwargs: Any) -> dict[str, Tensor]:
-        """Losses of a batch: the student's own and the distillation losses.
+        """Compute the student's own and the distillation losses of a batch.
 
         Args:
             inputs: Preprocessed inputs of student and teacher.
@@ -173,11 +173,11 @@ class BEVDistiller(Base3DDetector):
             ValueError: If a sample is unlabelled, and the config does not say what to do with it; names its token.
         """
         self._check_data()
-        bare = [sample for sample in samples if not has_labels(sample)]
-        if bare and self.unlabelled is None:
-            raise ValueError(no_ground_truth(bare[0]))
-        # First the teacher: what it needs meanwhile is free again before the student begins to keep its activations.
-        teacher = self.teacher(inputs, samples) if self.losses or bare else None
+        unlabelled = [sample for sample in samples if not has_labels(sample)]
+        if unlabelled and self.unlabelled is None:
+            raise ValueError(missing_ground_truth_message(unlabelled[0]))
+        # The teacher runs first, so that its memory is free before the student keeps activations.
+        teacher = self.teacher(inputs, samples) if self.losses or unlabelled else None
         outputs = self.student.forward_outputs(inputs, samples)
         entries: dict[str, Tensor] = {}
         if teacher is not None and self.unlabelled is not None:
@@ -191,7 +191,7 @@ class BEVDistiller(Base3DDetector):
     def distill(
         self, student: BEVOutputs, teacher: BEVOutputs, samples: list[Det3DDataSample]
     ) -> dict[str, Tensor]:
-        """Weighted distillation losses of outputs.
+        """Compute the weighted distillation losses of outputs.
 
         Args:
             student: Outputs of the student, any precision.
@@ -216,12 +216,12 @@ class BEVDistiller(Base3DDetector):
         return entries
 
     def predict(self, inputs: dict[str, Any], samples: list[Det3DDataSample], **kwargs: Any) -> list[Det3DDataSample]:
-        """The student's detections."""
+        """Predict with the student."""
         detections: list[Det3DDataSample] = self.student.predict(inputs, samples, **kwargs)
         return detections
 
     def forward_outputs(self, inputs: dict[str, Any], samples: list[Det3DDataSample]) -> BEVOutputs:
-        """The student's outputs."""
+        """Run the student."""
         outputs: BEVOutputs = self.student.forward_outputs(inputs, samples)
         return outputs
 
@@ -229,11 +229,11 @@ class BEVDistiller(Base3DDetector):
         return self.forward_outputs(inputs, samples)
 
     def extract_feat(self, inputs: dict[str, Any]) -> Any:
-        """The student's features."""
+        """Extract the student's features."""
         return self.student.extract_feat(inputs)
 
     def _check_data(self) -> None:
-        """Make sure, before the first step, that teacher and data mean the same by a label."""
+        """Compare the label order of teacher and data before the first step."""
         if self._data_checked:
             return
         self.teacher.ensure_loaded()

@@ -1,4 +1,4 @@
-"""A teacher is a type that cannot be trained."""
+"""Wrap a trained detector so that it cannot be trained."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Precision = Literal['float32', 'follow']
 
 
 class FrozenTeacher(nn.Module):
-    """A detector with trained weights that only answers.
+    """A detector with trained weights, for inference only.
 
-    It is always in eval mode (also under ``train()``, so that batch norms never move), has no gradient, and reads its
-    weights when it is first needed: before the first training step, and never when a distiller is only tested. The
-    distiller that owns it keeps it out of its modules, so that it is in no ``state_dict``, optimizer or DDP bucket.
-    Copies of a distiller, such as the averaged one of mmengine's ``EMAHook``, share it: moving one of them to another
-    device moves the teacher of all.
+    It is always in eval mode (also under ``train()``, so that batch norms never move), has no gradient, and loads its
+    weights on first use: before the first training step, and never when a distiller is only tested. The distiller that
+    owns it keeps it out of its modules, so that it is in no ``state_dict``, optimizer or DDP bucket. Copies of a
+    distiller, such as the averaged one of mmengine's ``EMAHook``, share it: moving one of them to another device moves
+    the teacher of all.
 
     Args:
         detector: A built detector with ``forward_outputs``.
@@ -51,26 +51,26 @@ class FrozenTeacher(nn.Module):
 
     @property
     def grid(self) -> BEVGrid:
-        """Grid of the teacher's BEV map."""
+        """Return the grid of the teacher's BEV map."""
         return self.detector.grid
 
     @property
     def num_classes(self) -> int:
-        """Number of the teacher's classes."""
+        """Return the number of the teacher's classes."""
         return self.detector.num_classes
 
     @property
     def taps(self) -> tuple[str, ...]:
-        """What the teacher offers."""
+        """Return the taps that the teacher offers."""
         return offered_taps(self.detector)
 
     @property
     def identity(self) -> dict[str, str]:
-        """Path and SHA-256 of the weights, empty while they are not loaded."""
+        """Return path and SHA-256 of the weights, empty while they are not loaded."""
         return {'path': str(self.checkpoint.path), 'sha256': self.checkpoint.digest()} if self.loaded else {}
 
     def ensure_loaded(self) -> None:
-        """Read the weights, once.
+        """Load the weights, once.
 
         Raises:
             FileNotFoundError: If the checkpoint does not exist.
@@ -83,7 +83,7 @@ class FrozenTeacher(nn.Module):
         print_log(f'teacher: {self.checkpoint.path} (sha256 {self.identity["sha256"]})', logger='current')
 
     def with_weights(self) -> Any:
-        """The detector, loaded: what a student may start from."""
+        """Return the detector with its weights, which a student may start from."""
         self.ensure_loaded()
         return self.detector
 
@@ -93,19 +93,19 @@ class FrozenTeacher(nn.Module):
         return super().train(False)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Stay one: what never changes needs no copy."""
+        """Return the teacher itself: it never changes, so copies share it."""
         return self
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)
         if self.precision == 'float32':
-            # A student that is cast to half precision does not take its teacher along.
+            # Casting the distiller to half precision leaves the teacher in float32.
             super()._apply(lambda tensor: tensor.float() if tensor.is_floating_point() else tensor, recurse)
         return self
 
     @torch.no_grad()
     def forward(self, inputs: dict[str, Any], samples: list[Det3DDataSample]) -> BEVOutputs:
-        """Answer.
+        """Run the detector.
 
         Args:
             inputs: Preprocessed inputs with what the teacher reads, such as ``points`` and ``voxels``.
@@ -123,7 +123,7 @@ class FrozenTeacher(nn.Module):
 
 
 def as_float32(outputs: BEVOutputs) -> BEVOutputs:
-    """The same outputs in float32; gradients pass."""
+    """Cast outputs to float32; gradients pass."""
     values = {field.name: getattr(outputs, field.name) for field in fields(outputs)}
     changes: dict[str, Any] = {name: value.float() for name, value in values.items() if isinstance(value, Tensor)}
     return replace(outputs, **changes)
@@ -136,7 +136,7 @@ def make_teacher(
     cache: str | None = None,
     preprocessor: Any = None,
 ) -> FrozenTeacher:
-    """A live teacher, or one that is read from a cache.
+    """Build a live teacher, or one that reads a cache.
 
     Args:
         config: Config of the detector.

@@ -1,11 +1,13 @@
-"""Weights of losses over the course of training."""
+"""Schedule the weight of a loss over the course of training."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from mmengine.logging import MessageHub
+
+from ..structures import strict_from_dict
 
 
 @dataclass(frozen=True)
@@ -46,20 +48,15 @@ class WeightSchedule:
         Raises:
             ValueError: If a key is unknown.
         """
-        config = dict(config or {})
-        known = [field.name for field in fields(cls)]
-        unknown = sorted(set(config) - set(known))
-        if unknown:
-            raise ValueError(f'unknown schedule key {unknown}; known are {known}')
-        return cls(**config)
+        return strict_from_dict(cls, config or {}, 'schedule')
 
     @property
     def constant(self) -> bool:
-        """Whether the factor is always 1."""
+        """Tell whether the factor is always 1."""
         return self == WeightSchedule()
 
     def factor(self, progress: float) -> float:
-        """Factor at a progress in [0, 1]."""
+        """Compute the factor at a progress in [0, 1]."""
         if not self.start <= progress <= self.stop:
             return 0.0
         u = (progress - self.start) / (self.stop - self.start)
@@ -68,10 +65,10 @@ class WeightSchedule:
         return 1.0 + (self.decay_to - 1.0) * (u - self.warmup) / (1.0 - self.warmup)
 
     def current(self) -> float:
-        """Factor at the running iteration, from what mmengine's runner tells its message hub.
+        """Compute the factor at the current iteration, which mmengine's runner writes to its message hub.
 
         Raises:
-            ValueError: If no runner has told how long the training is.
+            ValueError: If no runner has written the length of training there.
         """
         if self.constant:
             return 1.0

@@ -1,4 +1,4 @@
-"""Taps, and the check that a pair of detectors can feed the losses."""
+"""Name the tapped outputs of a detector, and check that a pair of detectors can feed the losses."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ HEATMAP = ('heatmap', 'heatmap_features')
 
 
 def offered_taps(detector: nn.Module) -> tuple[str, ...]:
-    """Fields of :class:`BEVOutputs` that a detector fills, known before it runs.
+    """List the fields of :class:`BEVOutputs` that a detector fills, before it runs.
 
-    A detector may say so itself with an attribute ``taps``. Otherwise it offers what every detector offers, and the
+    A detector may list them in an attribute ``taps``. Otherwise it fills what every detector fills, and the
     heatmap if its head ``pts_bbox_head`` has auxiliary heatmap layers (``task_heads``).
     """
     own: tuple[str, ...] | None = getattr(detector, 'taps', None)
@@ -67,9 +67,9 @@ def _advice(want: str) -> str:
 
 
 def query_gaps(losses: Mapping[str, Any], queries: int | None) -> list[str]:
-    """Losses that read more of the teacher's queries than a cache of the best ones holds.
+    """Find losses that read more of the teacher's queries than a cache of the best ones holds.
 
-    A loss says in ``teacher_queries`` how many of the best it reads; one that does not may read all of them.
+    A loss gives in ``teacher_queries`` how many of the best it reads; one without it may read all of them.
 
     Args:
         losses: Losses by name.

@@ -1,8 +1,7 @@
-"""The file that a teacher's weights come from, and what it must agree with."""
+"""Read a teacher's weights, and compare their file with the run."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..checkpoints import BOX_CONVENTION, META_KEY, convention_unknown, conversion_advice, unreadable_advice
+from ..checkpoints import (
+    BOX_CONVENTION,
+    META_KEY,
+    convention_unknown,
+    conversion_advice,
+    identity_gaps,
+    load_weights,
+    sha256_of,
+    unreadable_advice,
+)
 
 TRAIN_A_TEACHER = (
     'Train a teacher with\n'
@@ -24,8 +32,8 @@ TRAIN_A_TEACHER = (
 class TeacherCheckpoint:
     """A checkpoint of a trained teacher.
 
-    Read as plain data (``weights_only=True``), since it may come from elsewhere. Its meta data say which classes, range
-    and box convention it was trained with.
+    It is read as plain data (``weights_only=True``), since it may come from elsewhere. Its meta data hold the classes,
+    range and box convention it was trained with.
 
     Args:
         path: The file.
@@ -33,7 +41,7 @@ class TeacherCheckpoint:
         trusted: Accept a file that does not say what it was trained with.
 
     Raises:
-        ValueError: If no file is named. Whether it exists is asked when it is needed, which is never in testing.
+        ValueError: If no file is named. Its existence is checked when it is needed, which is never in testing.
     """
 
     def __init__(
@@ -50,14 +58,13 @@ class TeacherCheckpoint:
         self._digest: str | None = None
 
     def digest(self) -> str:
-        """SHA-256 of the file, hexadecimal.
+        """Compute the SHA-256 of the file, hexadecimal.
 
         Raises:
             FileNotFoundError: If there is no such file.
         """
         if self._digest is None:
-            with self._existing().open('rb') as file:
-                self._digest = hashlib.file_digest(file, 'sha256').hexdigest()
+            self._digest = sha256_of(self._existing())
         return self._digest
 
     def load_into(self, detector: nn.Module) -> None:
@@ -74,10 +81,10 @@ class TeacherCheckpoint:
         checkpoint = self._read()
         weights = checkpoint.get('state_dict', checkpoint)
         meta = checkpoint.get('meta') or {}
-        gaps = [*self._identity_gaps(meta, weights, detector), *_weight_gaps(weights, detector)]
+        fit = load_weights(detector, weights, str(self.path)).without()
+        gaps = [*self._identity_gaps(meta, weights, detector), *fit.lines('the teacher')]
         if gaps:
             raise ValueError(f'teacher checkpoint {self.path} does not fit this run:\n  ' + '\n  '.join(gaps))
-        detector.load_state_dict(weights)
         self.digest()
 
     def check_data(self, class_names: Sequence[str], source: str = 'the data set') -> None:
@@ -118,44 +125,16 @@ class TeacherCheckpoint:
         saved = meta.get(META_KEY)
         if saved is None:
             return [] if self.trusted else [_anonymous(self.path, weights, meta)]
-        gaps = []
-        own_range, count = detector.grid.point_cloud_range, detector.num_classes
-        if 'point_cloud_range' in saved:
-            theirs = [float(limit) for limit in saved['point_cloud_range']]
-            if any(abs(a - b) > 1e-4 for a, b in zip(theirs, own_range, strict=True)):
-                gaps.append(
-                    f'point_cloud_range: the checkpoint has {theirs}, the teacher in the config {list(own_range)}'
-                )
-        convention = saved.get('box_convention', BOX_CONVENTION)
-        if convention != BOX_CONVENTION:
-            gaps.append(f"box_convention: the checkpoint has '{convention}', this package '{BOX_CONVENTION}'")
         if 'classes' in saved:
-            names = list(saved['classes'])
-            self.saved_class_names = names
-            if len(names) != count:
-                gaps.append(f'classes: the checkpoint has {len(names)} ({names}), the teacher in the config {count}')
-            elif self.class_names is not None and names != self.class_names:
-                gaps.append(f'classes: the checkpoint has {names}, class_names in the config {self.class_names}')
-        return gaps
-
-
-def _weight_gaps(weights: dict[str, Any], detector: nn.Module) -> list[str]:
-    own = detector.state_dict()
-    missing = [name for name in own if name not in weights]
-    unexpected = [name for name in weights if name not in own]
-    shapes = [
-        f'{name}: the checkpoint has {tuple(weights[name].shape)}, the teacher in the config {tuple(value.shape)}'
-        for name, value in own.items()
-        if name in weights and value.shape not in _loadable_shapes(weights[name])
-    ]
-    gaps = []
-    if missing:
-        gaps.append(f'{len(missing)} weights missing in the file: {_some(missing)}')
-    if unexpected:
-        gaps.append(f'{len(unexpected)} weights unknown to the teacher: {_some(unexpected)}')
-    if shapes:
-        gaps.append(f'{len(shapes)} weights of another shape: {_some(shapes)}')
-    return gaps
+            self.saved_class_names = list(saved['classes'])
+        own: dict[str, Any] = dict(
+            point_cloud_range=detector.grid.point_cloud_range,
+            box_convention=BOX_CONVENTION,
+            num_classes=detector.num_classes,
+        )
+        if self.class_names is not None:
+            own['classes'] = self.class_names
+        return list(identity_gaps(saved, own, 'the config').values())
 
 
 def _anonymous(path: Path, weights: dict[str, Any], meta: dict[str, Any]) -> str:
@@ -166,13 +145,3 @@ def _anonymous(path: Path, weights: dict[str, Any], meta: dict[str, Any]) -> str
         'it does not say which classes, range and box convention it was trained with; set trust_teacher=True if you '
         'know that they fit'
     )
-
-
-def _loadable_shapes(weight: Any) -> list[torch.Size]:
-    """Shapes that a weight can be loaded into: its own, and for a sparse kernel that with the output channels first."""
-    shapes = [weight.shape]
-    return [*shapes, weight.movedim(-1, 0).shape] if weight.dim() == 5 else shapes
-
-
-def _some(names: Sequence[str], count: int = 6) -> str:
-    return ', '.join(names[:count]) + (', ...' if len(names) > count else '')

@@ -1,12 +1,11 @@
 """Reduce over ranks, normalise batches among CPU processes, wrap models."""
 
 from .batch_norm import meets_other_ranks, synchronise_batch_norms
-from .host_ddp import HostDistributedDataParallel
-from .wrappers import bare_model
+from .wrappers import HostDistributedDataParallel, unwrap_model
 
 __all__ = [
     'HostDistributedDataParallel',
-    'bare_model',
     'meets_other_ranks',
     'synchronise_batch_norms',
+    'unwrap_model',
 ]

@@ -1,4 +1,4 @@
-"""Batch norms whose batch is not one rank's whole batch: that of all ranks, or one set of rows.
+"""Normalise over the batches of all ranks, or over one set of rows.
 
 Legend: S sets, N rows, C channels.
 """
@@ -45,14 +45,14 @@ class RankBatchNorm(_BatchNorm):
 class SetBatchNorm(_NormBase):
     """Batch norm of rows, where the batch is a set of rows: each set of a tensor has statistics of its own.
 
-    Not derived from torch's batch norm, so that nothing converts it to a synchronised one: which rows belong together
-    is for its owner to say, by :attr:`over_ranks`.
+    Not derived from torch's batch norm, so that nothing converts it to a synchronised one: its owner decides with
+    :attr:`over_ranks` which rows belong together.
 
     Args:
         channels: C.
 
     Attributes:
-        over_ranks: One set is made of the rows of all sets on all ranks.
+        over_ranks: Normalise the rows of all sets on all ranks together.
     """
 
     def __init__(self, channels: int) -> None:
@@ -72,7 +72,7 @@ class SetBatchNorm(_NormBase):
 
 
 class _Standardise(torch.autograd.Function):
-    """``(x - mean) / sqrt(variance + eps)``, with the gradient in closed form.
+    """Compute ``(x - mean) / sqrt(variance + eps)`` with the gradient in closed form.
 
     With z the result, g its gradient and averages over the n values of all ranks, the gradient of x is
     ``(g - mean(g) - z mean(g z)) / sqrt(variance + eps)``; derivatives of the formula's parts would lose digits.
@@ -85,7 +85,7 @@ class _Standardise(torch.autograd.Function):
         combine = sum_over_ranks if over_ranks else _unchanged
         count = combine(values.new_full((), math.prod(values.shape[axis] for axis in axes)))
         mean = combine(values.sum(dim=axes, keepdim=True)) / count
-        # Two passes: the mean of squares less the square of the mean loses digits.
+        # Two passes: the mean of squares minus the square of the mean loses digits.
         centred = values - mean
         variance = combine(centred.square().sum(dim=axes, keepdim=True)) / count
         scale = (variance + eps).rsqrt()
@@ -107,13 +107,13 @@ class _Standardise(torch.autograd.Function):
 def standardise(
     values: Tensor, axes: tuple[int, ...], eps: float, over_ranks: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Zero mean and unit variance along axes, in float32 at least.
+    """Standardise to zero mean and unit variance along axes, in float32 at least.
 
     Args:
         values: Any shape.
         axes: Axes that belong to the batch.
         eps: Added to the variance.
-        over_ranks: The batch goes on on the other ranks.
+        over_ranks: Include the batches of the other ranks.
 
     Returns:
         The standardised values; mean and (biased) variance with `axes` of size 1, and the number of values that they
@@ -128,7 +128,7 @@ def _unchanged(local: Tensor) -> Tensor:
 
 @torch.no_grad()
 def track(norm: _NormBase, mean: Tensor, variance: Tensor, count: Tensor) -> None:
-    """Move a norm's running statistics as torch does: with its momentum, and with the unbiased variance."""
+    """Update a norm's running statistics as torch does, with its momentum and the unbiased variance."""
     if not norm.track_running_stats:
         return
     assert norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None
@@ -140,7 +140,7 @@ def track(norm: _NormBase, mean: Tensor, variance: Tensor, count: Tensor) -> Non
 
 
 def meets_other_ranks(module: nn.Module) -> bool:
-    """Whether a module communicates in its forward pass: then a rank without input has to run it all the same."""
+    """Tell whether a module communicates in its forward pass, so that ranks without input must run it too."""
     kinds = (RankBatchNorm, nn.SyncBatchNorm)
     return module.training and any(isinstance(child, kinds) for child in module.modules())
 

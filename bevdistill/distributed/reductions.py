@@ -1,4 +1,4 @@
-"""Sums, rows and denominators over all ranks of a distributed run.
+"""Reduce sums, rows and denominators over all ranks of a distributed run.
 
 DDP averages gradients over ranks. A loss is therefore defined so that the mean of the ranks' losses is the loss of one
 rank that holds all their samples; then R ranks with b samples each take the same step as one rank with R * b samples,
@@ -18,7 +18,7 @@ from torch import Tensor
 
 
 class _Sum(torch.autograd.Function):
-    """Sum over ranks; each rank's gradient is the sum of all ranks' gradients of that sum."""
+    """Sum over ranks; each rank's gradient is the sum of all ranks' gradients."""
 
     @staticmethod
     def forward(ctx: Any, local: Tensor) -> Tensor:
@@ -32,9 +32,9 @@ class _Sum(torch.autograd.Function):
 
 
 def sum_over_ranks(local: Tensor) -> Tensor:
-    """Sum of a tensor over ranks, with gradient.
+    """Sum a tensor over ranks, with gradient.
 
-    What every rank makes of the sum comes back to each: the gradient is that of the sum of the ranks' losses.
+    The gradient is that of the sum of all ranks' losses.
 
     Args:
         local: The same shape on all ranks.
@@ -46,19 +46,19 @@ def sum_over_ranks(local: Tensor) -> Tensor:
 
 
 def shared_normaliser(local: Tensor, floor: float) -> Tensor:
-    """Mean over ranks of a local count or mass, with the total of all ranks kept away from zero.
+    """Average a local count or weight sum over ranks, with the total of all ranks kept away from zero.
 
-    A local sum divided by it is, after the mean over ranks, the global sum over the global mass::
+    A local sum divided by it is, after the mean over ranks, the global sum over the global denominator::
 
-        1/R sum_r total_r / (max(sum_r mass_r, floor) / R) = sum_r total_r / max(sum_r mass_r, floor)
+        1/R sum_r total_r / (max(sum_r local_r, floor) / R) = sum_r total_r / max(sum_r local_r, floor)
 
     Note:
         DETR and mmdet keep the *mean* of the ranks away from zero, so that their losses depend on the number of ranks
         where there are fewer objects than ranks.
 
     Args:
-        local: Count or mass on this rank, any shape; no gradient goes through it.
-        floor: Smallest total: 1 for counts, a tiny number for masses.
+        local: Count or weight sum on this rank, any shape; no gradient goes through it.
+        floor: Smallest total: 1 for counts, a tiny number for weight sums.
 
     Returns:
         Same shape as `local`, float32.
@@ -67,7 +67,7 @@ def shared_normaliser(local: Tensor, floor: float) -> Tensor:
 
 
 def mean_over_samples(values: Tensor, dim: int = 0) -> Tensor:
-    """Mean over the samples of all ranks, in the sense of :func:`shared_normaliser`.
+    """Average over the samples of all ranks, in the sense of :func:`shared_normaliser`.
 
     Args:
         values: Values of this rank's samples.
@@ -80,9 +80,9 @@ def mean_over_samples(values: Tensor, dim: int = 0) -> Tensor:
 
 
 def gather_rows(rows_NC: Tensor) -> tuple[Tensor, int]:
-    """Rows of all ranks, with gradient.
+    """Gather the rows of all ranks, with gradient.
 
-    Costs the host one synchronisation, for the number of rows, where there is more than one rank.
+    Synchronises host and device once, for the number of rows, if there is more than one rank.
 
     Args:
         rows_NC: Rows of this rank; ranks may hold different numbers of them.

@@ -18,7 +18,7 @@ from mmengine.logging import print_log
 from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
 from ..checkpoints.find import latest_checkpoint
-from ..distributed.host_ddp import HostDistributedDataParallel
+from ..distributed import HostDistributedDataParallel
 
 _TORCHRUN = ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
 _SLURM = ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST', 'SLURM_LOCALID')
@@ -40,7 +40,7 @@ def distributed_run(cfg: Config) -> Iterator[None]:
 
     With an accelerator mmengine does all of it. Without one, its start-up would set a CUDA device and its wrapper
     would pass device numbers: here the group is started with gloo before the runner is built, and the wrapper is
-    :class:`~..distributed.host_ddp.HostDistributedDataParallel`, which also does what ``sync_bn`` asks for. A
+    :class:`~..distributed.wrappers.HostDistributedDataParallel`, which also does what ``sync_bn`` asks for. A
     collective that waits longer than ``env_cfg.dist_cfg.timeout`` seconds fails.
 
     Args:

@@ -1,6 +1,14 @@
-"""Scoring: the official nuScenes metric."""
+"""Score detections: the official nuScenes metric, average precision on one keyframe, error analysis."""
 
-from .nuscenes_metric import BEVNuScenesMetric
-from .submission import global_boxes
+from typing import TYPE_CHECKING
 
-__all__ = ['BEVNuScenesMetric', 'global_boxes']
+from ..lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .keyframe_ap import KeyframeAP
+    from .nuscenes_metric import BEVNuScenesMetric
+    from .submission import global_boxes
+
+__all__ = ['BEVNuScenesMetric', 'KeyframeAP', 'global_boxes']
+
+__getattr__ = lazy_names(__name__)

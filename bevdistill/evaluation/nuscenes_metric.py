@@ -1,4 +1,4 @@
-"""The official nuScenes detection metric, as mmdet3d runs it, with stable names and a table."""
+"""Compute the official nuScenes detection metric, with stable names and a table."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from nuscenes import NuScenes
 from nuscenes.eval.detection.evaluate import NuScenesEval
 from terminaltables import AsciiTable
 
+from .splits import EVAL_SETS
 from .submission import MAX_BOXES, global_boxes, submission_meta
 
-EVAL_SETS = {'v1.0-mini': 'mini_val', 'v1.0-trainval': 'val'}
 SUBMIT = 'tools/test.py CONFIG CHECKPOINT --format-only'
 TP_ERRORS = {'trans_err': 'ATE', 'scale_err': 'ASE', 'orient_err': 'AOE', 'vel_err': 'AVE', 'attr_err': 'AAE'}
 NOT_MEASURED = {'traffic_cone': ('attr_err', 'vel_err', 'orient_err'), 'barrier': ('attr_err', 'vel_err')}
@@ -79,13 +79,13 @@ class BEVNuScenesMetric(NuScenesMetric):
 
     @property
     def dataset_meta(self) -> dict[str, Any]:
-        """Meta data of the data set that is scored."""
+        """Metadata of the data set that is scored."""
         meta: dict[str, Any] = self._dataset_meta
         return meta
 
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict[str, Any]) -> None:
-        """Set it; what cannot be scored or submitted is refused here, before anything is predicted."""
+        """Set it; refuse what cannot be scored or submitted before anything is predicted."""
         version = dataset_meta.get('version')
         if not self.format_only and version not in EVAL_SETS:
             raise ValueError(
@@ -132,7 +132,7 @@ class BEVNuScenesMetric(NuScenesMetric):
                 f"the evaluator's ann_file and the data set's must be one"
             )
         placed = [{**r, 'sample_idx': positions.get(r.get('token'), r['sample_idx'])} for r in results]
-        # The devkit breaks ties of scores by this order, which would else depend on who predicted what.
+        # The devkit breaks ties of scores by this order, which would otherwise depend on the ranks.
         placed.sort(key=lambda result: int(result['sample_idx']))
         formatted: tuple[dict[str, str], Any] = super().format_results(placed, classes, jsonfile_prefix)
         predicted = {result['sample_idx'] for result in placed}
@@ -141,7 +141,7 @@ class BEVNuScenesMetric(NuScenesMetric):
             raise ValueError(
                 f'{len(missing)} of {len(positions)} samples of {self.ann_file} have no prediction, the first is '
                 f'{missing[0]}: the devkit and the test server want every sample. Test on the whole split'
-                + (f'. What there is lies in {formatted[0]}' if jsonfile_prefix else '')
+                + (f'. The incomplete file is {formatted[0]}' if jsonfile_prefix else '')
             )
         return formatted
 
@@ -181,7 +181,7 @@ class BEVNuScenesMetric(NuScenesMetric):
         classes: list[str] | None = None,
         logger: Any = None,
     ) -> dict[str, float]:
-        """Score the one submission file that there is."""
+        """Score the submission file."""
         del metric, logger
         return self._evaluate_single(result_dict['pred_instances_3d'], classes)
 
@@ -209,14 +209,14 @@ class BEVNuScenesMetric(NuScenesMetric):
             output_dir=os.path.dirname(result_path),
             verbose=False,
         )
-        # The devkit prints a table of its own, which a log file would miss.
+        # The devkit prints its own table to the terminal only.
         with contextlib.redirect_stdout(io.StringIO()):
             summary: dict[str, Any] = evaluation.main(render_curves=False)
         return summary
 
 
 def full_class_range(class_range: float | Mapping[str, float], classes: list[str]) -> dict[str, float]:
-    """Range of each class that the option names.
+    """Expand the option to a range for each class.
 
     Raises:
         ValueError: If a class is unknown or a range is not positive.
@@ -232,7 +232,7 @@ def full_class_range(class_range: float | Mapping[str, float], classes: list[str
 
 
 def empty_summary(config: Any) -> dict[str, Any]:
-    """What the devkit reports when nothing is detected: AP 0, every measured error 1."""
+    """Return what the devkit reports when nothing is detected: AP 0, every measured error 1."""
     classes = list(config.class_names)
     errors = {
         name: {error: math.nan if error in NOT_MEASURED.get(name, ()) else 1.0 for error in TP_ERRORS}
@@ -249,7 +249,7 @@ def empty_summary(config: Any) -> dict[str, Any]:
 
 
 def short_metrics(summary: dict[str, Any], classes: Sequence[str]) -> dict[str, float]:
-    """Numbers to log, by name."""
+    """Collect the numbers to log, by name."""
     metrics = {'NDS': summary['nd_score'], 'mAP': summary['mean_ap']}
     metrics.update({f'm{short}': summary['tp_errors'][name] for name, short in TP_ERRORS.items()})
     for distance in next(iter(summary['label_aps'].values())):
@@ -259,7 +259,7 @@ def short_metrics(summary: dict[str, Any], classes: Sequence[str]) -> dict[str, 
 
 
 def class_table(summary: dict[str, Any], classes: Sequence[str]) -> str:
-    """AP and errors per class, and their means, as text."""
+    """Format AP and errors per class, and their means."""
     rows = [['class', 'AP', *TP_ERRORS.values()]]
     for name in classes:
         errors = summary['label_tp_errors'][name]

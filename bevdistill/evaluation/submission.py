@@ -1,4 +1,4 @@
-"""Predictions of one sample in the submission format of nuScenes."""
+"""Convert predictions of one sample to the submission format of nuScenes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from mmdet3d.evaluation.metrics import NuScenesMetric
 from numpy.typing import NDArray
-from pyquaternion import Quaternion
+from scipy.spatial.transform import Rotation
 
 SENSORS = ('use_camera', 'use_lidar', 'use_radar', 'use_map')
 
@@ -16,14 +16,14 @@ MAX_BOXES = 500
 """Boxes per sample that the official evaluation accepts."""
 
 MOVING_SPEED = 0.2
-"""Metres per second above which an object is said to move."""
+"""Metres per second above which an object counts as moving."""
 
 VEHICLES = ('car', 'construction_vehicle', 'bus', 'truck', 'trailer')
 CYCLES = ('bicycle', 'motorcycle')
 
 
 def submission_meta(modality: Mapping[str, bool], use_external: bool) -> dict[str, bool]:
-    """Flags that a submission declares: the sensors read in testing, and data beyond nuScenes.
+    """Return the flags that a submission declares: the sensors read in testing, and data beyond nuScenes.
 
     Args:
         modality: Some of :data:`SENSORS`; those not named were not used.
@@ -39,7 +39,7 @@ def submission_meta(modality: Mapping[str, bool], use_external: bool) -> dict[st
 
 
 def attribute_of(name: str, speed: float) -> str:
-    """Attribute of a class at a speed in metres per second, by mmdet3d's rule."""
+    """Choose the attribute of a class at a speed in metres per second, by mmdet3d's rule."""
     if speed > MOVING_SPEED:
         if name in VEHICLES:
             return 'vehicle.moving'
@@ -56,7 +56,7 @@ def attribute_of(name: str, speed: float) -> str:
 def global_boxes(
     detections: Mapping[str, Any], info: Mapping[str, Any], classes: Sequence[str], class_range: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """Boxes of one sample in global axes, best first, without those beyond the range of their class.
+    """Convert boxes of one sample to global axes, best first, without those beyond the range of their class.
 
     Args:
         detections: ``bboxes_3d`` (LiDAR boxes, 9 numbers), ``scores_3d``, ``labels_3d``, on the CPU.
@@ -120,21 +120,12 @@ def global_boxes(
 
 
 def moved(points: NDArray[np.float64], transform: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points (M, 3) through a 4 x 4 transform."""
+    """Apply a 4 x 4 transform to points (M, 3)."""
     return points @ transform[:3, :3].T + transform[:3, 3]
 
 
 def turned(yaws: NDArray[np.float64], turn: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Quaternions w, x, y, z of a yaw about z followed by the rotation `turn`: (M,), (3, 3) to (M, 4)."""
-    # Matrices of the information files are float32, so orthogonality holds to 1e-6 only.
-    w, x, y, z = Quaternion(matrix=turn, rtol=1e-4, atol=1e-5).elements
-    half_cos, half_sin = np.cos(yaws / 2), np.sin(yaws / 2)
-    return np.stack(
-        (
-            w * half_cos - z * half_sin,
-            x * half_cos + y * half_sin,
-            y * half_cos - x * half_sin,
-            z * half_cos + w * half_sin,
-        ),
-        axis=1,
-    )
+    """Compute the quaternions w, x, y, z of a yaw about z followed by the rotation `turn`: (M,), (3, 3) to (M, 4)."""
+    xyzw = (Rotation.from_matrix(turn) * Rotation.from_euler('z', yaws[:, None])).as_quat()
+    wxyz: NDArray[np.float64] = np.roll(xyzw, 1, axis=1)
+    return wxyz

@@ -1,4 +1,4 @@
-"""Deformable attention: start values, what queries ask for, and the float32 form of mmcv's module.
+"""Deformable attention over feature levels: mmcv's module in float32.
 
 Legend: B batch, S tokens of all levels, M heads, Q queries, L levels, P points, C channels.
 """
@@ -17,10 +17,11 @@ from torch.nn import functional
 from ..structures.precision import full_precision
 from .feature_levels import FeatureLevels
 from .sampling import sample_deformable
+from .start_values import xavier_matrices
 
 
-def ask(query: Tensor, offsets: nn.Linear, weights: nn.Linear) -> Tensor:
-    """Sampling offsets and attention weights (before the softmax) of queries, side by side, by one matrix product.
+def predict_sampling(query: Tensor, offsets: nn.Linear, weights: nn.Linear) -> Tensor:
+    """Predict sampling offsets and attention weights (before the softmax) of queries by one matrix product.
 
     Args:
         query: (..., C).
@@ -35,43 +36,20 @@ def ask(query: Tensor, offsets: nn.Linear, weights: nn.Linear) -> Tensor:
     )
 
 
-def reset_sampling(offsets: nn.Linear, weights: nn.Linear, num_heads: int, num_groups: int, num_points: int) -> None:
-    """Start values of the layers that predict sampling offsets and attention weights.
-
-    Everything is zero but the bias of the offsets: head m looks along ``(cos 2 pi m / M, sin 2 pi m / M)``, scaled to
-    a largest component of 1, and its point i starts ``i + 1`` cells away (Deformable DETR, appendix A.4).
-
-    Args:
-        offsets: Linear layer with ``num_heads * num_groups * num_points * 2`` outputs, in this order.
-        weights: Linear layer with ``num_heads * num_groups * num_points`` outputs.
-        num_heads: M.
-        num_groups: Levels, or history entries times levels.
-        num_points: Points of a head in a group.
-    """
-    angle_M = torch.arange(num_heads, dtype=torch.float32, device=offsets.weight.device) * (2 * math.pi / num_heads)
-    direction_M2 = torch.stack((angle_M.cos(), angle_M.sin()), dim=-1)
-    direction_M2 = direction_M2 / direction_M2.abs().amax(dim=-1, keepdim=True)
-    reach_P = torch.arange(1, num_points + 1, dtype=torch.float32, device=direction_M2.device)
-    bias = direction_M2[:, None, None, :] * reach_P[:, None]
-    with torch.no_grad():
-        offsets.weight.zero_()
-        offsets.bias.copy_(bias.expand(-1, num_groups, -1, -1).flatten())
-        weights.weight.zero_()
-        weights.bias.zero_()
-
-
-def reset_projection(linear: nn.Linear) -> None:
-    """Xavier-uniform weight, zero bias: the start of value and output projections."""
-    nn.init.xavier_uniform_(linear.weight)
-    nn.init.zeros_(linear.bias)
+def reset_attentions(module: nn.Module) -> None:
+    """Draw every matrix of a module Xavier-uniform, then give its deformable attentions their own start values."""
+    xavier_matrices(module)
+    for child in module.modules():
+        if isinstance(child, DeformableAttention):
+            child.init_weights()
 
 
 @MODELS.register_module()
 class DeformableAttention(MultiScaleDeformableAttention):
-    """mmcv's multi-scale deformable attention, computed in float32 at least and without waiting for the device.
+    """mmcv's multi-scale deformable attention in float32 at least, without synchronising host and device.
 
-    Parameters and start values are mmcv's. What it attends comes as :class:`FeatureLevels`: mmcv's own forward pass
-    compares sizes on the device with the number of tokens, which makes the host wait in every layer.
+    Parameters and start values are mmcv's. The sizes of the maps come as :class:`FeatureLevels`: mmcv's own forward
+    pass compares sizes on the device with the number of tokens, which makes the host wait in every layer.
 
     Note:
         The originals force float32 here too: sampling locations lose up to a cell in float16.
@@ -120,10 +98,10 @@ class DeformableAttention(MultiScaleDeformableAttention):
             query = full_precision(query)
             value = query if value is None else full_precision(value)
             identity = query if identity is None else full_precision(identity)
-            asking = query if query_pos is None else query + full_precision(query_pos)
+            query_at = query if query_pos is None else query + full_precision(query_pos)
             shape = (*query.shape[:2], self.num_heads, self.num_levels, self.num_points)
-            asked = ask(asking, self.sampling_offsets, self.attention_weights)
-            offsets, weights = asked.split((self.sampling_offsets.out_features, math.prod(shape[2:])), dim=-1)
+            predicted = predict_sampling(query_at, self.sampling_offsets, self.attention_weights)
+            offsets, weights = predicted.split((self.sampling_offsets.out_features, math.prod(shape[2:])), dim=-1)
             offsets = offsets.unflatten(-1, (*shape[2:], 2)) / levels.extents(query)[:, None]
             locations = full_precision(reference_points)[:, :, None, :, None] + offsets
             weights = weights.unflatten(-1, (self.num_heads, -1)).softmax(dim=-1).view(shape)

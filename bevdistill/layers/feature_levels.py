@@ -1,4 +1,4 @@
-"""Maps of several sizes as one sequence of tokens."""
+"""Sizes of feature maps whose tokens form one sequence."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..structures.constants import constant, constant_like
 
 @dataclass(frozen=True)
 class FeatureLevels:
-    """Sizes of the maps whose tokens are concatenated level after level, row by row.
+    """Sizes of maps whose tokens are concatenated level after level, row by row.
 
     Args:
         sizes: (height, width) of each level.
-        shapes: The same as an int64 tensor (L, 2), where the kernels want it.
+        shapes: The same as an int64 tensor (L, 2), as the kernels read it.
         starts: Index of each level's first token, (L,).
     """
 
@@ -35,7 +35,7 @@ class FeatureLevels:
         return cls(sizes, constant(sizes, torch.long, device), constant(tuple(starts), torch.long, device))
 
     def extents(self, like: Tensor) -> Tensor:
-        """(width, height) of each level, (L, 2), of the type of a tensor: what offsets in cells are divided by."""
+        """Return (width, height) of each level, (L, 2), in the type of a tensor: the divisor of offsets in cells."""
         return constant_like(tuple((width, height) for height, width in self.sizes), like)
 
     @property

@@ -1,6 +1,6 @@
-"""Sampling of deformable attention: mmcv's kernel on CUDA, a compiled pass on the host, torch's operators elsewhere.
+"""Sampling of deformable attention: mmcv's kernel on CUDA, a compiled pass on the CPU, torch's operators elsewhere.
 
-Legend: B batch, I images, S tokens of all levels, M heads, D channels of a head, Q queries, A asking queries of all
+Legend: B batch, I images, S tokens of all levels, M heads, D channels of a head, Q queries, A queries of all
 images, L levels, P points, R rows, C = M * D.
 """
 
@@ -24,7 +24,7 @@ MAX_IM2COL_STEP = 64
 
 
 def has_kernels(tensor: Tensor) -> bool:
-    """Whether :mod:`.sampling_kernels` serve the device of a tensor, and lists need no padding."""
+    """Whether :mod:`.sampling_kernels` run on the device of a tensor, so that lists need no padding."""
     return tensor.device.type == 'cpu'
 
 
@@ -54,8 +54,8 @@ def sample_deformable(value_BSMD: Tensor, levels: FeatureLevels, locations: Tens
             return _by_mmcv(value_BSMD, levels, locations, weights)
         batch, queries = weights.shape[:2]
         row = torch.arange(batch * queries)
-        asked = locations.flatten(0, 1), weights.flatten(0, 1)
-        return _on_host(value_BSMD, levels, *asked, row // queries, row, len(row)).view(batch, queries, -1)
+        flat = locations.flatten(0, 1), weights.flatten(0, 1)
+        return _on_host(value_BSMD, levels, *flat, row // queries, row, len(row)).view(batch, queries, -1)
 
 
 def sample_images(
@@ -67,7 +67,7 @@ def sample_images(
     row_A: Tensor,
     rows: int,
 ) -> Tensor:
-    """The same for a list of queries, each of which looks at one image; the results of a row are added up.
+    """Sample for a list of queries, each of which looks at one image, and sum the results of a row.
 
     Args:
         value_ISMD: Projected tokens of all levels.
@@ -97,7 +97,7 @@ def sample_images(
 def _checked(
     value: Tensor, levels: FeatureLevels, locations: Tensor, weights: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Value, locations and weights in one precision."""
+    """Check the tokens; bring value, locations and weights to one precision."""
     if value.shape[1] != levels.num_tokens:
         raise ValueError(f'{value.shape[1]} tokens do not fill levels of sizes {levels.sizes}')
     value = full_precision(value)
@@ -105,7 +105,7 @@ def _checked(
 
 
 def _by_mmcv(value: Tensor, levels: FeatureLevels, locations: Tensor, weights: Tensor) -> Tensor:
-    """See :func:`sample_deformable`."""
+    """Run :func:`sample_deformable` by mmcv."""
     if not value.is_cuda:
         return multi_scale_deformable_attn_pytorch(value, levels.sizes, locations, weights)
     return MultiScaleDeformableAttnFunction.apply(
@@ -122,12 +122,12 @@ def _by_mmcv(value: Tensor, levels: FeatureLevels, locations: Tensor, weights: T
 def _on_host(
     value: Tensor, levels: FeatureLevels, locations: Tensor, weights: Tensor, image: Tensor, row: Tensor, rows: int
 ) -> Tensor:
-    """See :func:`sample_images`."""
+    """Run :func:`sample_images` by the compiled kernels."""
     return HostSampling.apply(value, locations, weights, image, row, levels.shapes, levels.starts, rows)
 
 
 class HostSampling(torch.autograd.Function):
-    """:func:`sample_images` by the kernels of :mod:`.sampling_kernels`; nothing but its arguments is kept."""
+    """Run :func:`sample_images` by the kernels of :mod:`.sampling_kernels`, saving only its arguments for backward."""
 
     @staticmethod
     def forward(
@@ -141,7 +141,7 @@ class HostSampling(torch.autograd.Function):
         starts: Tensor,
         rows: int,
     ) -> Tensor:
-        """Sample; see :func:`sample_images`."""
+        """Sample, see :func:`sample_images`."""
         value, locations, weights = value.contiguous(), locations.contiguous(), weights.contiguous()
         ctx.save_for_backward(value, locations, weights, image, row, shapes, starts)
         heads, channels = map(int, value.shape[2:])
@@ -153,7 +153,7 @@ class HostSampling(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients of value, locations and weights."""
+        """Compute the gradients of value, locations and weights."""
         value, locations, weights, image, row, shapes, starts = ctx.saved_tensors
         heads, channels = map(int, value.shape[2:])
         gradient = gradient.contiguous().view(-1, heads, channels)
@@ -170,6 +170,6 @@ def _for_heads(kernel: Callable[..., None], arrays: list[Any], heads: int) -> No
         kernel(*arrays, 0, heads)
         return
     ends = [heads * thread // threads for thread in range(threads + 1)]
-    # Not a pool that lives on: its threads would be missing after a fork.
+    # A pool per call: the threads of a long-lived one would be missing after a fork.
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(lambda first, last: kernel(*arrays, first, last), ends[:-1], ends[1:]))

@@ -1,7 +1,7 @@
-"""Deformable sampling on the host, compiled by numba: one pass over the samples, nothing kept between.
+"""Deformable sampling on the host, compiled by numba: one pass over the samples, without intermediate arrays.
 
-Legend: I images, S tokens of an image, M heads, K channels of a head, A asking queries, L levels, P points, R rows of
-the result. Heads are independent of one another, so that threads can share them out.
+Legend: I images, S tokens of an image, M heads, K channels of a head, A queries with an image, L levels, P points,
+R rows of the result. Heads are independent of one another, so that threads can share them.
 """
 
 from __future__ import annotations
@@ -32,16 +32,24 @@ def compiled(function: F) -> F:
 
 
 @compiled
+def _bilinear(x: Any, y: Any, weight: Any) -> tuple[int, int, Any, Any, Any, Any, Any, Any]:
+    """Column and row of the upper left cell, shares of the right and the lower cells, `weight` times those of all four.
+
+    x and y count in cells from the first cell's centre. Weights come row by row.
+    """
+    left, top = np.floor(x), np.floor(y)
+    right_share, low_share = x - left, y - top
+    w11 = weight * right_share * low_share
+    w10, w01 = weight * low_share - w11, weight * right_share - w11
+    return int(left), int(top), right_share, low_share, weight - w01 - w10 - w11, w01, w10, w11
+
+
+@compiled
 def _add(
     value: Array, i: int, m: int, start: int, height: int, width: int, x: Any, y: Any, weight: Any, result: Array
 ) -> None:
-    """Add ``weight`` times a bilinear sample to a row; x and y in cells, from the first cell's centre."""
-    left, top = np.floor(x), np.floor(y)
-    right_share, low_share = x - left, y - top
-    col, line = int(left), int(top)
-    w11 = weight * right_share * low_share
-    w10, w01 = weight * low_share - w11, weight * right_share - w11
-    w00 = weight - w01 - w10 - w11
+    """Add ``weight`` times a bilinear sample to a row; x and y as in :func:`_bilinear`."""
+    col, line, _, _, w00, w01, w10, w11 = _bilinear(x, y, weight)
     s = start + line * width + col
     if col >= 0 and line >= 0 and col + 1 < width and line + 1 < height:
         v00, v01, v10, v11 = value[i, s, m], value[i, s + 1, m], value[i, s + width, m], value[i, s + width + 1, m]
@@ -72,12 +80,7 @@ def _spread(
     given: Array,
 ) -> tuple[Any, Any, Any]:
     """Gradients of :func:`_add`: adds to `of_value`, returns those of x, y and the weight."""
-    left, top = np.floor(x), np.floor(y)
-    right_share, low_share = x - left, y - top
-    col, line = int(left), int(top)
-    w11 = weight * right_share * low_share
-    w10, w01 = weight * low_share - w11, weight * right_share - w11
-    w00 = weight - w01 - w10 - w11
+    col, line, right_share, low_share, w00, w01, w10, w11 = _bilinear(x, y, weight)
     s = start + line * width + col
     d00 = d01 = d10 = d11 = value.dtype.type(0)
     if col >= 0 and line >= 0 and col + 1 < width and line + 1 < height:
@@ -150,7 +153,8 @@ def gather(
     """
     asking, _, levels, points = weights.shape
     half = value.dtype.type(0.5)
-    # Heads inside: tokens of one head lie so far apart that they would fight for the same lines of the cache.
+    # Heads in the inner loop: the stride between tokens of one head maps them to few cache sets, where they evict
+    # one another.
     for a in range(asking):
         for m in range(first, last):
             result = output[row[a], m]

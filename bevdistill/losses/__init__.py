@@ -2,8 +2,7 @@
 
 from .adapters import ConvAdapter, LinearAdapter
 from .bev_contrast import BEVContrastLoss
-from .box_code_term import BoxCodeTerm
-from .box_lattice import box_lattice, sample_boxes
+from .box_lattice import box_lattice, sample_boxes, sample_places
 from .critics import MLPCritic
 from .dense import DenseBEVLoss
 from .foreground import (
@@ -15,16 +14,15 @@ from .foreground import (
     Region,
     SoftForeground,
 )
-from .heatmap import HeatmapDistillLoss
+from .heatmap_distill import HeatmapDistillLoss
 from .info_nce import info_nce
 from .instance import InstanceDistillLoss
 from .instance_pairs import InstancePairs
-from .instance_terms import InstanceTerm
+from .instance_terms import BoxCodeTerm, InstanceTerm, SoftClassTerm, StateL1Term
+from .map_loss import MapLoss
 from .pairing import GroundTruthPairing, Pairer, Pairing, TeacherBoxes, TeacherBoxPairing
 from .quality import Quality, ScoreIoUQuality, ScoreQuality, UniformQuality, Weights
-from .soft_class_term import SoftClassTerm
 from .state_contrast_term import StateContrastTerm
-from .state_l1_term import StateL1Term
 from .teacher_scale import TeacherScale
 
 __all__ = [
@@ -42,6 +40,7 @@ __all__ = [
     'InstanceTerm',
     'LinearAdapter',
     'MLPCritic',
+    'MapLoss',
     'Pairer',
     'Pairing',
     'PredictedForeground',
@@ -62,4 +61,5 @@ __all__ = [
     'box_lattice',
     'info_nce',
     'sample_boxes',
+    'sample_places',
 ]

@@ -1,4 +1,4 @@
-"""Adapters: learned maps from student space into teacher space."""
+"""Adapters: learned projections of student features into the teacher's channels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ConvAdapter(nn.Module):
 
 @MODELS.register_module()
 class LinearAdapter(nn.Module):
-    """The same for vectors in the last dimension, such as decoder states.
+    """Linear layer from student to teacher channels of vectors in the last dimension, such as decoder states.
 
     Args:
         student_channels: Channels of the student's vectors.
@@ -40,3 +40,23 @@ class LinearAdapter(nn.Module):
     def forward(self, student_vectors: Tensor) -> Tensor:
         """Map (..., C) to (..., C')."""
         return self.linear(student_vectors)
+
+
+def check_channels(student: Tensor, teacher: Tensor, name: str, dim: int = 1) -> None:
+    """Check that features of both sides have the same number of channels.
+
+    Args:
+        student: Features of the student, after its adapter if there is one.
+        teacher: Features of the teacher.
+        name: What both are, for the message.
+        dim: Dimension of the channels: 1 for maps, -1 for vectors.
+
+    Raises:
+        ValueError: If channels differ.
+    """
+    if student.shape[dim] != teacher.shape[dim]:
+        kind = 'LinearAdapter' if dim == -1 else 'ConvAdapter'
+        raise ValueError(
+            f"student {name} has {student.shape[dim]} channels and the teacher's {teacher.shape[dim]}; "
+            f"give the loss adapter=dict(type='{kind}', student_channels=.., teacher_channels=..)"
+        )

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from mmdet3d.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..distributed.reductions import mean_over_samples
 from ..structures import BEVOutputs, Targets
 from .critics import normalise_over_ranks
 from .foreground import predicted_centres, sample_map
 from .info_nce import Anchor, info_nce
+from .map_loss import MapLoss
 
 
 @MODELS.register_module()
-class BEVContrastLoss(nn.Module):
+class BEVContrastLoss(MapLoss):
     """InfoNCE between BEV features of student and teacher read at the same places.
 
     The places are the centres (x, y) that every decoder layer of the student predicts for every query, without
@@ -47,6 +48,8 @@ class BEVContrastLoss(nn.Module):
         ValueError: If an option is unknown.
     """
 
+    same_channels = False
+
     def __init__(
         self,
         student_critic: dict[str, Any],
@@ -57,16 +60,13 @@ class BEVContrastLoss(nn.Module):
         anchor: Anchor = 'teacher',
         negatives: Literal['sample', 'batch'] = 'sample',
     ) -> None:
-        super().__init__()
-        if tap not in ('bev', 'heatmap_features'):
-            raise ValueError(f"tap must be 'bev' or 'heatmap_features', got '{tap}'")
+        super().__init__(tap, wants=('student.codes',))
         if layers not in ('all', 'last'):
             raise ValueError(f"layers must be 'all' or 'last', got '{layers}'")
         if negatives not in ('sample', 'batch'):
             raise ValueError(f"negatives must be 'sample' or 'batch', got '{negatives}'")
         self.student_critic = MODELS.build(student_critic)
         self.teacher_critic = MODELS.build(teacher_critic)
-        self.tap = tap
         self.layers = layers
         self.temperature = temperature
         self.anchor = anchor
@@ -74,22 +74,13 @@ class BEVContrastLoss(nn.Module):
         if negatives == 'batch':
             normalise_over_ranks(self.student_critic)
             normalise_over_ranks(self.teacher_critic)
-        self.wants = (f'student.{tap}', f'teacher.{tap}', 'student.codes')
 
     def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
-        """Compute the loss.
-
-        Args:
-            student: Outputs of the student.
-            teacher: Outputs of the teacher.
-            targets: Not used.
-
-        Returns:
-            ``loss``, a scalar.
-        """
+        """Compute ``loss``, see :meth:`MapLoss.forward`."""
         centres_BP2 = predicted_centres(student, self.layers)
-        student_BPC = sample_map(getattr(student, self.tap), student.grid, centres_BP2)
-        teacher_BPC = sample_map(getattr(teacher, self.tap).detach(), teacher.grid, centres_BP2)
+        student_map, teacher_map = self.maps(student, teacher)
+        student_BPC = sample_map(student_map, student.grid, centres_BP2)
+        teacher_BPC = sample_map(teacher_map, teacher.grid, centres_BP2)
         loss_BP = info_nce(
             self.student_critic(student_BPC),
             self.teacher_critic(teacher_BPC),

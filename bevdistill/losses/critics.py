@@ -70,12 +70,12 @@ class MLPCritic(nn.Module):
 
 
 def has_batch_norm(module: nn.Module) -> bool:
-    """Whether rows of a batch influence each other in training."""
+    """Return whether rows of a batch influence each other in training (batch norm)."""
     return any(isinstance(child, SetBatchNorm | nn.modules.batchnorm._BatchNorm) for child in module.modules())
 
 
 def normalise_over_ranks(critic: nn.Module) -> None:
-    """Make one set of all rows that the batch norms of a critic see, on all ranks."""
+    """Make the batch norms of a critic normalise over the rows of all ranks as one set."""
     for child in critic.modules():
         if isinstance(child, SetBatchNorm):
             child.over_ranks = True

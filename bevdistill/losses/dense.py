@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from mmdet3d.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..distributed.reductions import shared_normaliser
 from ..structures import BEVOutputs, Targets
-from .alignment import tapped_maps
-from .foreground import Region
+from .foreground import Region, region_config
+from .map_loss import MapLoss
 
 
 @MODELS.register_module()
-class DenseBEVLoss(nn.Module):
+class DenseBEVLoss(MapLoss):
     """Squared error of two BEV maps under a foreground mask.
 
     With student map S, teacher map T and weights M::
@@ -22,11 +22,11 @@ class DenseBEVLoss(nn.Module):
         loss = sum_bp M_bp * reduce_c (S_bcp - T_bcp)^2 / N
 
     * Paper (BEVDistill, arXiv 2211.09386, section 3.2.1): maps of the detectors, M a Gaussian of one width around each
-      object, sum over channels, N = number of cells: ``tap='bev', mask=dict(type='SoftForeground', sigma=2.0),
-      channels='sum', normaliser='cells'``.
+      object, sum over channels, N = sum of M: ``tap='bev', where=dict(type='SoftForeground', sigma=2.0),
+      channels='sum', normaliser='mask'`` with the release's weight, which then presses as hard as there.
     * Release: features after the shared convolution of the auxiliary heatmap heads, a Gaussian by box size, sum over
-      channels, N = sum of M: ``tap='heatmap_features', mask=dict(type='SoftForeground'), channels='sum',
-      normaliser='mask'`` with weight 0.01. Its variant ``'point'`` is ``mask=dict(type='QuerySampledForeground'),
+      channels, N = sum of M: ``tap='heatmap_features', where=dict(type='SoftForeground'), channels='sum',
+      normaliser='mask'`` with weight 0.01. Its variant ``'point'`` is ``where=dict(type='QuerySampledForeground'),
       channels='mean'``.
 
     Sizes may differ: the teacher's map is resized to the student's. No foreground gives a loss of exactly 0.
@@ -36,15 +36,17 @@ class DenseBEVLoss(nn.Module):
 
     Note:
         The release divides by the mask's sum without a guard (0/0 without objects) and broadcasts only for one sample.
-        The normaliser of the paper is from a summary of it, not from its text.
+        Summaries of the paper disagree about its normaliser, with the number of cells in it or not; with ``'cells'``
+        the force of a weight grows with the objects of a sample.
 
     Args:
-        mask: Config of a region, see :mod:`.foreground`.
+        where: Config of the region that is compared, see :mod:`.foreground`.
         tap: Which map, ``'bev'`` or ``'heatmap_features'``.
         channels: Reduction over channels, ``'mean'`` or ``'sum'``.
         normaliser: ``'mask'`` (sum of M) or ``'cells'`` (number of places).
         adapter: Config of a module from student to teacher channels, None when they are the same space.
         teacher_scale: Config of a :class:`~.teacher_scale.TeacherScale`, None to compare raw features.
+        mask: Former name of `where`, see :func:`~.foreground.region_config`.
 
     Raises:
         ValueError: If an option is unknown; in forward, if channels differ.
@@ -52,50 +54,31 @@ class DenseBEVLoss(nn.Module):
 
     def __init__(
         self,
-        mask: dict[str, Any],
+        where: dict[str, Any] | None = None,
         tap: Literal['bev', 'heatmap_features'] = 'bev',
         channels: Literal['mean', 'sum'] = 'mean',
         normaliser: Literal['mask', 'cells'] = 'mask',
         adapter: dict[str, Any] | None = None,
         teacher_scale: dict[str, Any] | None = None,
+        mask: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__()
-        if tap not in ('bev', 'heatmap_features'):
-            raise ValueError(f"tap must be 'bev' or 'heatmap_features', got '{tap}'")
+        region: Region = MODELS.build(region_config('DenseBEVLoss', where, mask))
+        super().__init__(tap, adapter, region.wants)
         if channels not in ('mean', 'sum'):
             raise ValueError(f"channels must be 'mean' or 'sum', got '{channels}'")
         if normaliser not in ('mask', 'cells'):
             raise ValueError(f"normaliser must be 'mask' or 'cells', got '{normaliser}'")
-        self.tap = tap
         self.channels = channels
         self.normaliser = normaliser
-        self.region: Region = MODELS.build(mask)
-        self.adapter = None if adapter is None else MODELS.build(adapter)
+        self.region = region
         self.teacher_scale = None if teacher_scale is None else MODELS.build(teacher_scale)
-        self.wants = (f'student.{tap}', f'teacher.{tap}', *self.region.wants)
 
     def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
-        """Compute the loss.
-
-        Args:
-            student: Outputs of the student.
-            teacher: Outputs of the teacher.
-            targets: Ground truth.
-
-        Returns:
-            ``loss``, a scalar.
-        """
-        student_map, teacher_map = tapped_maps(student, teacher, self.tap)
-        if self.adapter is not None:
-            student_map = self.adapter(student_map)
-        if student_map.shape[1] != teacher_map.shape[1]:
-            raise ValueError(
-                f"student {self.tap} has {student_map.shape[1]} channels and the teacher's {teacher_map.shape[1]}; "
-                f"give the loss adapter=dict(type='ConvAdapter', student_channels=.., teacher_channels=..)"
-            )
+        """Compute ``loss``, see :meth:`MapLoss.forward`."""
+        maps = self.aligned_maps(student, teacher)
         if self.teacher_scale is not None:
-            student_map, teacher_map = self.teacher_scale(student_map, teacher_map)
-        student_BCP, teacher_BCP, weight_BP = self.region.select(student_map, teacher_map, student, teacher, targets)
+            maps = self.teacher_scale(*maps)
+        student_BCP, teacher_BCP, weight_BP = self.region.select(maps, student, teacher, targets)
         error_BCP = (student_BCP - teacher_BCP).square()
         error_BP = error_BCP.sum(dim=1) if self.channels == 'sum' else error_BCP.mean(dim=1)
         total = (error_BP * weight_BP).sum()

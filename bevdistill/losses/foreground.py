@@ -1,4 +1,4 @@
-"""Where dense imitation looks: places on the BEV map and how much each counts.
+"""Regions of dense imitation: places on the BEV map and their weights.
 
 A region turns a pair of maps into samples at P places with a weight each. For masks the places are all cells; the
 query-sampled region reads the maps at the student's predicted centres.
@@ -9,7 +9,7 @@ Legend: B samples, C channels, H x W cells, P places, L layers, Q queries.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -20,28 +20,21 @@ from ..detection.gaussian import gaussian_foreground, hard_foreground
 from ..structures import BEVGrid, BEVOutputs, Targets
 from .alignment import resize_map
 
+Maps = tuple[Tensor, Tensor]
 Samples = tuple[Tensor, Tensor, Tensor]
 
 
 class Region(nn.Module, ABC):
-    """Contract of all regions."""
+    """Contract of all regions of comparison."""
 
     wants: tuple[str, ...] = ()
 
     @abstractmethod
-    def select(
-        self,
-        student_map: Tensor,
-        teacher_map: Tensor,
-        student: BEVOutputs,
-        teacher: BEVOutputs,
-        targets: Targets,
-    ) -> Samples:
+    def select(self, maps: Maps, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> Samples:
         """Read both maps at the places of the region.
 
         Args:
-            student_map: (B, C, H, W) on the student's grid.
-            teacher_map: (B, C, H, W) on the student's grid.
+            maps: Of student and teacher, (B, C, H, W) each, both on the student's grid.
             student: All outputs of the student.
             teacher: All outputs of the teacher.
             targets: Ground truth.
@@ -52,28 +45,21 @@ class Region(nn.Module, ABC):
 
 
 class CellMask(Region):
-    """A region of all cells, weighted by a map."""
+    """Region of all cells, weighted by a map."""
 
     @abstractmethod
     def mask(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> Tensor:
-        """Weights (B, H, W) on the student's grid."""
+        """Compute the weights on the student's grid, (B, H, W)."""
 
-    def select(
-        self,
-        student_map: Tensor,
-        teacher_map: Tensor,
-        student: BEVOutputs,
-        teacher: BEVOutputs,
-        targets: Targets,
-    ) -> Samples:
-        """All cells of both maps with the weights of :meth:`mask`."""
-        mask = self.mask(student, teacher, targets).to(student_map)
-        return student_map.flatten(2), teacher_map.flatten(2), mask.flatten(1)
+    def select(self, maps: Maps, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> Samples:
+        """Return all cells of both maps with the weights of :meth:`mask`."""
+        mask = self.mask(student, teacher, targets).to(maps[0])
+        return maps[0].flatten(2), maps[1].flatten(2), mask.flatten(1)
 
 
 @MODELS.register_module()
 class AllCells(CellMask):
-    """No mask: every cell counts 1."""
+    """Weight 1 in every cell."""
 
     def mask(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> Tensor:
         """Ones, (B, H, W)."""
@@ -82,7 +68,7 @@ class AllCells(CellMask):
 
 @MODELS.register_module()
 class HardForeground(CellMask):
-    """Cells inside a ground-truth box count 1, all others 0. The box's rotation is respected."""
+    """Weight 1 inside rotated ground-truth boxes, 0 elsewhere."""
 
     wants = ('targets',)
 
@@ -93,7 +79,7 @@ class HardForeground(CellMask):
 
 @MODELS.register_module()
 class SoftForeground(CellMask):
-    """A Gaussian at every ground-truth centre, merged by maximum, of any class.
+    """Gaussian at every ground-truth centre of any class, merged by maximum.
 
     The paper (BEVDistill, arXiv 2211.09386, section 3.2.1) uses one standard deviation for all objects; the release
     takes it from the size of the box, see :func:`~bevdistill.detection.gaussian.gaussian_foreground`.
@@ -165,7 +151,7 @@ class PredictedForeground(CellMask):
 
 @MODELS.register_module()
 class QuerySampledForeground(Region):
-    """The student's predicted centres of its decoder layers; every centre counts 1.
+    """Centres predicted by the student's decoder layers, with weight 1 each.
 
     Maps are read bilinearly; outside the map both read 0 (such a place has no error but counts in the mean, as in the
     release). Centres carry no gradient.
@@ -185,35 +171,44 @@ class QuerySampledForeground(Region):
             raise ValueError(f"layers must be 'all' or 'last', got '{layers}'")
         self.layers = layers
 
-    def select(
-        self,
-        student_map: Tensor,
-        teacher_map: Tensor,
-        student: BEVOutputs,
-        teacher: BEVOutputs,
-        targets: Targets,
-    ) -> Samples:
-        """Both maps at the predicted centres, P = layers x queries."""
+    def select(self, maps: Maps, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> Samples:
+        """Sample both maps at the predicted centres, P = layers x queries."""
         centres_BP2 = predicted_centres(student, self.layers)
-        student_BPC = sample_map(student_map, student.grid, centres_BP2)
-        teacher_BPC = sample_map(teacher_map, student.grid, centres_BP2)
+        student_BPC, teacher_BPC = (sample_map(side, student.grid, centres_BP2) for side in maps)
         weights_BP = torch.ones_like(centres_BP2[..., 0])
         return student_BPC.transpose(1, 2), teacher_BPC.transpose(1, 2), weights_BP
 
 
+def region_config(loss: str, where: dict[str, Any] | None, mask: dict[str, Any] | None) -> dict[str, Any]:
+    """Choose between the two names under which configs hold a region.
+
+    Args:
+        loss: Name of the loss, for the message.
+        where: Its name today.
+        mask: Its name until version 0.3, which configs with published results keep; read where `where` is None.
+
+    Raises:
+        ValueError: If neither is given.
+    """
+    region = where if where is not None else mask
+    if region is None:
+        raise ValueError(f"{loss} needs where=dict(type='AllCells') or another region of bevdistill.losses.foreground")
+    return region
+
+
 def predicted_centres(student: BEVOutputs, layers: Literal['all', 'last'] = 'all') -> Tensor:
-    """Centres (x, y) in metres that the decoder layers predict, (B, L * Q, 2), without gradient."""
+    """Return the centres (x, y) that the decoder layers predict, metres, (B, L * Q, 2), without gradient."""
     codes_LBQ = student.codes if layers == 'all' else student.codes[-1:]
     return codes_LBQ[..., :2].detach().transpose(0, 1).flatten(1, 2)
 
 
 def sample_map(map_BCHW: Tensor, grid: BEVGrid, centres_BP2: Tensor) -> Tensor:
-    """Bilinear samples of a map, zero outside it.
+    """Sample a map bilinearly, zero outside it.
 
     Args:
         map_BCHW: (B, C, H, W) over the range of `grid`.
         grid: Range of the map; its size does not matter.
-        centres_BP2: Places in metres.
+        centres_BP2: Places (x, y), metres.
 
     Returns:
         (B, P, C).

@@ -1,4 +1,4 @@
-"""The contrastive estimate that both instance losses use."""
+"""InfoNCE, shared by both contrastive losses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def info_nce(
     anchor: Anchor = 'student',
     over_ranks: bool = False,
 ) -> Tensor:
-    """InfoNCE of each row (CPC, arXiv 1807.03748, equation 4), not averaged.
+    """Compute InfoNCE of each row (CPC, arXiv 1807.03748, equation 4), not averaged.
 
     With unit vectors s_i, t_i of one set of N rows and temperature tau::
 
@@ -31,9 +31,9 @@ def info_nce(
     Args:
         student_BNC: Vectors of B sets; they are normalised here.
         teacher_BNC: Their partners.
-        valid_BN: Rows that exist; the others are nobody's negatives and get a loss of 0. None: all.
+        valid_BN: Rows that exist; padding is no row's negative and gets a loss of 0. None: all.
         temperature: tau > 0.
-        anchor: Which side asks; ``'both'`` is the mean of the two.
+        anchor: Side of the anchors; ``'both'`` is the mean of the two.
         over_ranks: All rows of all ranks are one set: j runs over them all, and gradients reach them on their ranks.
             Each rank gets the losses of its own rows.
 
@@ -57,18 +57,18 @@ def info_nce(
         student_BNC, teacher_BNC = student_BNC.flatten(0, 1)[None], teacher_BNC.flatten(0, 1)[None]
         valid_BN = None if valid_BN is None else valid_BN.flatten()[None]
         students_BMC, teachers_BMC, valid_BM, start = _all_rows(student_BNC, teacher_BNC, valid_BN)
-    asked = []
+    losses = []
     for side, own_BNC, others_BMC in (('student', student_BNC, teachers_BMC), ('teacher', teacher_BNC, students_BMC)):
         if anchor in (side, 'both'):
             similarity_BNM = own_BNC @ others_BMC.transpose(1, 2) / temperature
-            asked.append(_rows(similarity_BNM, valid_BN, valid_BM, start))
-    return torch.stack(asked).mean(dim=0).view(shape)
+            losses.append(_rows(similarity_BNM, valid_BN, valid_BM, start))
+    return torch.stack(losses).mean(dim=0).view(shape)
 
 
 def _all_rows(
     student_1NC: Tensor, teacher_1NC: Tensor, valid_1N: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor | None, int]:
-    """Rows of all ranks, and the place of this rank's first."""
+    """Gather the rows of all ranks, and the index of this rank's first."""
     students_MC, start = gather_rows(student_1NC[0])
     teachers_MC, _ = gather_rows(teacher_1NC[0])
     valid_1M = None if valid_1N is None else gather_rows(valid_1N[0, :, None].float())[0].bool().T
@@ -76,12 +76,12 @@ def _all_rows(
 
 
 def _rows(similarity_BNM: Tensor, valid_BN: Tensor | None, valid_BM: Tensor | None, start: int) -> Tensor:
-    """Cross entropy of each row with its own column, number ``start + row``, as the class; (B, N)."""
+    """Compute the cross entropy of each row with column ``start + row`` as its class; (B, N)."""
     if valid_BM is not None:
         lowest = torch.finfo(similarity_BNM.dtype).min
         own = torch.zeros(similarity_BNM.shape[1:], dtype=torch.bool, device=similarity_BNM.device)
         own.diagonal(start).fill_(True)
-        # A row always sees its own column, so that rows without a partner stay finite too.
+        # The own column stays in, so that rows without a partner are finite too.
         similarity_BNM = similarity_BNM.masked_fill(~(valid_BM[:, None, :] | own), lowest)
     loss_BN = torch.logsumexp(similarity_BNM, dim=-1) - similarity_BNM.diagonal(start, dim1=1, dim2=2)
     return loss_BN if valid_BN is None else torch.where(valid_BN, loss_BN, 0.0)

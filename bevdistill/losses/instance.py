@@ -1,4 +1,4 @@
-"""Sparse distillation: teacher boxes are matched to student queries, and each pair is compared."""
+"""Sparse distillation: match teacher boxes to student queries and compare each pair."""
 
 from __future__ import annotations
 
@@ -104,5 +104,5 @@ class InstanceDistillLoss(nn.Module):
                 losses[f'{prefix}loss_{name}'] = value
         matched = last_pairs.matched[0].float()
         losses['pairs'] = matched.sum(dim=1).mean()
-        losses['quality'] = (matched * weights.value).sum() / matched.sum().clamp(min=1)
+        losses['quality'] = (matched * weights.numerator).sum() / matched.sum().clamp(min=1)
         return losses

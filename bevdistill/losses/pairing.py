@@ -1,4 +1,4 @@
-"""Which student query learns from which teacher query.
+"""Pairs of a teacher query and the student query that learns from it.
 
 Legend: L student layers, B samples, Q student queries, M teacher boxes (padded), K classes.
 """
@@ -23,14 +23,14 @@ class TeacherBoxes:
     """Teacher boxes of a batch, padded to M per sample; nothing carries a gradient.
 
     Args:
-        query: Index of the teacher's query, (B, M).
+        teacher_index: Teacher query of each box, (B, M).
         valid: False for padding and for boxes that were not selected, (B, M).
         boxes: (B, M, 9), gravity centres, metres.
         codes: (B, M, 10), with sine and cosine on the unit circle.
         scores: Class probabilities, (B, M, K).
     """
 
-    query: Tensor
+    teacher_index: Tensor
     valid: Tensor
     boxes: Tensor
     codes: Tensor
@@ -39,13 +39,13 @@ class TeacherBoxes:
     @classmethod
     def gather(cls, teacher: BEVOutputs, query_BM: Tensor, valid_BM: Tensor) -> TeacherBoxes:
         """Read the last decoder layer of the teacher at the given queries."""
-        boxes = take(teacher.boxes.detach(), query_BM)
-        scores = take(teacher.logits[-1].detach().sigmoid(), query_BM)
+        boxes = gather_queries(teacher.boxes.detach(), query_BM)
+        scores = gather_queries(teacher.logits[-1].detach().sigmoid(), query_BM)
         return cls(query_BM, valid_BM, boxes, encode_boxes(boxes), scores)
 
     @property
     def score(self) -> Tensor:
-        """Largest class probability, (B, M)."""
+        """Return the largest class probability, (B, M)."""
         return self.scores.amax(dim=-1)
 
 
@@ -55,17 +55,17 @@ class Pairing:
 
     Args:
         teacher_boxes: The M teacher boxes of each sample.
-        query: Index of the paired student query of each layer, (L, B, M); 0 where there is none.
+        student_index: Paired student query of each box and layer, (L, B, M); 0 where there is none.
         matched: Whether there is one, (L, B, M).
     """
 
     teacher_boxes: TeacherBoxes
-    query: Tensor
+    student_index: Tensor
     matched: Tensor
 
 
 class Pairer(nn.Module, ABC):
-    """Contract of all rules of pairing.
+    """Contract of all pairing rules.
 
     `teacher_queries` is how many of the teacher's best queries a rule reads, None for all.
     """
@@ -80,7 +80,7 @@ class Pairer(nn.Module, ABC):
 
 @MODELS.register_module()
 class TeacherBoxPairing(Pairer):
-    """The best teacher boxes, each matched one to one with a student query (Hungarian), layer by layer.
+    """Match the best teacher boxes one to one with student queries (Hungarian), layer by layer.
 
     Selection: the `max_boxes` queries of the teacher's last layer with the largest class probability, if it is above
     `score_threshold`. Matching cost, as in the release: ``1.0 * BCE + 0.25 * L1`` over the code's first eight slots.
@@ -136,13 +136,13 @@ class TeacherBoxPairing(Pairer):
             )
             wanted = InstanceData(soft_labels=boxes.scores[sample], codes=boxes.codes[sample])
             cost = self.cls_cost(predicted, wanted) + self.reg_cost(predicted, wanted)
-            # Equal columns do not move the optimum of the others, and the highest cost is served last.
+            # Constant columns leave the optimum of the others alone, and the highest cost is assigned last.
             costs.append(cost.view(num_layers, queries, -1).masked_fill(~boxes.valid[sample], WORST_COST))
-        query, matched = invert_assignment(solve_assignments(costs), boxes.valid.shape[1])
-        return Pairing(boxes, query, matched & boxes.valid)
+        index_LBM, matched_LBM = invert_assignment(solve_assignments(costs), boxes.valid.shape[1])
+        return Pairing(boxes, index_LBM, matched_LBM & boxes.valid)
 
     def select(self, teacher: BEVOutputs) -> TeacherBoxes:
-        """The best boxes of the teacher's last layer."""
+        """Select the best boxes of the teacher's last layer."""
         score_BQ = teacher.logits[-1].detach().sigmoid().amax(dim=-1)
         score_BM, query_BM = score_BQ.topk(min(self.max_boxes, score_BQ.shape[1]), dim=1)
         return TeacherBoxes.gather(teacher, query_BM, score_BM > self.score_threshold)
@@ -150,7 +150,7 @@ class TeacherBoxPairing(Pairer):
 
 @MODELS.register_module()
 class GroundTruthPairing(Pairer):
-    """The student query and the teacher query that detection's own matching gives to the same object.
+    """Pair the student query and the teacher query that detection's own matching assigns to the same object.
 
     There is no second assignment that could disagree with the one of the detection loss; without ground truth there
     are no pairs.
@@ -181,12 +181,12 @@ class GroundTruthPairing(Pairer):
         student_assigned = self.matcher.match(student.logits[layers].detach(), student.codes[layers].detach(), targets)
         teacher_query_1BM, teacher_found_1BM = invert_assignment(teacher_assigned, size)
         boxes = TeacherBoxes.gather(teacher, teacher_query_1BM[0], teacher_found_1BM[0])
-        query, matched = invert_assignment(student_assigned, size)
-        return Pairing(boxes, query, matched & boxes.valid)
+        index_LBM, matched_LBM = invert_assignment(student_assigned, size)
+        return Pairing(boxes, index_LBM, matched_LBM & boxes.valid)
 
 
 def invert_assignment(target_LBQ: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Turn "target of each query" into "query of each target".
+    """Invert an assignment: from the target of each query to the query of each target.
 
     Args:
         target_LBQ: Index of the target in ``0 .. size - 1``, or negative, (L, B, Q).
@@ -202,6 +202,6 @@ def invert_assignment(target_LBQ: Tensor, size: int) -> tuple[Tensor, Tensor]:
     return query_LBM.clamp(min=0), query_LBM >= 0
 
 
-def take(values: Tensor, index: Tensor) -> Tensor:
-    """Read vectors (..., Q, C) at an index (..., M): (..., M, C)."""
+def gather_queries(values: Tensor, index: Tensor) -> Tensor:
+    """Select queries: values (..., Q, C) at an index (..., M), (..., M, C)."""
     return values.gather(-2, index[..., None].expand(*index.shape, values.shape[-1]))

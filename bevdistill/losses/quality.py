@@ -1,4 +1,4 @@
-"""How much each teacher box is worth as a teacher."""
+"""Quality weights of teacher boxes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .pairing import TeacherBoxes
 
 
 class Weights(NamedTuple):
-    """Weights of instances: a loss is ``sum(value * loss_i) / sum(mass)``.
+    """Weights of instances: a loss is ``sum(numerator_i * loss_i) / sum(denominator_i)``.
 
     Args:
-        value: Factor of each instance's loss, (B, M).
-        mass: What each instance adds to the denominator, (B, M): 1 for a plain mean.
+        numerator: Factor of each instance's loss, (B, M).
+        denominator: Part of each instance in the normaliser, (B, M): 1 for a plain mean.
     """
 
-    value: Tensor
-    mass: Tensor
+    numerator: Tensor
+    denominator: Tensor
 
 
 class Quality(nn.Module, ABC):
@@ -34,15 +34,15 @@ class Quality(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, boxes: TeacherBoxes, targets: Targets) -> Weights:
-        """Weigh the teacher's boxes."""
+        """Compute the weights of the teacher's boxes."""
 
 
 @MODELS.register_module()
 class UniformQuality(Quality):
-    """Every teacher box counts 1."""
+    """Weight 1 for every teacher box."""
 
     def forward(self, boxes: TeacherBoxes, targets: Targets) -> Weights:
-        """Ones."""
+        """Weight every box by 1."""
         ones = torch.ones_like(boxes.score)
         return Weights(ones, ones)
 
@@ -73,15 +73,15 @@ class ScoreQuality(Quality):
         self.released_squared = released_squared
 
     def forward(self, boxes: TeacherBoxes, targets: Targets) -> Weights:
-        """Scores of the boxes."""
+        """Weight the boxes by their scores."""
         score = boxes.score
-        value = score.square() if self.released_squared else score
-        return Weights(value, score if self.normaliser == 'weight' else torch.ones_like(score))
+        numerator = score.square() if self.released_squared else score
+        return Weights(numerator, score if self.normaliser == 'weight' else torch.ones_like(score))
 
 
 @MODELS.register_module()
 class ScoreIoUQuality(Quality):
-    """Weight by score and by agreement with the ground truth.
+    """Weight by score and overlap with the ground truth.
 
     With the largest class probability and the best overlap with any object (BEVDistill, arXiv 2211.09386, 3.2.2)::
 
@@ -122,15 +122,15 @@ class ScoreIoUQuality(Quality):
         self.normaliser = normaliser
 
     def forward(self, boxes: TeacherBoxes, targets: Targets) -> Weights:
-        """Score-IoU weights of the boxes."""
+        """Weight the boxes by score and IoU."""
         best_iou = torch.stack([
             self._best_iou(boxes.boxes[sample], targets.boxes[sample]) for sample in range(len(targets))
         ])
-        value = boxes.score**self.gamma * best_iou ** (1 - self.gamma)
-        return Weights(value, value if self.normaliser == 'weight' else torch.ones_like(value))
+        weight = boxes.score**self.gamma * best_iou ** (1 - self.gamma)
+        return Weights(weight, weight if self.normaliser == 'weight' else torch.ones_like(weight))
 
     def _best_iou(self, boxes_M9: Tensor, truth_N9: Tensor) -> Tensor:
-        """Largest IoU of each box with any ground truth, (M,)."""
+        """Compute the largest IoU of each box with any ground truth, (M,)."""
         if len(truth_N9) == 0:
             return boxes_M9.new_zeros(len(boxes_M9))
         predicted, truth = (

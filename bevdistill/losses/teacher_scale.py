@@ -1,4 +1,4 @@
-"""Bring teacher features to unit scale before they are imitated."""
+"""Scale teacher features to unit variance before imitation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..distributed.reductions import sum_over_ranks
 
 @MODELS.register_module()
 class TeacherScale(nn.Module):
-    """Divide features by the teacher's own spread, measured while training.
+    """Divide features by the teacher's standard deviation, measured while training.
 
     The teacher's map is the output of a ReLU, the student's that of a normalisation, and a squared error takes its
     size from the teacher's magnitude, which differs between teachers. Two modes:
@@ -61,7 +61,7 @@ class TeacherScale(nn.Module):
 
     @torch.no_grad()
     def _measure(self, teacher_map: Tensor) -> None:
-        """Take one more batch into the running moments; the very first one also in eval mode."""
+        """Update the running moments with a batch; the very first one also in eval mode."""
         if not self.training and int(self.steps) > 0:
             return
         axes = (2, 3) if self.mode == 'channel' else (1, 2, 3)

@@ -1,10 +1,16 @@
 """Define the shared language of students, teachers and losses; no model and no file format."""
 
-from .bev_grid import BEVGrid
-from .bev_outputs import BEVOutputs
-from .box_code import BOX_SIZE, CODE_SIZE, decode_boxes, encode_boxes
-from .precision import full_precision
-from .targets import LABELLED, LOSS_WEIGHT, Targets, has_labels, no_ground_truth
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .bev_grid import BEVGrid
+    from .bev_outputs import BEVOutputs
+    from .box_code import BOX_SIZE, CODE_SIZE, decode_boxes, encode_boxes
+    from .precision import full_precision
+    from .strict_config import register_old_name, strict_from_dict
+    from .targets import LABELLED, LOSS_WEIGHT, Targets, has_labels, missing_ground_truth_message
 
 __all__ = [
     'BOX_SIZE',
@@ -18,5 +24,9 @@ __all__ = [
     'encode_boxes',
     'full_precision',
     'has_labels',
-    'no_ground_truth',
+    'missing_ground_truth_message',
+    'register_old_name',
+    'strict_from_dict',
 ]
+
+__getattr__ = lazy_names(__name__)

@@ -1,4 +1,4 @@
-"""The ground-plane grid: the one owner of metres, cells and normalised coordinates."""
+"""Define the ground-plane grid, the one owner of metres, cells and normalised coordinates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class BEVGrid:
 
     A row follows LiDAR y (row 0 lies at ``y_min``), a column follows LiDAR x (column 0 lies at ``x_min``), and
     the flat index of a cell is ``row * cols + col``. In nuScenes' LIDAR_TOP frame x points right, y forward and
-    z up. Nothing else in the package may decide this; masks, references, samplers and plots ask this type.
+    z up. Masks, references, samplers and plots take this from here.
 
     Three kinds of coordinates are used, always in the order (x, y):
 
@@ -58,18 +58,18 @@ class BEVGrid:
 
     @property
     def extent(self) -> tuple[float, float, float]:
-        """Size of the range along x, y, z in metres."""
+        """Return the size of the range along x, y, z in metres."""
         x_min, y_min, z_min, x_max, y_max, z_max = self.point_cloud_range
         return x_max - x_min, y_max - y_min, z_max - z_min
 
     @property
     def cell_size(self) -> tuple[float, float]:
-        """Size of a cell along x, y in metres."""
+        """Return the size of a cell along x, y in metres."""
         return self.extent[0] / self.cols, self.extent[1] / self.rows
 
     @property
     def num_cells(self) -> int:
-        """Number of cells, the length of a flattened map."""
+        """Return the number of cells, the length of a flattened map."""
         return self.rows * self.cols
 
     def _axes(self, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -80,32 +80,32 @@ class BEVGrid:
         return constant_like(self.point_cloud_range[:axes], points), constant_like(self.extent[:axes], points)
 
     def normalise(self, metres: Tensor) -> Tensor:
-        """Metres to ``[0, 1]`` across the range; (..., 2) or (..., 3) keeps its shape."""
+        """Convert metres to ``[0, 1]`` across the range; (..., 2) or (..., 3) keeps its shape."""
         low, extent = self._axes(metres)
         return (metres - low) / extent
 
     def denormalise(self, normalised: Tensor) -> Tensor:
-        """Inverse of :meth:`normalise`."""
+        """Invert :meth:`normalise`."""
         low, extent = self._axes(normalised)
         return normalised * extent + low
 
     def to_cells(self, metres_xy: Tensor) -> Tensor:
-        """Metres (..., 2) to continuous (col, row); ``floor`` of it is the cell that holds the point."""
+        """Convert metres (..., 2) to continuous (col, row); ``floor`` of it is the cell that holds the point."""
         return self.normalise(metres_xy) * constant_like((self.cols, self.rows), metres_xy)
 
     def to_metres(self, cells_xy: Tensor) -> Tensor:
-        """Inverse of :meth:`to_cells`."""
+        """Invert :meth:`to_cells`."""
         return self.denormalise(cells_xy / constant_like((self.cols, self.rows), cells_xy))
 
     def contains(self, metres: Tensor) -> Tensor:
-        """Whether points (..., 2) or (..., 3) lie inside the range, lower bound included: (...) bool."""
+        """Tell whether points (..., 2) or (..., 3) lie inside the range, lower bound included: (...) bool."""
         unit = self.normalise(metres)
         return ((unit >= 0) & (unit < 1)).all(dim=-1)
 
     def cell_centres(
         self, device: torch.device | str | None = None, dtype: torch.dtype = torch.float32, normalised: bool = False
     ) -> Tensor:
-        """Centres (x, y) of all cells.
+        """Compute the centres (x, y) of all cells.
 
         Args:
             device: Where the result lives.
@@ -121,14 +121,14 @@ class BEVGrid:
         return unit if normalised else self.denormalise(unit)
 
     def sampling_grid(self, metres_xy: Tensor) -> Tensor:
-        """Metres (..., 2) to the ``[-1, 1]`` coordinates of ``grid_sample(align_corners=False)``."""
+        """Convert metres (..., 2) to the ``[-1, 1]`` coordinates of ``grid_sample(align_corners=False)``."""
         return self.normalise(metres_xy) * 2 - 1
 
     def with_size(self, rows: int, cols: int) -> BEVGrid:
-        """The same range at another resolution."""
+        """Return a grid of the same range at another resolution."""
         return BEVGrid(self.point_cloud_range, rows, cols)
 
     def same_range(self, other: BEVGrid, tolerance: float = 1e-4) -> bool:
-        """Whether both grids cover the same ground (x and y; z may differ)."""
+        """Tell whether both grids cover the same ground (x and y; z may differ)."""
         ground = (0, 1, 3, 4)
         return all(abs(self.point_cloud_range[i] - other.point_cloud_range[i]) <= tolerance for i in ground)

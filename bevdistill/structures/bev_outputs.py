@@ -1,4 +1,4 @@
-"""What a BEV detector offers to be taught or to teach."""
+"""Define the outputs of a BEV detector that distillation reads."""
 
 from __future__ import annotations
 
@@ -66,20 +66,20 @@ class BEVOutputs:
 
     @property
     def batch_size(self) -> int:
-        """Number of samples."""
+        """Return the number of samples."""
         return int(self.bev.shape[0])
 
     @property
     def num_classes(self) -> int:
-        """Number of classes K."""
+        """Return the number of classes K."""
         return int(self.logits.shape[-1])
 
     @property
     def boxes(self) -> Tensor:
-        """Boxes of the last layer with gravity centres, (B, Q, 9)."""
+        """Decode the boxes of the last layer with gravity centres, (B, Q, 9)."""
         return decode_boxes(self.codes[-1])
 
     def taps(self) -> tuple[str, ...]:
-        """Names of the tensors that are present."""
+        """List the names of the tensors that are present."""
         names = ('bev', 'states', 'logits', 'codes', 'references', 'heatmap', 'heatmap_features')
         return tuple(name for name in names if getattr(self, name) is not None)

@@ -1,4 +1,4 @@
-"""The ten numbers that a query predicts for a box, both directions.
+"""Encode and decode boxes as the ten numbers that a query predicts.
 
 Code: ``cx, cy, log dx, log dy, cz, log dz, sin yaw, cos yaw, vx, vy`` (BEVFormer, arXiv 2203.17270; DETR3D) in the
 conventions of mmdet3d >= 1.0: ``dx`` is the length along the heading, ``yaw`` grows counter-clockwise and is 0 along
@@ -19,7 +19,7 @@ CENTRE = (0, 1, 4)
 
 
 def encode_boxes(boxes: Tensor) -> Tensor:
-    """Boxes (..., 9) with gravity centres to codes (..., 10).
+    """Encode boxes (..., 9) with gravity centres as codes (..., 10).
 
     Args:
         boxes: ``x, y, z, dx, dy, dz, yaw, vx, vy`` in metres, radians, metres per second. Boxes of seven numbers
@@ -40,7 +40,7 @@ def encode_boxes(boxes: Tensor) -> Tensor:
 
 
 def decode_boxes(codes: Tensor) -> Tensor:
-    """Codes (..., 10) to boxes (..., 9) with gravity centres; yaw lies in (-pi, pi].
+    """Decode codes (..., 10) to boxes (..., 9) with gravity centres; yaw lies in (-pi, pi].
 
     Raises:
         ValueError: If the last dimension is not 10.

@@ -1,4 +1,4 @@
-"""Small constant tensors that are moved to each device once."""
+"""Cache small constant tensors per device."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Numbers = tuple[float, ...] | tuple[tuple[int, ...], ...]
 
 @lru_cache(maxsize=512)
 def constant(values: Numbers, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """A tensor of a few numbers that never change.
+    """Return a cached tensor of a few constant numbers.
 
-    Making a tensor from numbers of the host copies them to the device and makes the host wait for it, so that a
-    forward pass should not do it again and again.
+    Each creation of a device tensor from host numbers copies them and synchronises, which a forward pass should not
+    repeat.
 
     Args:
         values: The numbers, possibly nested.
@@ -30,5 +30,5 @@ def constant(values: Numbers, dtype: torch.dtype, device: torch.device) -> Tenso
 
 
 def constant_like(values: Numbers, other: Tensor) -> Tensor:
-    """A constant of the type and on the device of another tensor."""
+    """Return a constant with the type and device of another tensor."""
     return constant(values, other.dtype, other.device)

@@ -1,4 +1,4 @@
-"""What a computation that must not lose precision does with its inputs."""
+"""Cast inputs of computations that half precision would spoil."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from torch import Tensor
 
 
 def full_precision(tensor: Tensor) -> Tensor:
-    """Half precision becomes float32; float32 and float64 stay, so that gradients can be checked in float64."""
+    """Cast half precision to float32; keep float32, and float64 for gradient checks."""
     return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()

@@ -1,4 +1,4 @@
-"""Ground truth of a batch, or what stands for it, in the form that losses and masks want."""
+"""Collect the ground truth of a batch, or its substitute, in the form that losses and masks read."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Targets:
         boxes, labels = [], []
         for sample in samples:
             if 'gt_instances_3d' not in sample:
-                raise ValueError(no_ground_truth(sample))
+                raise ValueError(missing_ground_truth_message(sample))
             lidar_boxes = sample.gt_instances_3d.bboxes_3d
             tensor = lidar_boxes.tensor.to(device)
             extra = tensor[:, 7:9] if tensor.shape[1] >= BOX_SIZE else tensor.new_full((len(tensor), 2), float('nan'))
@@ -82,17 +82,17 @@ class Targets:
 
 
 def has_labels(sample: Det3DDataSample) -> bool:
-    """Whether a data sample has ground truth of its own, by its metainfo."""
+    """Tell by its metainfo whether a data sample has ground truth of its own."""
     return bool(sample.metainfo.get(LABELLED, True))
 
 
-def no_ground_truth(sample: Det3DDataSample) -> str:
-    """What to tell about a sample that a model cannot learn from."""
+def missing_ground_truth_message(sample: Det3DDataSample) -> str:
+    """Explain why a model cannot learn from a sample without boxes."""
     token = sample.metainfo.get('token', '(no token)')
     if has_labels(sample):
         return f'sample {token} has no gt_instances_3d; a training pipeline packs gt_bboxes_3d and gt_labels_3d'
     return (
         f'sample {token} is an unlabelled frame (labelled=False), and this model learns from ground truth alone. '
-        'Only a BEVDistiller trains on such frames, with boxes of its teacher: give it unlabelled=dict(min_score=0.3). '
-        "Or leave them out: keep='labelled' in the PartlyLabelledDataset"
+        "Distil with unlabelled=dict(min_score=0.3) to train on the teacher's boxes of such frames, or leave them out "
+        "of the data set with keep='labelled'; see docs/unlabelled.md"
     )

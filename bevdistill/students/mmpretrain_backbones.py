@@ -1,12 +1,14 @@
-"""Image backbones of mmpretrain: a config that uses one, such as ``mmpretrain.ConvNeXt``, names this module.
+"""Register mmpretrain's image backbones: a config that uses one, such as ``mmpretrain.ConvNeXt``, imports this module.
 
 ::
 
     custom_imports = dict(imports=['bevdistill', 'bevdistill.students.mmpretrain_backbones'])
 
-mmpretrain imports torchvision for its own transforms and metrics, none of which a detector uses. torchvision has to fit
-the build of torch (its wheel from the plain index does not import beside a torch for CPUs), so it is no requirement of
-this package. Where it does not import, mmpretrain is given an empty stand-in for as long as its own import lasts.
+mmpretrain imports torchvision for transforms and metrics that no detector uses. torchvision has to fit the build of
+torch (its wheel from the plain index does not import beside a torch for CPUs), so it is no requirement of this package.
+No single backbone can be imported alone, since importing any module of ``mmpretrain.models`` imports them all. Where
+torchvision does not import, placeholders of the modules that mmpretrain names stand in ``sys.modules`` for the
+duration of that import, and are removed after it.
 """
 
 from __future__ import annotations
@@ -15,40 +17,28 @@ import importlib
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-ABSENT = 'torchvision'
+TORCHVISION = (
+    'torchvision',
+    'torchvision.ops',
+    'torchvision.ops.boxes',
+    'torchvision.transforms',
+    'torchvision.transforms.functional',
+    'torchvision.transforms.transforms',
+)
 
 
-class _EmptyModule(ModuleType):
+class _Placeholder(ModuleType):
     """A module in which every name is an empty class."""
+
+    __path__: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith('__'):
             raise AttributeError(name)
         return type(name, (), {})
-
-
-class _EmptyPackage(MetaPathFinder, Loader):
-    """Finds every module of one package, empty."""
-
-    def __init__(self, package: str) -> None:
-        self.package = package
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        mine = fullname.partition('.')[0] == self.package
-        return ModuleSpec(fullname, self, is_package=True) if mine else None
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        return _EmptyModule(spec.name)
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Nothing is in it."""
 
 
 def _forget(package: str) -> None:
@@ -57,35 +47,37 @@ def _forget(package: str) -> None:
 
 
 @contextmanager
-def stand_in(package: str) -> Iterator[bool]:
-    """Have an empty package of this name inside the context, if the real one does not import.
+def placeholders(names: Sequence[str]) -> Iterator[bool]:
+    """Replace a package by empty modules within the context, if it does not import.
 
     Args:
-        package: Name of the package.
+        names: The package, then those of its modules that are imported within the context.
 
     Yields:
-        Whether it is a stand-in. Afterwards nothing of one is left, so whoever asks for the package later learns that
-        it is absent.
+        Whether it is replaced. All placeholders are removed afterwards, so that a later import fails as before.
     """
+    package = names[0]
     try:
         importlib.import_module(package)
     except (ImportError, RuntimeError, OSError):
-        # RuntimeError and OSError: there is one, for another build of torch.
+        # RuntimeError and OSError: installed, but for another build of torch.
         _forget(package)
     else:
         yield False
         return
-    finder = _EmptyPackage(package)
-    sys.meta_path.insert(0, finder)
+    modules = {name: _Placeholder(name) for name in names}
+    sys.modules.update(modules)
+    for name in names[1:]:
+        parent, _, child = name.rpartition('.')
+        setattr(modules[parent], child, modules[name])
     try:
         yield True
     finally:
-        sys.meta_path.remove(finder)
         _forget(package)
 
 
 def _import_backbones() -> None:
-    with stand_in(ABSENT):
+    with placeholders(TORCHVISION):
         try:
             importlib.import_module('mmpretrain.models')
         except ModuleNotFoundError as error:

@@ -2,11 +2,11 @@
 
 from .cached_teacher import CachedTeacher
 from .follow import follow_teacher_cache
+from .frozen_points import frozen_points, leaf_datasets
 from .key import CacheKey
-from .layout import OPTIONAL_TAPS, Layout, best_queries
-from .points import frozen_points, leaf_datasets
+from .record_layout import OPTIONAL_TAPS, RecordLayout, best_queries
 from .samples import Samples
-from .storage import Manifest, TeacherCache
+from .storage import CacheManifest, TeacherCache
 from .transform import RECORD, LoadTeacherOutputs
 from .writer import CacheWriter
 
@@ -14,11 +14,11 @@ __all__ = [
     'OPTIONAL_TAPS',
     'RECORD',
     'CacheKey',
+    'CacheManifest',
     'CacheWriter',
     'CachedTeacher',
-    'Layout',
     'LoadTeacherOutputs',
-    'Manifest',
+    'RecordLayout',
     'Samples',
     'TeacherCache',
     'best_queries',

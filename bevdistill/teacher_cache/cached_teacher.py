@@ -1,8 +1,9 @@
-"""A teacher whose outputs were computed before the training."""
+"""Read a teacher's outputs from a cache, behind the interface of a live teacher."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -15,26 +16,26 @@ from ..distillers.frozen_teacher import FrozenTeacher
 from ..distillers.teacher_checkpoint import TeacherCheckpoint
 from ..structures import BEVOutputs
 from .key import CacheKey
-from .layout import OPTIONAL_TAPS
+from .record_layout import OPTIONAL_TAPS
 from .storage import TeacherCache
 from .transform import RECORD
 
 
 @MODELS.register_module()
 class CachedTeacher(FrozenTeacher):
-    """To a distiller the same as a live teacher, but it answers with what ``tools/cache_teacher.py`` has written.
+    """A frozen teacher that returns the outputs that ``tools/cache_teacher.py`` has written.
 
-    The records of a batch come with its data samples (:class:`~.teacher_cache.transform.LoadTeacherOutputs`), so that
-    reading them is the work of the data loader and no points are needed.
+    The records of a batch come with its data samples (:class:`~.transform.LoadTeacherOutputs`): workers of the data
+    loader read them, and no points are needed.
 
-    The detector is built for what it says about itself, stays on the CPU and never runs. Its weights are read only if
+    The detector is built for its grid, classes and taps, stays on the CPU and never runs. Its weights are read only if
     a student starts from them (``init_from_teacher``). The checkpoint file is needed in any case: its SHA-256 is
     compared with the cache's before the first step.
 
     Args:
         detector: A built detector with ``forward_outputs``.
         checkpoint: Where its weights are, and what they must agree with.
-        cache: The cache; it may be missing while a distiller is only tested.
+        cache: Folder of the cache; it may be missing while a distiller is only tested.
         config: Config of the detector, compared with the cache's.
         preprocessor: Config of the distiller's data preprocessor, None if not known; its voxels are compared.
     """
@@ -43,26 +44,26 @@ class CachedTeacher(FrozenTeacher):
         self,
         detector: nn.Module,
         checkpoint: TeacherCheckpoint,
-        cache: TeacherCache,
+        cache: str | Path,
         config: Mapping[str, Any],
         preprocessor: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detector, checkpoint)
-        self.cache = cache
+        self.cache = TeacherCache(cache)
         self.key = CacheKey.of(teacher=config, preprocessor=preprocessor)
 
     @property
     def taps(self) -> tuple[str, ...]:
-        """What of the detector's offer the cache holds; all of it while there is no cache."""
+        """List the detector's taps that the cache holds; all of them while there is no cache."""
         offered = super().taps
         if not self.cache.exists:
             return offered
-        # A record has places for boxes and scores, empty ones if the detector has no queries.
+        # Records always have logits and codes, empty ones if the detector has no queries.
         return tuple(tap for tap in self.cache.manifest.layout.taps if tap in offered)
 
     @property
     def queries(self) -> int | None:
-        """How many of the best queries the cache holds, None for all."""
+        """Return how many of the best queries the cache holds, None for all."""
         if not self.cache.exists:
             return None
         manifest = self.cache.manifest
@@ -70,7 +71,7 @@ class CachedTeacher(FrozenTeacher):
 
     @property
     def advice(self) -> str:
-        """What to do about a tap or queries that the cache lacks."""
+        """Advise on taps or queries that the cache lacks."""
         if not self.cache.exists:
             return ''
         offered = ' '.join(tap for tap in super().taps if tap in OPTIONAL_TAPS)
@@ -80,7 +81,7 @@ class CachedTeacher(FrozenTeacher):
         )
 
     def ensure_loaded(self) -> None:
-        """Open the cache and make sure that it is this teacher's.
+        """Open the cache and check that it belongs to this teacher.
 
         Raises:
             FileNotFoundError: If the cache or the checkpoint does not exist.
@@ -101,7 +102,7 @@ class CachedTeacher(FrozenTeacher):
         )
 
     def with_weights(self) -> Any:
-        """The detector with its weights, read from the checkpoint."""
+        """Return the detector with its weights, read from the checkpoint."""
         self.checkpoint.load_into(self.detector)
         return self.detector
 
@@ -123,11 +124,11 @@ class CachedTeacher(FrozenTeacher):
             ValueError: If a sample comes without a record.
         """
         self.ensure_loaded()
-        bare = [sample.get('token', '(no token)') for sample in samples if RECORD not in sample]
-        if bare:
+        without = [sample.get('token', '(no token)') for sample in samples if RECORD not in sample]
+        if without:
             raise ValueError(
-                f'model.teacher_cache is set, but sample {bare[0]} comes without outputs of the teacher. '
-                'tools/train.py adds the stage that reads them; elsewhere end the training pipeline with '
+                f'model.teacher_cache is set, but sample {without[0]} comes without outputs of the teacher. '
+                'tools/train.py adds the transform that reads them; elsewhere end the training pipeline with '
                 f"dict(type='LoadTeacherOutputs', folder='{self.cache.folder}')"
             )
         records = torch.stack([getattr(sample, RECORD) for sample in samples])

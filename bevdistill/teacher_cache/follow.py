@@ -1,4 +1,4 @@
-"""Training with a cached teacher: one switch, ``model.teacher_cache``, and the data follows."""
+"""Adapt the training data of a config to ``model.teacher_cache``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from mmengine.config import Config
 
 from ..distillers import TeacherCheckpoint
+from .frozen_points import frozen_points, leaf_datasets
 from .key import CacheKey
-from .points import frozen_points, leaf_datasets
 from .storage import TeacherCache
 from .transform import LoadTeacherOutputs
 
@@ -18,11 +18,11 @@ STAGE = 'teacher_outputs'
 
 
 def follow_teacher_cache(cfg: Config) -> None:
-    """Fit the training data of a config to ``model.teacher_cache``, in place; nothing happens where it is not set.
+    """Adapt the training data of a config to ``model.teacher_cache``, in place; do nothing where it is not set.
 
     The cache is compared with teacher, pipeline and data. Then every data set of the training stops loading LiDAR and
-    ends its pipeline with the stage that reads the teacher's outputs, in the workers. The config that the run saves
-    shows all of it.
+    ends its pipeline with the transform that reads the teacher's outputs, in the workers. The config that the run
+    saves has these changes.
 
     Raises:
         FileNotFoundError: If there is no cache in the folder.

@@ -1,4 +1,4 @@
-"""What a cache depends on: the teacher and what it is fed; compared part by part, so that errors name both sides."""
+"""Identify what a cache was computed from: the teacher and its input, compared entry by entry."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ VOXEL_KEYS = ('voxel', 'voxel_type', 'voxel_layer', 'batch_first', 'max_voxels')
 
 @dataclass(frozen=True)
 class CacheKey:
-    """What the outputs in a cache were computed from; None where a side does not know.
+    """Teacher and input that cached outputs were computed from; None for what a side does not know.
 
     Args:
         sha256: Digest of the teacher's checkpoint file.
         model: Config of the teacher without what only its training reads.
         voxels: The preprocessor's voxel settings.
-        points: The stages that load its points, see :func:`~.points.frozen_points`.
+        points: The stages that load its points, see :func:`~.frozen_points.frozen_points`.
     """
 
     sha256: str | None = None
@@ -39,7 +39,7 @@ class CacheKey:
         preprocessor: Mapping[str, Any] | None = None,
         points: Mapping[str, Any] | None = None,
     ) -> CacheKey:
-        """Take what matters out of configs.
+        """Extract the entries of configs that the outputs depend on.
 
         Args:
             sha256: Digest of the teacher's checkpoint file.
@@ -53,15 +53,15 @@ class CacheKey:
         return cls(sha256, *(_plain(part) for part in (teacher, voxels, points)))
 
     def to_plain(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return plain data for JSON."""
         return asdict(self)
 
     def digest(self) -> str:
-        """SHA-256 of the key, hexadecimal."""
+        """Compute the SHA-256 of the key, hexadecimal."""
         return digest_of(self.to_plain())
 
     def differences(self, own: CacheKey) -> list[str]:
-        """How a run differs from this key of a cache, a line each; what a side does not know is not compared."""
+        """List how a run differs from this key of a cache; what a side does not know is not compared."""
         lines = []
         if self.sha256 is not None and own.sha256 is not None and self.sha256 != own.sha256:
             lines.append(f'teacher: the cache was made with the weights {self.sha256}, this run names {own.sha256}')
@@ -82,12 +82,12 @@ _ABSENT = object()
 
 
 def digest_of(value: Any) -> str:
-    """SHA-256 of plain data."""
+    """Compute the SHA-256 of plain data."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _plain(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """A config as JSON would give it back: tuples are lists, keys are strings."""
+    """Convert a config to what JSON gives back: tuples become lists, keys strings."""
     if config is None:
         return None
     plain: dict[str, Any] = json.loads(json.dumps(_without_training(config), default=str))

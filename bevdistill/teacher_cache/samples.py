@@ -1,8 +1,7 @@
-"""Which samples a cache holds: by token, with a digest of what the teacher's input is made of."""
+"""Identify the samples of a cache by token and by a digest of the teacher's input."""
 
 from __future__ import annotations
 
-import hashlib
 import os.path
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from mmengine.fileio import load
 
+from ..checkpoints import sha256_of
 from ..datasets.sequence_dataset import DEFAULT_PREFIX
 from .key import digest_of
 
@@ -20,7 +20,7 @@ DIGITS = 16
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples of one or several information files.
+    """Samples of one or several information files, with digests.
 
     Args:
         digests: From token to a digest of the sample's LiDAR files, calibration and times.
@@ -34,7 +34,7 @@ class Samples:
 
     @classmethod
     def of(cls, dataset: Mapping[str, Any]) -> Samples:
-        """Samples of a data set's config; points are probed where they are on this disk.
+        """Collect the samples of a data set's config; points are probed where they are on this disk.
 
         Raises:
             FileNotFoundError: If there is no information file.
@@ -43,11 +43,11 @@ class Samples:
         records = load(infos)['data_list']
         names = [record['lidar_points']['lidar_path'] for record in (*records[:1], *records[-1:])]
         digests = {record['token']: _digest(record) for record in records}
-        return cls(digests, _probe(dataset, names), (_hash_of(infos),))
+        return cls(digests, _probe(dataset, names), (sha256_of(infos),))
 
     @classmethod
     def merged(cls, parts: list[Samples]) -> Samples:
-        """Samples of several data sets."""
+        """Merge the samples of several data sets."""
         return cls(
             {token: digest for part in parts for token, digest in part.digests.items()},
             {name: digest for part in parts for name, digest in part.probes.items()},
@@ -55,11 +55,11 @@ class Samples:
         )
 
     def digest(self) -> str:
-        """Digest of all samples, whatever their order."""
+        """Compute a digest of all samples, whatever their order."""
         return digest_of(self.digests)
 
     def differences_of(self, dataset: Mapping[str, Any]) -> list[str]:
-        """How a data set differs from these samples of a cache, a line each; it may have a part of them.
+        """List how a data set differs from these samples of a cache; it may have a part of them.
 
         Args:
             dataset: Config of the data set; its points need not be on this disk.
@@ -67,16 +67,16 @@ class Samples:
         Raises:
             FileNotFoundError: If there is no information file.
         """
-        if _hash_of(_infos_of(dataset)) in self.infos:
+        if sha256_of(_infos_of(dataset)) in self.infos:
             return self.differences(Samples({}, _probe(dataset, self.probes)), str(dataset['ann_file']))
         return self.differences(Samples.of(dataset), str(dataset['ann_file']))
 
     def differences(self, own: Samples, source: str) -> list[str]:
-        """How other samples differ from these, a line each; they may be a part.
+        """List how other samples differ from these; they may be a part.
 
         Args:
             own: The other samples.
-            source: Where they are from.
+            source: Their information file, for the message.
         """
         sides = f'(the cache: {len(self.digests)} samples, {self.digest()[:DIGITS]}; this run: '
         sides += f'{len(own.digests)} of {source}, {own.digest()[:DIGITS]})'
@@ -101,20 +101,15 @@ def _infos_of(dataset: Mapping[str, Any]) -> str:
     return os.path.join(str(dataset.get('data_root') or ''), dataset['ann_file'])
 
 
-def _hash_of(file: str | Path) -> str:
-    with open(file, 'rb') as stream:
-        return hashlib.file_digest(stream, 'sha256').hexdigest()
-
-
 def _probe(dataset: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
-    """SHA-256 of those point files that are on this disk."""
+    """Compute the SHA-256 of those point files that are on this disk."""
     prefix = (dataset.get('data_prefix') or DEFAULT_PREFIX)['pts']
     files = {name: Path(str(dataset.get('data_root') or ''), prefix, name) for name in names}
-    return {name: _hash_of(file) for name, file in files.items() if file.is_file()}
+    return {name: sha256_of(file) for name, file in files.items() if file.is_file()}
 
 
 def _digest(record: Mapping[str, Any]) -> str:
-    """Of what LoadLidarPoints and LoadLidarSweeps read; labels are not in it."""
+    """Compute the digest of what LoadLidarPoints and LoadLidarSweeps read; labels are left out."""
     sweeps = [
         (
             Path(sweep['lidar_points']['lidar_path']).name,

@@ -1,10 +1,10 @@
-"""A cache on disk: a folder with a manifest and one file for each sample.
+"""Store a cache on disk: a folder with a manifest and one file per sample.
 
 ::
 
     manifest.json          what the records were computed from, how they are laid out, whether all are there
     samples.json           token -> digest of the sample's LiDAR input
-    records/ab/abcd.bin    bytes of one sample, see Layout
+    records/ab/abcd.bin    bytes of one sample, see RecordLayout
 
 A record is written aside and renamed, so it is whole or absent; manifests are written the same way. Readers open one
 file per sample, read it and close it: no locks, any number of ranks and workers.
@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from .key import CacheKey
-from .layout import OPTIONAL_TAPS, Layout
+from .record_layout import OPTIONAL_TAPS, RecordLayout
 from .samples import Samples
 
 FORMAT = 2
@@ -34,8 +34,8 @@ Put = Callable[[bytes, Path], None]
 
 
 @dataclass(frozen=True)
-class Manifest:
-    """What a cache says about itself.
+class CacheManifest:
+    """Description of a cache: source, layout and state.
 
     Args:
         key: What its records were computed from.
@@ -45,13 +45,13 @@ class Manifest:
         all_queries: Queries of the teacher; more than `queries` if only the best were kept.
         probes: See :class:`Samples`.
         infos: See :class:`Samples`.
-        num_samples: Samples that it is to hold.
-        command: The command that makes it, or goes on with it.
+        num_samples: Samples of the complete cache.
+        command: The command that writes it or resumes writing.
         complete: Whether all records are there.
     """
 
     key: CacheKey
-    layout: Layout
+    layout: RecordLayout
     teacher: dict[str, Any]
     queries: int
     all_queries: int
@@ -62,14 +62,14 @@ class Manifest:
     complete: bool = False
 
     @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> Manifest:
-        """Inverse of :meth:`to_plain`."""
+    def from_plain(cls, plain: dict[str, Any]) -> CacheManifest:
+        """Invert :meth:`to_plain`."""
         fields = {key: value for key, value in plain.items() if key != 'format'}
-        key, layout = CacheKey(**plain['key']), Layout.from_plain(plain['layout'])
+        key, layout = CacheKey(**plain['key']), RecordLayout.from_plain(plain['layout'])
         return cls(**fields | dict(key=key, layout=layout, infos=tuple(plain['infos'])))
 
     def to_plain(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return plain data for JSON."""
         plain = {'format': FORMAT} | asdict(self)
         return plain | dict(key=self.key.to_plain(), layout=self.layout.to_plain())
 
@@ -83,16 +83,16 @@ class TeacherCache:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder).expanduser()
-        self._manifest: Manifest | None = None
+        self._manifest: CacheManifest | None = None
 
     @property
     def exists(self) -> bool:
-        """Whether there is a manifest."""
+        """Tell whether there is a manifest."""
         return (self.folder / 'manifest.json').is_file()
 
     @property
-    def manifest(self) -> Manifest:
-        """What the cache says about itself; read once.
+    def manifest(self) -> CacheManifest:
+        """Return the manifest, read once.
 
         Raises:
             FileNotFoundError: If there is none; names the command that makes it.
@@ -107,12 +107,12 @@ class TeacherCache:
                     f'the teacher cache in {self.folder} has format {plain.get("format")}, this version reads '
                     f'{FORMAT}; make it anew with\n  {TOOL}'
                 )
-            self._manifest = Manifest.from_plain(plain)
+            self._manifest = CacheManifest.from_plain(plain)
         return self._manifest
 
     @property
     def samples(self) -> Samples:
-        """The samples that it holds, or is to hold."""
+        """Return the samples of the complete cache."""
         manifest = self.manifest
         digests = json.loads((self.folder / 'samples.json').read_text())
         return Samples(digests, manifest.probes, manifest.infos)
@@ -143,17 +143,17 @@ class TeacherCache:
             )
 
     def record_path(self, token: str) -> Path:
-        """File of a sample; named by the token, or by its hash where it cannot be a file name."""
+        """Return the file of a sample, named by its token, or by the token's hash where it cannot be a file name."""
         name = token if re.fullmatch(r'[\w-]+', token) else hashlib.sha256(token.encode()).hexdigest()
         return self.folder / 'records' / name[:2] / f'{name}.bin'
 
     def has(self, token: str) -> bool:
-        """Whether the record of a sample is there, whole."""
+        """Tell whether the whole record of a sample is there."""
         file = self.record_path(token)
         return file.is_file() and file.stat().st_size == self.manifest.layout.nbytes
 
     def read(self, token: str) -> Tensor:
-        """Record of a sample, (R,) uint8.
+        """Read the record of a sample, (R,) uint8.
 
         Raises:
             FileNotFoundError: If it is not there; names the token and the command that makes it.
@@ -174,8 +174,8 @@ class TeacherCache:
             )
         return torch.from_numpy(record)
 
-    def begin(self, manifest: Manifest, samples: Samples, put: Put) -> None:
-        """Write what the cache will hold, or make sure that the folder was begun for the same.
+    def begin(self, manifest: CacheManifest, samples: Samples, put: Put) -> None:
+        """Write manifest and samples, or check that the folder was begun for the same.
 
         Args:
             manifest: The manifest.
@@ -192,7 +192,7 @@ class TeacherCache:
         self._put_manifest(manifest, put)
 
     def finish(self, put: Put) -> list[str]:
-        """Mark the cache as complete if it is; whoever finishes last finds all records.
+        """Mark the cache as complete if all records are there, which the last process to finish finds.
 
         Returns:
             Tokens that are missing.
@@ -204,11 +204,11 @@ class TeacherCache:
             self._put_manifest(replace(self.manifest, complete=True), put)
         return missing
 
-    def _put_manifest(self, manifest: Manifest, put: Put) -> None:
+    def _put_manifest(self, manifest: CacheManifest, put: Put) -> None:
         put(json.dumps(manifest.to_plain(), indent=1).encode(), self.folder / 'manifest.json')
         self._manifest = manifest
 
-    def _check_same(self, manifest: Manifest, samples: Samples) -> None:
+    def _check_same(self, manifest: CacheManifest, samples: Samples) -> None:
         found = self.manifest
         lines = found.key.differences(manifest.key)
         if samples.digests != self.samples.digests:
@@ -225,6 +225,6 @@ class TeacherCache:
             )
 
 
-def _shown(manifest: Manifest) -> str:
+def _shown(manifest: CacheManifest) -> str:
     optional = [f'{entry.tap} ({entry.dtype})' for entry in manifest.layout.entries if entry.tap in OPTIONAL_TAPS]
     return f'{", ".join(optional) or "no maps"} and {manifest.queries} of {manifest.all_queries} queries'

@@ -1,4 +1,4 @@
-"""Reading the cache where data is read: in the workers of the data loader."""
+"""Read cached outputs in the workers of the data loader."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ RECORD = 'teacher_record'
 
 @TRANSFORMS.register_module()
 class LoadTeacherOutputs(BaseTransform):
-    """Attach the cached outputs of the teacher to a packed sample; the last stage of a pipeline.
+    """Attach the cached outputs of the teacher to a packed sample, as the last transform of a pipeline.
 
-    One tensor per sample, whatever the taps: workers hand tensors to the trainer through file handles, of which there
-    are few.
+    A sample gets one tensor, whatever the taps: workers pass each tensor through a file handle, and those are limited.
 
     Args:
         folder: Folder that tools/cache_teacher.py made.
@@ -29,7 +28,7 @@ class LoadTeacherOutputs(BaseTransform):
 
     def __init__(self, folder: str) -> None:
         self.cache = TeacherCache(folder)
-        self.cache.manifest  # noqa: B018 - a folder that is not there is told now, and by the process that builds
+        self.cache.manifest  # noqa: B018 - report a missing folder now, in the main process
 
     def transform(self, packed: dict[str, Any]) -> dict[str, Any]:
         """Add the record of the sample."""

@@ -1,4 +1,4 @@
-"""Writing a teacher cache: what tools/cache_teacher.py does, as a class."""
+"""Write a teacher cache."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -23,21 +23,21 @@ from tqdm import tqdm
 from ..checkpoints.atomic_backend import AtomicBackend
 from ..distillers import BEVDistiller, query_gaps
 from ..structures import BEVOutputs
+from .frozen_points import frozen_points, leaf_datasets
 from .key import CacheKey, digest_of
-from .layout import OPTIONAL_TAPS, Layout, best_queries, on_cpu
-from .points import frozen_points, leaf_datasets
+from .record_layout import OPTIONAL_TAPS, RecordLayout, best_queries, on_cpu
 from .samples import Samples
-from .storage import Manifest, TeacherCache
+from .storage import CacheManifest, TeacherCache
 
 
 class CacheWriter:
-    """Runs the teacher of a distillation config over a split and writes its outputs, each sample once.
+    """Run the teacher of a distillation config over a split and write its outputs, each sample once.
 
-    Started again, it goes on where it stopped; several processes (torchrun) share the samples among them. Frames need
-    no labels.
+    A second run resumes where the first one stopped; several processes (torchrun) share the samples. Frames need no
+    labels.
 
     Args:
-        cfg: Config of a distiller: its teacher, its preprocessor, its losses and its data count.
+        cfg: Config of a distiller, of which teacher, preprocessor, losses and data are used.
         checkpoint: The teacher's weights.
         split: ``'train'`` or ``'val'``.
         taps: Which of ``bev, states, heatmap, heatmap_features`` are kept; None for what the config's losses want.
@@ -101,7 +101,7 @@ class CacheWriter:
             raise ValueError(f'--top-k {self.top_k} is too small for this config:\n  ' + '\n  '.join(gaps))
 
     def dataset(self) -> ConcatDataset[Any]:
-        """The split with points alone, in testing mode: in file order, without labels."""
+        """Build the split with points alone, in file order and without labels."""
         built = []
         for leaf, points in zip(self.leaves, self.points, strict=True):
             changed = deepcopy(leaf)
@@ -112,18 +112,26 @@ class CacheWriter:
         return ConcatDataset(built)
 
     def default_folder(self, parent: Path, name: str) -> Path:
-        """A folder whose name changes with teacher, config, data and what is kept."""
+        """Name a folder by teacher, config, data and what is kept."""
         kept = [self.key.to_plain(), self.samples.digest(), sorted(self.taps), self.top_k, self.dtype]
         return parent / f'{name}_{digest_of(kept)[:8]}'
 
-    def write(self, folder: str | Path, command: str, batch_size: int = 4, workers: int = 2) -> TeacherCache:
-        """Write what is not there yet.
+    def write(
+        self,
+        folder: str | Path,
+        command: str,
+        batch_size: int = 4,
+        workers: int = 2,
+        report: Callable[[str], None] = print,
+    ) -> TeacherCache:
+        """Write the records that are missing.
 
         Args:
-            folder: Where to.
-            command: How to do it again, for those who find the cache incomplete.
-            batch_size: Samples that the teacher sees at a time.
+            folder: Folder of the cache.
+            command: The command that resumes writing, for messages about an incomplete cache.
+            batch_size: Samples per forward pass of the teacher.
             workers: Processes that load points.
+            report: Called once with the size of the cache, before records are written.
 
         Returns:
             The cache, complete unless other processes are still at work.
@@ -136,9 +144,9 @@ class CacheWriter:
         cache = TeacherCache(folder)
         whole = self._outputs(pseudo_collate([dataset[0]]))
         kept = self._kept(whole)
-        layout = Layout.plan(kept, self.taps, self.dtype)
+        layout = RecordLayout.plan(kept, self.taps, self.dtype)
         checkpoint = self.model.teacher.checkpoint
-        manifest = Manifest(
+        manifest = CacheManifest(
             key=self.key,
             layout=layout,
             teacher=dict(path=str(checkpoint.path), classes=checkpoint.saved_class_names or checkpoint.class_names),
@@ -152,9 +160,11 @@ class CacheWriter:
         put = AtomicBackend().put
         cache.begin(manifest, self.samples, put)
         todo = [index for index, token in _own_share(dataset, self.rank, self.world) if not cache.has(token)]
-        self._say_size(cache, len(todo))
+        if self.rank == 0:
+            report(_size_of(cache, len(todo)))
+        _check_space(cache, len(todo))
         loader = DataLoader(Subset(dataset, todo), batch_size, num_workers=workers, collate_fn=pseudo_collate)
-        # In a log file a line every ten seconds is enough.
+        # A line every ten seconds where the progress bar goes to a file.
         pace = 0.1 if sys.stderr.isatty() else 10.0
         with tqdm(total=len(todo), unit='sample', disable=self.rank > 0, desc='teacher', mininterval=pace) as bar:
             for batch in loader:
@@ -173,27 +183,8 @@ class CacheWriter:
     def _kept(self, outputs: BEVOutputs) -> BEVOutputs:
         return outputs if self.top_k is None else best_queries(outputs, self.top_k)
 
-    def _say_size(self, cache: TeacherCache, missing: int) -> None:
-        """Print what is about to be written, and refuse if it does not fit."""
-        manifest = cache.manifest
-        nbytes = manifest.layout.nbytes
-        free = shutil.disk_usage(cache.folder).free
-        if self.rank == 0:
-            sizes = ', '.join(f'{e.tap} {(e.stop - e.start) / 1e6:.3g} MB' for e in manifest.layout.entries)
-            print(
-                f'teacher cache {cache.folder}: {manifest.num_samples} samples x {nbytes / 1e6:.3g} MB ({sizes}) = '
-                f'{manifest.num_samples * nbytes / 1e9:.3g} GB, {missing} samples to go, {free / 1e9:.3g} GB free',
-                flush=True,
-            )
-        if missing * nbytes > free:
-            raise OSError(
-                errno.ENOSPC,
-                f'{missing} samples need {missing * nbytes / 1e9:.3g} GB, {cache.folder} has {free / 1e9:.3g} GB free. '
-                'Name another disk with --out, keep less (--taps, --top-k, --dtype float16), or make room',
-            )
-
     def _put_record(
-        self, cache: TeacherCache, token: str, layout: Layout, outputs: BEVOutputs, index: int
+        self, cache: TeacherCache, token: str, layout: RecordLayout, outputs: BEVOutputs, index: int
     ) -> None:
         try:
             AtomicBackend().put(layout.pack(outputs, index).tobytes(), cache.record_path(token))
@@ -209,8 +200,30 @@ class CacheWriter:
             ) from error
 
 
+def _size_of(cache: TeacherCache, missing: int) -> str:
+    """Describe the size of a cache."""
+    manifest = cache.manifest
+    nbytes, count = manifest.layout.nbytes, manifest.num_samples
+    taps = ', '.join(f'{entry.tap} {(entry.stop - entry.start) / 1e6:.3g} MB' for entry in manifest.layout.entries)
+    return (
+        f'teacher cache {cache.folder}: {count} samples x {nbytes / 1e6:.3g} MB ({taps}) = {count * nbytes / 1e9:.3g} '
+        f'GB, {missing} samples to go, {shutil.disk_usage(cache.folder).free / 1e9:.3g} GB free'
+    )
+
+
+def _check_space(cache: TeacherCache, missing: int) -> None:
+    """Refuse to begin where the missing records do not fit on the disk."""
+    needed, free = missing * cache.manifest.layout.nbytes, shutil.disk_usage(cache.folder).free
+    if needed > free:
+        raise OSError(
+            errno.ENOSPC,
+            f'{missing} samples need {needed / 1e9:.3g} GB, {cache.folder} has {free / 1e9:.3g} GB free. '
+            'Name another disk with --out, keep less (--taps, --top-k, --dtype float16), or make room',
+        )
+
+
 def _own_share(dataset: ConcatDataset[Any], rank: int, world: int) -> Iterator[tuple[int, str]]:
-    """Index and token of the samples of one process; a token that comes twice is taken once."""
+    """Yield index and token of the samples of one process; a repeated token is taken once."""
     seen: dict[str, int] = {}
     place = 0
     for part in dataset.datasets:

@@ -1,11 +1,11 @@
-"""Pictures: boxes in cameras and from above, feature and mask maps, report pages."""
+"""Draw boxes in cameras and from above, feature and mask maps, and report pages."""
 
 from .bev_view import draw_bev, draw_outlines, map_extent
 from .boxes import BoxSet, footprints, heading_marks, wireframes
 from .camera_view import draw_boxes_in_image, draw_camera, draw_cameras
 from .figures import new_figure, save_figure
-from .frame import CAMERAS, Frame, truth_of, truth_of_info
-from .hook import BEVVisualizationHook, OutputsRecorder, predicting_model
+from .frame import Frame, truth_of, truth_of_info
+from .hook import BEVVisualizationHook, predicting_model
 from .map_view import PrincipalColours, channel_norm, draw_map
 from .palette import class_colours, score_alpha
 from .projection import project_points, project_segments
@@ -13,13 +13,11 @@ from .report import ModelMaps, Page, report_page
 from .viewer import ModelViewer, View
 
 __all__ = [
-    'CAMERAS',
     'BEVVisualizationHook',
     'BoxSet',
     'Frame',
     'ModelMaps',
     'ModelViewer',
-    'OutputsRecorder',
     'Page',
     'PrincipalColours',
     'View',

@@ -1,4 +1,4 @@
-"""The scene from above: points, ground truth, predictions, ego and range rings; forward is up."""
+"""Draw the scene from above: points, ground truth, predictions, ego and range rings; forward is up."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Points = NDArray[np.float32]
 
 
 def map_extent(grid: BEVGrid) -> tuple[float, float, float, float]:
-    """Extent of a BEV map in metres as matplotlib wants it: (left, right, bottom, top) with ``origin='lower'``.
+    """Return the extent of a BEV map in metres for matplotlib: (left, right, bottom, top) with ``origin='lower'``.
 
     The outer corners of the first and last cell are asked of the grid, so that a map and the boxes drawn over it
     cannot disagree on what a row or a column is.
@@ -33,7 +33,7 @@ def map_extent(grid: BEVGrid) -> tuple[float, float, float, float]:
 
 
 def ring_radii(grid: BEVGrid) -> list[float]:
-    """Radii in metres of the range rings: at most five, at a round distance from each other."""
+    """Choose the radii in metres of the range rings: at most five, a round distance apart."""
     left, right, bottom, top = map_extent(grid)
     reach = max(abs(left), abs(right), abs(bottom), abs(top))
     step = next((step for step in (1, 2, 5, 10, 20, 50) if reach / step <= 5.5), 100)
@@ -131,7 +131,7 @@ def draw_bev(
 def legend_handles(
     classes: Sequence[str], colours: Sequence[Colour], has_truth: bool, has_predictions: bool, threshold: float
 ) -> list[Line2D | Patch]:
-    """Entries that explain the marks of all panels."""
+    """Make the legend entries for the marks of all panels."""
     handles: list[Line2D | Patch] = []
     if has_truth:
         label = 'ground truth\n(fill: its class)'

@@ -1,4 +1,4 @@
-"""Boxes as pictures need them: corners, wireframes and the heading mark."""
+"""Convert boxes to corners, wireframes and heading marks."""
 
 from __future__ import annotations
 
@@ -56,40 +56,40 @@ class BoxSet:
         return cls(instances.bboxes_3d.detach().to('cpu'), labels, scores)
 
     def select(self, keep: NDArray[np.intp] | NDArray[np.bool_]) -> BoxSet:
-        """The boxes of an index or a mask."""
+        """Select boxes by an index or a mask."""
         scores = None if self.scores is None else self.scores[keep]
         return BoxSet(self.boxes[torch.as_tensor(keep)], self.labels[keep], scores)
 
     def within(self, grid: BEVGrid) -> BoxSet:
-        """The boxes whose centre lies on the grid (x and y)."""
+        """Select the boxes whose centre lies on the grid (x and y)."""
         return self.select(grid.contains(self.boxes.gravity_center[:, :2]).cpu().numpy())
 
     def confident(self, threshold: float, limit: int) -> BoxSet:
-        """The best `limit` boxes that score at least `threshold`, worst first so that the best are drawn on top."""
+        """Select the best `limit` boxes that score at least `threshold`, worst first: the best are drawn on top."""
         if self.scores is None:
             return self
         order = np.argsort(-self.scores, kind='stable')[:limit]
         return self.select(order[self.scores[order] >= threshold][::-1].copy())
 
     def corners(self) -> Array:
-        """Corners in mmdet3d's order, (n, 8, 3) metres."""
+        """Compute corners in mmdet3d's order, (n, 8, 3) metres."""
         corners: Array = self.boxes.corners.detach().cpu().numpy().astype(np.float64).reshape(-1, 8, 3)
         return corners
 
 
 def footprints(corners: Array) -> Array:
-    """Ground outline of each box, (n, 4, 2) metres: rear right, rear left, front left, front right in some turn."""
+    """Compute ground outlines, (n, 4, 2) metres: rear right, rear left, front left, front right (or rotated)."""
     return corners[:, _FOOTPRINT, :2]
 
 
 def heading_marks(corners: Array) -> Array:
-    """Segment from the centre of each floor to the middle of its front edge, (n, 2, 3) metres."""
+    """Compute the segment from the centre of each floor to the middle of its front edge, (n, 2, 3) metres."""
     centre = corners[:, _FOOTPRINT].mean(axis=1)
     front = corners[:, _FRONT_FLOOR].mean(axis=1)
     return np.stack((centre, front), axis=1)
 
 
 def wireframes(corners: Array) -> Array:
-    """Twelve edges and the heading mark of each box, (n, 13, 2, 3) metres."""
+    """Compute twelve edges and the heading mark of each box, (n, 13, 2, 3) metres."""
     edges = corners[:, np.asarray(_EDGES).reshape(-1)].reshape(len(corners), len(_EDGES), 2, 3)
     return np.concatenate((edges, heading_marks(corners)[:, None]), axis=1)

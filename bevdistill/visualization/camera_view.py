@@ -1,4 +1,4 @@
-"""Boxes drawn into camera images as wireframes with a heading mark."""
+"""Draw boxes into camera images as wireframes with a heading mark."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
 MONTAGE = (('CAM_FRONT_LEFT', 'CAM_FRONT', 'CAM_FRONT_RIGHT'), ('CAM_BACK_LEFT', 'CAM_BACK', 'CAM_BACK_RIGHT'))
-"""Where nuScenes' six cameras stand in a montage."""
+"""Layout of nuScenes' six cameras in a montage."""
 
 
 def _segment_colours(boxes: BoxSet, colours: Sequence[Colour], threshold: float) -> list[tuple[float, ...]]:
-    """RGBA of each box: white for ground truth, class colour with score-dependent opacity for predictions."""
+    """Choose RGBA for each box: white for ground truth, class colour with score-dependent opacity for predictions."""
     if boxes.scores is None:
         return [(*TRUTH_COLOUR, 0.9)] * len(boxes)
     scored = zip(boxes.labels, boxes.scores, strict=True)
@@ -106,8 +106,8 @@ def draw_cameras(
 
     Args:
         figure: A figure or sub-figure, filled to its borders.
-        images: RGB image (height, width, 3) per camera name. The six nuScenes cameras stand in :data:`MONTAGE`;
-            any other set stands in rows of three in its own order.
+        images: RGB image (height, width, 3) per camera name. The six nuScenes cameras are laid out as :data:`MONTAGE`;
+            any other set in rows of three in its own order.
         lidar2img: (4, 4) per camera name.
         truth: Ground truth, or None.
         predictions: Predictions, or None.

@@ -1,4 +1,4 @@
-"""Figures without pyplot: nothing global is touched, so that hooks and data loaders may draw at any time."""
+"""Make figures without pyplot, whose global state would forbid drawing in hooks and data loaders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LABEL_SIZE = 8
 
 
 def new_figure(width: float, height: float, dpi: int = 110) -> Figure:
-    """An empty figure of `width` x `height` inches on the Agg canvas."""
+    """Make an empty figure of `width` x `height` inches on the Agg canvas."""
     figure = Figure(figsize=(width, height), dpi=dpi, facecolor='white')
     FigureCanvasAgg(figure)
     return figure
@@ -30,7 +30,7 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
 
 
 def dark_panel(axes: Axes, title: str) -> None:
-    """Give an axes the look of a bird's-eye panel: dark ground, thin frame, small title."""
+    """Style an axes as a bird's-eye panel: dark ground, thin frame, small title."""
     axes.set_facecolor(PANEL_COLOUR)
     axes.set_title(title, fontsize=TITLE_SIZE, pad=4)
     axes.tick_params(labelsize=LABEL_SIZE - 1, colors='0.25', length=2)

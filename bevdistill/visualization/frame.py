@@ -1,4 +1,4 @@
-"""One sample in the form that pictures need, read from what a data pipeline returns."""
+"""Read one sample from what a data pipeline returns, for pictures."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from mmengine.structures import InstanceData
 from numpy.typing import NDArray
 
 from ..structures import BEVGrid, Targets
+from ..structures.cameras import CAMERAS
 from .boxes import BoxSet
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
-
-CAMERAS = ('CAM_FRONT', 'CAM_FRONT_RIGHT', 'CAM_FRONT_LEFT', 'CAM_BACK', 'CAM_BACK_LEFT', 'CAM_BACK_RIGHT')
-"""Order of the cameras in a sample of the data pipeline."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +79,11 @@ class Frame:
         return cls.from_item(item['inputs'], item['data_samples']).with_truth_of(dataset, index)
 
     def with_truth_of(self, dataset: Any, index: int) -> Frame:
-        """Itself if it has ground truth, else a copy with that of a data set's information file."""
+        """Return a copy with the ground truth of a data set's information file, unless it has its own."""
         return self if self.truth is not None else replace(self, truth=truth_of_info(dataset.get_data_info(index)))
 
     def filled_from(self, other: Frame) -> Frame:
-        """A copy with whatever it lacks taken from another view of the same sample."""
+        """Return a copy whose missing parts come from another view of the same sample."""
         return replace(
             self,
             images=self.images or other.images,
@@ -95,11 +93,11 @@ class Frame:
         )
 
     def within(self, grid: BEVGrid) -> Frame:
-        """A copy with only the ground truth whose centre lies on the grid: what a model was asked to find."""
+        """Return a copy with only the ground truth whose centre lies on the grid, which a model can find."""
         return self if self.truth is None else replace(self, truth=self.truth.within(grid))
 
     def targets(self) -> Targets:
-        """Ground truth as targets of a batch of one; empty where there is none."""
+        """Convert the ground truth to targets of a batch of one; empty where there is none."""
         if self.truth is None:
             return Targets((torch.zeros(0, 9),), (torch.zeros(0, dtype=torch.long),))
         sample = Det3DDataSample()
@@ -122,7 +120,7 @@ def _instances(boxes: BoxSet) -> InstanceData:
 
 
 def truth_of(sample: Det3DDataSample) -> BoxSet | None:
-    """Ground truth packed into a data sample (``gt_instances_3d``, else ``eval_ann_info``), or None."""
+    """Read the ground truth packed into a data sample (``gt_instances_3d``, else ``eval_ann_info``), or None."""
     instances = getattr(sample, 'gt_instances_3d', None)
     if instances is not None and 'bboxes_3d' in instances:
         return BoxSet.from_instances(instances)
@@ -130,7 +128,7 @@ def truth_of(sample: Det3DDataSample) -> BoxSet | None:
 
 
 def truth_of_info(info: Mapping[str, Any]) -> BoxSet | None:
-    """Ground truth of a data set's ``get_data_info``: ``eval_ann_info`` in test mode, else ``ann_info``; or None."""
+    """Read ground truth from ``get_data_info``: ``eval_ann_info`` in test mode, else ``ann_info``; None without."""
     annotations = info.get('eval_ann_info') or info.get('ann_info')
     if not annotations:
         return None

@@ -1,8 +1,8 @@
-"""Pictures of test samples while a model is being tested."""
+"""Save pictures of test samples while a model is being tested."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
+from ..detection.bev_detector import BEVDetector
 from ..structures import BEVGrid, BEVOutputs
 from .boxes import BoxSet
 from .figures import save_figure
@@ -22,53 +23,19 @@ from .report import ModelMaps, Page, report_page
 
 
 def predicting_model(model: nn.Module) -> nn.Module:
-    """The detector whose predictions a model returns: the student of a distiller, else the model itself."""
+    """Return the detector whose predictions a model returns: the student of a distiller, else the model itself."""
     unwrapped: Any = model.module if is_model_wrapper(model) else model
     detector: nn.Module = getattr(unwrapped, 'student', unwrapped)
     return detector
 
 
-class OutputsRecorder:
-    """Keeps the :class:`BEVOutputs` that a detector makes while it predicts, without a second forward pass.
-
-    A second pass would cost time and would move a temporal student's history. For as long as it is attached, the
-    detector's ``forward_outputs`` is an attribute of the instance that calls the method and keeps what it returns.
-
-    Args:
-        detector: A detector with or without ``forward_outputs``; without it nothing is recorded.
-    """
-
-    def __init__(self, detector: nn.Module) -> None:
-        self._detector = detector
-        self.outputs: BEVOutputs | None = None
-
-    def attach(self) -> None:
-        """Start recording."""
-        method: Callable[..., BEVOutputs] | None = getattr(self._detector, 'forward_outputs', None)
-        if method is None:
-            return
-
-        def record(*args: Any, **kwargs: Any) -> BEVOutputs:
-            # A test has no need of the auxiliary heatmap and leaves it out; a picture shows it.
-            kwargs.pop('with_heatmap', None)
-            self.outputs = method(*args, **kwargs)
-            return self.outputs
-
-        object.__setattr__(self._detector, 'forward_outputs', record)
-
-    def detach(self) -> BEVOutputs | None:
-        """Stop recording and hand over the last outputs, or None."""
-        self._detector.__dict__.pop('forward_outputs', None)
-        outputs, self.outputs = self.outputs, None
-        return outputs
-
-
 @HOOKS.register_module()
 class BEVVisualizationHook(Hook):
-    """Saves a report page of every `interval`-th sample of a test.
+    """Save a report page of every `interval`-th sample of a test.
 
     Ground truth is that of the data sample, else of the data set (``eval_ann_info``). The page holds whatever there
-    is: cameras if the model is given images, points if it is given points, maps if it makes :class:`BEVOutputs`.
+    is: cameras if the model is given images, points if it is given points, maps if it is a :class:`BEVDetector`. The
+    outputs are those of the prediction itself: a second pass would cost time and move a temporal student's history.
 
     Args:
         show_dir: Folder of the pictures.
@@ -100,22 +67,29 @@ class BEVVisualizationHook(Hook):
         self.role = role
         self._seen = 0
         self._saved = 0
-        self._recorder: OutputsRecorder | None = None
+        self._outputs: BEVOutputs | None = None
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Count from zero again."""
         self._seen = self._saved = 0
 
     def _wanted(self, batch_size: int) -> list[int]:
-        """Places in the coming batch of the samples to save."""
+        """Return the places in the coming batch of the samples to save."""
         places = [place for place in range(batch_size) if (self._seen + place) % self.interval == 0]
         return places if self.max_samples is None else places[: max(self.max_samples - self._saved, 0)]
 
     def before_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict[str, Any] | None = None) -> None:
         """Record the model's outputs if a sample of this batch is to be saved."""
         if data_batch is not None and self._wanted(len(data_batch['data_samples'])):
-            self._recorder = OutputsRecorder(predicting_model(runner.model))
-            self._recorder.attach()
+            self._listen(runner, True)
+
+    def _listen(self, runner: Runner, on: bool) -> None:
+        detector = predicting_model(runner.model)
+        if isinstance(detector, BEVDetector):
+            detector.outputs_listener = self._keep if on else None
+
+    def _keep(self, outputs: BEVOutputs) -> None:
+        self._outputs = outputs
 
     def after_test_iter(
         self,
@@ -125,13 +99,13 @@ class BEVVisualizationHook(Hook):
         outputs: Sequence[Det3DDataSample] | None = None,
     ) -> None:
         """Save the pages of this batch."""
-        recorded = None if self._recorder is None else self._recorder.detach()
-        self._recorder = None
+        self._listen(runner, False)
+        kept, self._outputs = self._outputs, None
         if data_batch is None or outputs is None:
             return
         for place in self._wanted(len(outputs)):
             inputs = {key: values[place] for key, values in data_batch['inputs'].items()}
-            page = self._page(runner, inputs, outputs[place], recorded, place)
+            page = self._page(runner, inputs, outputs[place], kept, place)
             path = save_figure(report_page(page), self.show_dir / f'{page.frame.token}.png')
             print_log(f'saved {path}', logger='current')
             self._saved += 1
@@ -142,7 +116,7 @@ class BEVVisualizationHook(Hook):
         runner: Runner,
         inputs: Mapping[str, Any],
         sample: Det3DDataSample,
-        recorded: BEVOutputs | None,
+        kept: BEVOutputs | None,
         place: int,
     ) -> Page:
         dataset, detector = runner.test_dataloader.dataset, predicting_model(runner.model)
@@ -150,11 +124,11 @@ class BEVVisualizationHook(Hook):
         frame = Frame.from_item(inputs, sample)
         if 'sample_idx' in sample.metainfo:
             frame = frame.with_truth_of(dataset, sample.sample_idx)
-        maps = () if recorded is None else (ModelMaps.from_outputs(role, recorded, place),)
+        maps = () if kept is None else (ModelMaps.from_outputs(role, kept, place),)
         return Page(
             title=f'{role} · sample {frame.token[:8]}',
             frame=frame,
-            grid=recorded.grid if recorded is not None else _grid_of(detector),
+            grid=kept.grid if kept is not None else _grid_of(detector),
             classes=dataset.metainfo['classes'],
             predictions=BoxSet.from_instances(sample.pred_instances_3d),
             maps=maps,
@@ -166,7 +140,7 @@ def _grid_of(detector: nn.Module) -> BEVGrid:
     grid = getattr(detector, 'grid', None)
     if not isinstance(grid, BEVGrid):
         raise TypeError(
-            f"{type(detector).__name__} has neither forward_outputs nor an attribute 'grid', so the range of the "
+            f"{type(detector).__name__} is no BEVDetector and has no attribute 'grid', so the range of the "
             'pictures is unknown; give the detector a BEVGrid as its grid'
         )
     return grid

@@ -1,4 +1,4 @@
-"""Maps on the BEV grid as pictures: feature maps as norms or colours, masks as heat; forward is up.
+"""Draw maps on the BEV grid: feature maps as norms or colours, masks as heat; forward is up.
 
 Shape legend: C channels, H rows (LiDAR y), W columns (LiDAR x).
 """
@@ -28,7 +28,7 @@ def _check_map(feat_CHW: Tensor) -> None:
 
 
 def channel_norm(feat_CHW: Tensor) -> Array:
-    """Root mean square over the channels of a feature map, (H, W)."""
+    """Compute the root mean square over the channels of a feature map, (H, W)."""
     _check_map(feat_CHW)
     norm: Array = feat_CHW.detach().double().square().mean(dim=0).sqrt().cpu().numpy()
     return norm
@@ -70,7 +70,7 @@ class PrincipalColours:
         return cls(mean, basis, low, high)
 
     def paint(self, feat_CHW: Tensor) -> Array:
-        """Colours (H, W, 3) in ``[0, 1]`` of a map with as many channels as the fitted one.
+        """Compute colours (H, W, 3) in ``[0, 1]`` of a map with as many channels as the fitted one.
 
         Raises:
             ValueError: If the number of channels differs.

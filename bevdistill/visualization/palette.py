@@ -1,4 +1,4 @@
-"""Colours and strokes that every picture shares, so that a class looks the same in all of them."""
+"""Define the colours and strokes that all pictures share."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _to_rgb(code: str) -> Colour:
 
 
 def class_colours(classes: Sequence[str]) -> list[Colour]:
-    """One RGB colour in ``[0, 1]`` per class; names outside nuScenes get spare colours in turn."""
+    """Choose one RGB colour in ``[0, 1]`` per class; names outside nuScenes get spare colours in turn."""
     colours, spare = [], 0
     for name in classes:
         if name in _CLASS_COLOURS:
@@ -49,6 +49,6 @@ def class_colours(classes: Sequence[str]) -> list[Colour]:
 
 
 def score_alpha(score: float, threshold: float = 0.0) -> float:
-    """Opacity of a prediction: 0.35 at the threshold, 1 at a score of 1."""
+    """Compute the opacity of a prediction: 0.35 at the threshold, 1 at a score of 1."""
     span = max(1.0 - threshold, 1e-6)
     return 0.35 + 0.65 * min(max((score - threshold) / span, 0.0), 1.0)

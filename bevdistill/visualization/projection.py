@@ -1,4 +1,4 @@
-"""Straight lines from the LiDAR frame to pixels, cut at the near plane."""
+"""Project straight lines from the LiDAR frame to pixels, cut at the near plane."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ NEAR = 0.2
 
 
 def _to_homogeneous(points: Array, lidar2img: Array) -> Array:
-    """Points (..., 3) to (u d, v d, d) with depth d, (..., 3)."""
+    """Project points (..., 3) to (u d, v d, d) with depth d, (..., 3)."""
     return points @ lidar2img[:3, :3].T + lidar2img[:3, 3]
 
 
 def project_points(points: Array, lidar2img: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Pixels of points.
+    """Project points to pixels.
 
     Args:
         points: (n, 3) metres, LiDAR frame.
@@ -33,7 +33,7 @@ def project_points(points: Array, lidar2img: Array) -> tuple[Array, NDArray[np.b
 
 
 def project_segments(segments: Array, lidar2img: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Pixels of line segments; the part behind the near plane is cut off.
+    """Project line segments to pixels; the part behind the near plane is cut off.
 
     A segment with one end behind the camera is cut where its depth is :data:`NEAR`: depth is linear along a segment
     in homogeneous pixels, so the cut is a linear interpolation. Dividing by a negative depth would mirror that end.
@@ -60,7 +60,7 @@ def project_segments(segments: Array, lidar2img: Array) -> tuple[Array, NDArray[
 
 
 def inside_image(pixels: Array, width: int, height: int) -> NDArray[np.bool_]:
-    """Whether the bounding box of each segment (..., 2, 2) touches an image; NaN segments do not."""
+    """Test whether the bounding box of each segment (..., 2, 2) touches an image; NaN segments do not."""
     with np.errstate(invalid='ignore'):
         low, high = pixels.min(axis=-2), pixels.max(axis=-2)
         touches: NDArray[np.bool_] = (

@@ -1,4 +1,4 @@
-"""One page on one model and one sample: cameras, the scene from above, foreground masks and BEV maps."""
+"""Draw a report page on one model and one sample: cameras, the scene from above, foreground masks and BEV maps."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class ModelMaps:
 
     @classmethod
     def from_outputs(cls, name: str, outputs: BEVOutputs, index: int = 0) -> ModelMaps:
-        """Maps of one sample of a batch."""
+        """Take the maps of one sample of a batch."""
         heatmap = None if outputs.heatmap is None else outputs.heatmap[index].detach().cpu()
         return cls(name, outputs.grid, outputs.bev[index].detach().cpu(), heatmap)
 
 
 @dataclass(frozen=True)
 class Page:
-    """What a report page shows.
+    """Content of a report page.
 
     Args:
         title: First line of the page.
@@ -85,7 +85,7 @@ def _camera_height(frame: Frame) -> float:
 
 
 def _foreground_panels(page: Page, upper: Axes, lower: Axes) -> None:
-    """Ground-truth foreground mask above, the foreground that a model predicts below."""
+    """Draw the ground-truth foreground mask above, the foreground that a model predicts below."""
     truth = page.frame.truth
     grid = page.maps[0].grid if page.maps else page.grid
     mask = gaussian_foreground(page.frame.targets(), grid)[0].double().numpy()
@@ -102,7 +102,7 @@ def _foreground_panels(page: Page, upper: Axes, lower: Axes) -> None:
 
 
 def _model_panels(page: Page, maps: ModelMaps, upper: Axes, lower: Axes) -> None:
-    """Norm of a BEV map above, its principal components below."""
+    """Draw the norm of a BEV map above, its principal components below."""
     draw_map(upper, maps.grid, channel_norm(maps.bev), f'{maps.name} BEV map, norm', page.frame.truth)
     painted = PrincipalColours.fit(maps.bev).paint(maps.bev)
     draw_map(lower, maps.grid, painted, f'{maps.name} BEV map, PCA colours', colourbar=False)

@@ -1,4 +1,4 @@
-"""A trained model together with its test data, asked for the pictures of one sample."""
+"""Run a trained model on samples of its test data, for pictures."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from mmdet3d.structures import Det3DDataSample
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
+from mmengine.runner import CheckpointLoader
 
-from ..checkpoints import convention_unknown, conversion_advice
+from ..checkpoints import check_weights, convention_unknown, conversion_advice
 from ..checkpoints.find import existing_checkpoint, unreadable_checkpoints_explained
 from ..engine.launch import load_config
 from ..structures import BEVOutputs
@@ -25,12 +25,12 @@ from .hook import predicting_model
 from .report import ModelMaps
 
 SENSORS = {'img': 'use_camera', 'points': 'use_lidar'}
-"""Inputs of a data set item, and the modality that asks for each."""
+"""Inputs of a data set item, and the modality that loads each."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What one model sees and answers for one sample: sensors, predictions, and BEV maps, teacher first."""
+    """Inputs and outputs of one model for one sample: sensors, predictions, and BEV maps, teacher first."""
 
     frame: Frame
     predictions: BoxSet
@@ -38,11 +38,11 @@ class View:
 
 
 class ModelViewer:
-    """Loads a model of a config and answers for samples of its test data.
+    """Load a model and run it on samples of its test data.
 
-    The data set is asked for cameras and LiDAR even if the model uses only one of them, so that a page can show both;
-    the model is given what its config asks for. A distiller answers as its student, and shows its teacher's maps if
-    the teacher's weights are where its checkpoint says. A student with history first sees the scene up to the sample.
+    Cameras and LiDAR are both loaded even if the model uses only one of them, so that a page can show both; the model
+    is given what its config loads. Of a distiller the student predicts, and the teacher's maps are shown if its
+    weights are where the checkpoint says. A student with history first runs over the scene up to the sample.
 
     Args:
         config: Config file of a student, a teacher or a distiller.
@@ -69,11 +69,11 @@ class ModelViewer:
         weights = existing_checkpoint(str(checkpoint))
         cfg = load_config(config, overrides)
         init_default_scope(cfg.get('default_scope', 'mmdet3d'))
-        self.dataset, self._asked_for = _test_data(cfg, data_root)
+        self.dataset, self._loaded = _test_data(cfg, data_root)
         self.shows_teacher = _settle_teacher(cfg, weights)
         if self.shows_teacher:
             # Tested without its teacher, a distiller asks for the student's sensors only.
-            self._asked_for = tuple(SENSORS.values())
+            self._loaded = tuple(SENSORS.values())
         self.model: Any = MODELS.build(cfg.model)
         _load_weights(self.model, weights, config)
         self.role = role or type(self.detector).__name__
@@ -85,7 +85,7 @@ class ModelViewer:
 
     @property
     def detector(self) -> Any:
-        """The detector that predicts."""
+        """Detector that predicts."""
         return predicting_model(self.model)
 
     @property
@@ -94,7 +94,7 @@ class ModelViewer:
         return list(self.dataset.metainfo['classes'])
 
     def position(self, token: str) -> int:
-        """Index of a sample in the data set.
+        """Find the index of a sample in the data set.
 
         Raises:
             ValueError: If the data set lacks it.
@@ -109,12 +109,12 @@ class ModelViewer:
 
     @torch.no_grad()
     def view(self, index: int) -> View:
-        """Look at sample `index` of the test data."""
+        """Run the model on sample `index` of the test data."""
         for earlier in self._history(index):
-            self._answer(self.dataset[earlier])
+            self._outputs(self.dataset[earlier])
         item = self.dataset[index]
         frame = Frame.from_item(item['inputs'], item['data_samples']).with_truth_of(self.dataset, index)
-        outputs, inputs, samples = self._answer(item)
+        outputs, inputs, samples = self._outputs(item)
         predicted: list[Det3DDataSample] = self.detector.predict_from_outputs(outputs, samples)
         maps = [ModelMaps.from_outputs(self.role, outputs)]
         if self.shows_teacher:
@@ -122,7 +122,7 @@ class ModelViewer:
         return View(frame, BoxSet.from_instances(predicted[0].pred_instances_3d), tuple(maps))
 
     def _history(self, index: int) -> list[int]:
-        """Frames of the scene before a sample, which a detector with history has to see first."""
+        """List the frames of the scene before a sample, over which a detector with history runs first."""
         if getattr(self.detector, 'queue_length', 1) == 1:
             return []
         if self._keys is None:
@@ -131,16 +131,16 @@ class ModelViewer:
         earlier = {frame: i for i, (other, frame) in enumerate(self._keys) if other == scene and frame < place}
         return [earlier[frame] for frame in sorted(earlier)]
 
-    def _answer(self, item: dict[str, Any]) -> tuple[BEVOutputs, dict[str, Any], list[Det3DDataSample]]:
-        """Outputs of the detector for a data set item, and what it was given."""
-        asked = {name: value for name, value in item['inputs'].items() if SENSORS.get(name) in (None, *self._asked_for)}
-        data = self.model.data_preprocessor(pseudo_collate([{**item, 'inputs': asked}]), False)
+    def _outputs(self, item: dict[str, Any]) -> tuple[BEVOutputs, dict[str, Any], list[Det3DDataSample]]:
+        """Return the outputs of the detector for a data set item, with its inputs."""
+        used = {name: value for name, value in item['inputs'].items() if SENSORS.get(name) in (None, *self._loaded)}
+        data = self.model.data_preprocessor(pseudo_collate([{**item, 'inputs': used}]), False)
         inputs, samples = data['inputs'], data['data_samples']
         return self.detector.forward_outputs(inputs, samples), inputs, samples
 
 
 def _test_data(cfg: Config, data_root: str | None) -> tuple[BaseDataset, tuple[str, ...]]:
-    """The test data with both sensors, and the modalities that the config itself asks for."""
+    """Build the test data with both sensors; return them with the modalities that the config itself loads."""
     dataset = cfg.test_dataloader.dataset
     if data_root is not None:
         dataset.data_root = data_root
@@ -150,25 +150,19 @@ def _test_data(cfg: Config, data_root: str | None) -> tuple[BaseDataset, tuple[s
 
 
 def _load_weights(model: Any, checkpoint: str, config: str | Path) -> None:
-    try:
-        with unreadable_checkpoints_explained(checkpoint):
-            loaded = load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
-    except RuntimeError as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        shown = '\n  '.join(line[:200] for line in lines[:4]) + ('\n  ...' if len(lines) > 4 else '')
-        raise ValueError(
-            f'checkpoint {checkpoint} does not fit {config}; was the config changed since?\n  {shown}'
-        ) from error
+    with unreadable_checkpoints_explained(checkpoint):
+        loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
     weights = loaded.get('state_dict', loaded)
+    check_weights(model, weights, checkpoint, owner=str(config))
     if convention_unknown(weights, loaded.get('meta') or {}):
         raise ValueError(f'checkpoint {checkpoint} cannot be shown as it is: {conversion_advice(checkpoint, weights)}')
 
 
 def _settle_teacher(cfg: Config, checkpoint: str) -> bool:
-    """Point a distiller at the teacher that it was trained with; whether that teacher's weights are there.
+    """Name the teacher that a distiller was trained with; return whether its weights are there.
 
-    A distiller cannot be built without the name of its teacher's weights, but reads them only when the teacher is
-    asked, so a name is filled in even where they are gone.
+    A distiller cannot be built without the name of its teacher's weights, but reads them only when the teacher
+    runs, so a name is filled in even where they are gone.
     """
     if 'teacher' not in cfg.model:
         return False

@@ -10,7 +10,7 @@ _base_ = ['./bevdistill_r50_1x_nus-3d.py']
 
 model = dict(unlabelled=dict(min_score=0.3, max_boxes=300, weight=1.0))
 train_dataloader = dict(
-    sampler=dict(_delete_=True, type='MixedSampler', labelled=1, unlabelled=1, infinite=False),
+    sampler=dict(_delete_=True, type='LabelledRatioSampler', labelled=1, unlabelled=1, infinite=False),
     dataset=dict(
         dataset=dict(
             _delete_=True,

@@ -5,6 +5,7 @@
 #               --launcher pytorch
 # Hardware  8 GPUs x 3 samples; hours not measured here.
 # Result    Not measured here; the paper's teacher has voxels.
+# Note      The recipe is that of teacher_voxel01_cbgs_20e_nus-3d.py, which says where it differs from the authors'.
 _base_ = [
     '../_base_/models/object-dgcnn_pillar02_teacher.py',
     '../_base_/datasets/nus-3d_lidar_cbgs.py',

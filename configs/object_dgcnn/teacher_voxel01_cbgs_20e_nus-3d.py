@@ -5,8 +5,12 @@
 #               --launcher pytorch
 # Hardware  8 GPUs x 4 samples; hours not measured here.
 # Result    Not measured here; the authors' notes contradict each other (NDS 61.5, mAP 67.4 and NDS 70, mAP 64.5).
-# Note      No augmentation, as in the release. The authors trained in fp16 with a fixed loss scale of 512 (`--amp` adapts
-#           the scale) and started from a CenterPoint with dynamic voxels. To do so: load_from=FILE, and
+# Note      No augmentation, as in the release. Where this recipe differs from the authors': it trains on all frames, they
+#           took every fourth (their data part is commented out, so this may not be what their teacher saw); all is trained
+#           at one rate, their voxel encoder at a tenth of it
+#           (+optim_wrapper.paramwise_cfg.custom_keys.pts_voxel_encoder.lr_mult=0.1), which suits a start from trained
+#           weights; they trained in fp16 with a fixed loss scale of 512 (`--amp` adapts the scale) and started from a
+#           CenterPoint with dynamic voxels: load_from=FILE, and
 #           default_hooks.checkpoint_identity.allow_missing=[pts_bbox_head.*] for what it lacks.
 #           Needs spconv on CUDA to train; a CPU can test it and distil from it.
 _base_ = [

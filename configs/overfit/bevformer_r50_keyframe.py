@@ -1,7 +1,7 @@
 # Overfitting one real keyframe: a small single-frame BEVFormer on six images of 225 x 400 pixels, a proof that
 # projections, targets, losses and decoding fit each other.
 #
-# Command   python tools/analysis_tools/overfit_keyframe.py KEYFRAME_FOLDER --model bevformer --out FOLDER
+# Command   python -m docs.experiments.overfit_keyframe KEYFRAME_FOLDER --model bevformer --out FOLDER
 # Hardware  1 CPU core.
 # Result    see docs/results/overfit.md: measured here.
 _base_ = ['../synthetic/bevformer/bevformer_r50_1x_nus-3d.py', '_base_/keyframe.py']

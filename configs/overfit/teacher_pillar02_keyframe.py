@@ -1,6 +1,6 @@
 # Overfitting one real keyframe: the pillar teacher, a proof that data, targets, losses and decoding fit each other.
 #
-# Command   python tools/analysis_tools/overfit_keyframe.py KEYFRAME_FOLDER --model pillar --out FOLDER
+# Command   python -m docs.experiments.overfit_keyframe KEYFRAME_FOLDER --model pillar --out FOLDER
 # Hardware  1 CPU core.
 # Result    see docs/results/overfit.md: measured here.
 _base_ = ['../synthetic/object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py', '_base_/keyframe.py']

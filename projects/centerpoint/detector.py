@@ -52,7 +52,7 @@ class BEVCenterPoint(CenterPoint):
 
     def extract_pts_feat(
         self,
-        voxel_dict: dict[str, Tensor],
+        voxel_dict: dict[str, Tensor] | None,
         points: list[Tensor],
         img_feats: Sequence[Tensor] | None = None,
         batch_input_metas: list[dict[str, Any]] | None = None,

@@ -23,10 +23,12 @@ class MonoDistillFeatureLoss(nn.Module):
         loss_object = object_weight * 1/2 * mean_p mean_c (S_cp - T_cp)^2
         loss_scene = scene_weight * (SceneAffinityLoss of S and T)
 
+    The default weights are the release's 10 and 1 over its batch of 12, by which it divides both means over the batch
+    once more (monster-ghost/MonoDistill @ 26ca8da).
+
     Note:
         MonoDistill marks upright rectangles in the image where the teacher's features are not 0, since its depth maps
-        are sparse; here it is the cells inside the rotated boxes, and a BEV map is dense. It divides by the foreground
-        of a batch and once more by the batch size; here every foreground cell of the batch counts the same.
+        are sparse; here it is the cells inside the rotated boxes, and a BEV map is dense.
 
     Args:
         adapter: Config of what adapts the student's map, from student to teacher channels.
@@ -39,10 +41,10 @@ class MonoDistillFeatureLoss(nn.Module):
     def __init__(
         self,
         adapter: dict[str, Any],
-        object_weight: float = 10.0,
-        scene_weight: float = 1.0,
+        object_weight: float = 10 / 12,
+        scene_weight: float = 1 / 12,
         cells: int = 32,
-        cosine: bool = True,
+        cosine: bool = False,
     ) -> None:
         super().__init__()
         self.adapter = MODELS.build(adapter)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import torch.nn.functional as F
 from mmdet3d.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from bevdistill.distributed.reductions import mean_over_samples
-from bevdistill.losses.alignment import tapped_maps
+from bevdistill.losses import MapLoss
 from bevdistill.structures import BEVOutputs, Targets
 
 
 @MODELS.register_module()
-class SceneAffinityLoss(nn.Module):
+class SceneAffinityLoss(MapLoss):
     """Mean absolute difference of two maps' affinities (MonoDistill, arXiv 2201.10830, scene-level distillation).
 
-    With the features f_i of N places, ``A_ij = f_i . f_j / (|f_i| |f_j|)`` on each side::
+    With the features f_i of N places, ``A_ij = f_i . f_j`` on each side, or with `cosine` the paper's
+    ``A_ij = f_i . f_j / (|f_i| |f_j|)``::
 
         loss = mean_b 1/N^2 sum_ij |A^S_ij - A^T_ij|
 
@@ -23,45 +24,37 @@ class SceneAffinityLoss(nn.Module):
     of places, 32 x 32 of it a million.
 
     Note:
-        MonoDistill's code takes raw inner products (``cosine=False``). Their size is that of squared features, which
-        differs between networks and would decide what the weight means, so cosines are the default here. It resizes
-        bilinearly, which skips cells when a map shrinks to less than half; here every cell counts.
+        The release (monster-ghost/MonoDistill @ 26ca8da) has inner products; their size is that of squared features, so
+        that a weight belongs to one pair of networks. It divides the mean over a batch by the batch size once more, 12
+        in its config, hence a weight of 1/12 here. It resizes bilinearly, which skips cells when a map shrinks to less
+        than half; here every cell counts.
 
     Args:
         cells: Largest number of rows and of columns.
-        cosine: Divide by the lengths of the features.
+        cosine: Divide by the lengths of the features, as in the paper's text.
 
     Raises:
         ValueError: If `cells` is not positive.
     """
 
-    wants = ('student.bev', 'teacher.bev')
+    same_channels = False
 
-    def __init__(self, cells: int = 32, cosine: bool = True) -> None:
-        super().__init__()
+    def __init__(self, cells: int = 32, cosine: bool = False) -> None:
+        super().__init__('bev')
         if cells < 1:
             raise ValueError(f'cells must be at least 1, got {cells}')
         self.cells = cells
         self.cosine = cosine
 
     def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
-        """Compute the loss.
-
-        Args:
-            student: Outputs of the student.
-            teacher: Outputs of the teacher.
-            targets: Not used.
-
-        Returns:
-            ``loss``, a scalar.
-        """
+        """Compute ``loss``, see :meth:`MapLoss.forward`."""
         student_BNN, teacher_BNN = (
-            affinity(side, self.cells, self.cosine) for side in tapped_maps(student, teacher, 'bev')
+            affinity(side, self.cells, self.cosine) for side in self.aligned_maps(student, teacher)
         )
         return {'loss': mean_over_samples((student_BNN - teacher_BNN).abs().mean(dim=(1, 2)))}
 
 
-def affinity(map_BCHW: Tensor, cells: int, cosine: bool = True) -> Tensor:
+def affinity(map_BCHW: Tensor, cells: int, cosine: bool = False) -> Tensor:
     """Inner products of the features of all pairs of places.
 
     Args:

@@ -6,15 +6,15 @@ from typing import Any, Literal
 
 import torch.nn.functional as F
 from mmdet3d.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from bevdistill.distributed.reductions import mean_over_samples
-from bevdistill.losses.alignment import tapped_maps
+from bevdistill.losses import MapLoss
 from bevdistill.structures import BEVOutputs, Targets
 
 
 @MODELS.register_module()
-class PearsonBEVLoss(nn.Module):
+class PearsonBEVLoss(MapLoss):
     """Squared error of BEV maps that are standardised per channel (PKD, arXiv 2207.02039, section 3.2).
 
     With hats for maps of mean 0 and standard deviation 1 over the cells of a sample, per channel, and r the Pearson
@@ -42,32 +42,11 @@ class PearsonBEVLoss(nn.Module):
     def __init__(
         self, tap: Literal['bev', 'heatmap_features'] = 'bev', adapter: dict[str, Any] | None = None
     ) -> None:
-        super().__init__()
-        if tap not in ('bev', 'heatmap_features'):
-            raise ValueError(f"tap must be 'bev' or 'heatmap_features', got '{tap}'")
-        self.tap = tap
-        self.adapter = None if adapter is None else MODELS.build(adapter)
-        self.wants = (f'student.{tap}', f'teacher.{tap}')
+        super().__init__(tap, adapter)
 
     def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
-        """Compute the loss.
-
-        Args:
-            student: Outputs of the student.
-            teacher: Outputs of the teacher.
-            targets: Not used.
-
-        Returns:
-            ``loss``, a scalar.
-        """
-        student_BCHW, teacher_BCHW = tapped_maps(student, teacher, self.tap)
-        if self.adapter is not None:
-            student_BCHW = self.adapter(student_BCHW)
-        if student_BCHW.shape[1] != teacher_BCHW.shape[1]:
-            raise ValueError(
-                f"student {self.tap} has {student_BCHW.shape[1]} channels and the teacher's {teacher_BCHW.shape[1]}; "
-                "give the loss adapter=dict(type='ConvAdapter', student_channels=.., teacher_channels=..)"
-            )
+        """Compute ``loss``, see :meth:`MapLoss.forward`."""
+        student_BCHW, teacher_BCHW = self.aligned_maps(student, teacher)
         error_BCHW = (standardise(student_BCHW) - standardise(teacher_BCHW)).square()
         return {'loss': 0.5 * mean_over_samples(error_BCHW.mean(dim=(1, 2, 3)))}
 

@@ -20,23 +20,6 @@ class UniDistillFeatureLoss(KeyPointLoss):
     """
 
     def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
-        """Compute the loss.
-
-        Args:
-            student: Outputs of the student.
-            teacher: Outputs of the teacher.
-            targets: Ground truth.
-
-        Returns:
-            ``loss``, a scalar.
-
-        Raises:
-            ValueError: If channels differ.
-        """
+        """Compute ``loss``, see :meth:`MapLoss.forward`."""
         student_NPC, teacher_NPC = self.features(student, teacher, targets)
-        if student_NPC.shape[-1] != teacher_NPC.shape[-1]:
-            raise ValueError(
-                f"student {self.tap} has {student_NPC.shape[-1]} channels and the teacher's {teacher_NPC.shape[-1]}; "
-                "give the loss adapter=dict(type='ConvAdapter', student_channels=.., teacher_channels=..)"
-            )
         return {'loss': self.mean_over_boxes((student_NPC - teacher_NPC).abs().mean(dim=(1, 2)))}

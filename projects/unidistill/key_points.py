@@ -7,21 +7,25 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from mmdet3d.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from bevdistill.distributed.reductions import shared_normaliser
-from bevdistill.losses import sample_boxes
+from bevdistill.losses import MapLoss, sample_boxes
 from bevdistill.structures import BEVOutputs, Targets
 
 LATTICE = 3
 """Three by three: corners, middles of the edges, centre."""
 
 
-class KeyPointLoss(nn.Module):
+class KeyPointLoss(MapLoss):
     """What both losses on key points share: where maps are read, and how objects are averaged.
 
     Both maps are read where they are (bilinear, zero outside), so that grids of different size need no resizing.
+
+    Note:
+        The release (megvii-research/CVPR2023-UniDistill @ 32f02b4) swaps x and y before it reads: it mirrors every key
+        point at the diagonal of the map, which shows on no square map. It also counts an object at the ego position for
+        each sample without boxes. Neither is done here.
 
     Args:
         tap: Which map, ``'bev'`` or ``'heatmap_features'``.
@@ -34,19 +38,11 @@ class KeyPointLoss(nn.Module):
     def __init__(
         self, tap: Literal['bev', 'heatmap_features'] = 'bev', adapter: dict[str, Any] | None = None
     ) -> None:
-        super().__init__()
-        if tap not in ('bev', 'heatmap_features'):
-            raise ValueError(f"tap must be 'bev' or 'heatmap_features', got '{tap}'")
-        self.tap = tap
-        self.adapter = None if adapter is None else MODELS.build(adapter)
-        self.wants = (f'student.{tap}', f'teacher.{tap}', 'targets')
+        super().__init__(tap, adapter, wants=('targets',))
 
     def features(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> tuple[Tensor, Tensor]:
         """Student and teacher features at the key points, each (N, P, C), the teacher's without gradient."""
-        student_map = getattr(student, self.tap)
-        if self.adapter is not None:
-            student_map = self.adapter(student_map)
-        teacher_map = getattr(teacher, self.tap).detach()
+        student_map, teacher_map = self.maps(student, teacher)
         return (
             sample_boxes(student_map, student.grid, targets, LATTICE),
             sample_boxes(teacher_map, teacher.grid, targets, LATTICE),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from torch import Tensor
 
@@ -22,22 +21,15 @@ class UniDistillRelationLoss(KeyPointLoss):
     Channels of student and teacher may differ: only similarities are compared.
     """
 
+    same_channels = False
+
     def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
-        """Compute the loss.
-
-        Args:
-            student: Outputs of the student.
-            teacher: Outputs of the teacher.
-            targets: Ground truth.
-
-        Returns:
-            ``loss``, a scalar.
-        """
+        """Compute ``loss``, see :meth:`MapLoss.forward`."""
         student_NPP, teacher_NPP = map(cosines, self.features(student, teacher, targets))
         return {'loss': self.mean_over_boxes((student_NPP - teacher_NPP).abs().mean(dim=(1, 2)))}
 
 
 def cosines(features_NPC: Tensor) -> Tensor:
     """Cosine of each pair of points, (N, P, P); 0 with a point whose feature is zero, as outside of the map."""
-    unit_NPC = F.normalize(features_NPC, dim=-1, eps=1e-4)
+    unit_NPC = features_NPC / (features_NPC.norm(dim=-1, keepdim=True) + 1e-4)
     return unit_NPC @ unit_NPC.transpose(1, 2)

@@ -4,41 +4,43 @@ from __future__ import annotations
 
 import torch
 from mmdet3d.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from bevdistill.detection.gaussian import gaussian_foreground
 from bevdistill.distributed.reductions import shared_normaliser
-from bevdistill.losses.alignment import tapped_maps
+from bevdistill.losses import MapLoss
 from bevdistill.structures import BEVOutputs, Targets
+
+EPS = 1e-4
 
 
 @MODELS.register_module()
-class UniDistillResponseLoss(nn.Module):
+class UniDistillResponseLoss(MapLoss):
     """L1 distance of class heatmaps near objects (UniDistill, arXiv 2303.15083, section 3.2).
 
-    With logits s and t, a Gaussian M around each object and N boxes on all ranks::
+    With logits s and t, and a Gaussian around each object, merged by maximum to M, over samples b and cells p of all
+    ranks::
 
-        loss = 1/N sum_bp M_bp | max_k sigmoid(s_bkp) - max_k sigmoid(t_bkp / tau) |
+        loss = sum_bp M_bp | max_k sigmoid(s_bkp) - max_k sigmoid(t_bkp / tau) | / sum_bp M_bp
 
-    The teacher's heatmap is resized to the student's grid.
+    Probabilities are kept within 1e-4 .. 1 - 1e-4. The teacher's heatmap is resized to the student's grid.
 
     Note:
-        The release softens the teacher alone, by a temperature of 2 that its text does not name. It also compares the
-        regression maps of two CenterPoint heads; a student of queries has none, so that this part is left out.
+        As in the release (megvii-research/CVPR2023-UniDistill @ 32f02b4), but for one cell: for each sample with padded
+        labels the release draws a cell of weight 1 at the ego position. The temperature, on the teacher alone, is not
+        in the text.
 
     Args:
         teacher_temperature: tau > 0.
         min_overlap: Radius rule of M, see :func:`~bevdistill.detection.gaussian.gaussian_radius`.
-        min_radius: Smallest radius of M in cells.
+        min_radius: Smallest radius of M in cells; 0 marks the cell of a small object alone.
 
     Raises:
         ValueError: If the temperature is not positive.
     """
 
-    wants = ('student.heatmap', 'teacher.heatmap', 'targets')
-
-    def __init__(self, teacher_temperature: float = 2.0, min_overlap: float = 0.7, min_radius: int = 1) -> None:
-        super().__init__()
+    def __init__(self, teacher_temperature: float = 2.0, min_overlap: float = 0.7, min_radius: int = 0) -> None:
+        super().__init__('heatmap', wants=('targets',), taps=('heatmap',))
         if teacher_temperature <= 0:
             raise ValueError(f'teacher_temperature must be positive, got {teacher_temperature}')
         self.teacher_temperature = teacher_temperature
@@ -46,21 +48,11 @@ class UniDistillResponseLoss(nn.Module):
         self.min_radius = min_radius
 
     def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
-        """Compute the loss.
-
-        Args:
-            student: Outputs of the student.
-            teacher: Outputs of the teacher.
-            targets: Ground truth.
-
-        Returns:
-            ``loss``, a scalar.
-        """
-        student_BKHW, teacher_BKHW = tapped_maps(student, teacher, 'heatmap')
+        """Compute ``loss``, see :meth:`MapLoss.forward`."""
+        student_BKHW, teacher_BKHW = self.aligned_maps(student, teacher)
         # The sigmoid is monotonous: the largest probability is that of the largest logit.
-        student_BHW = student_BKHW.amax(dim=1).sigmoid()
-        teacher_BHW = (teacher_BKHW.amax(dim=1) / self.teacher_temperature).sigmoid()
+        student_BHW = student_BKHW.amax(dim=1).sigmoid().clamp(EPS, 1 - EPS)
+        teacher_BHW = (teacher_BKHW.amax(dim=1) / self.teacher_temperature).sigmoid().clamp(EPS, 1 - EPS)
         mask_BHW = gaussian_foreground(targets, student.grid, self.min_overlap, self.min_radius)
-        boxes = student_BHW.new_full((), sum(len(boxes) for boxes in targets.boxes))
         total: Tensor = torch.sum((student_BHW - teacher_BHW).abs() * mask_BHW)
-        return {'loss': total / shared_normaliser(boxes, floor=1)}
+        return {'loss': total / shared_normaliser(mask_BHW.sum(), floor=EPS)}

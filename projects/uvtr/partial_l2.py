@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from mmdet3d.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from bevdistill.distributed.reductions import mean_over_samples
+from bevdistill.losses import MapLoss
 from bevdistill.losses.foreground import predicted_centres, sample_map
 from bevdistill.structures import BEVOutputs, Targets
 
 
 @MODELS.register_module()
-class SampledPartialL2(nn.Module):
+class SampledPartialL2(MapLoss):
     """Partial squared error of BEV features at the centres that each decoder layer predicts (UVTR, arXiv 2206.00630).
 
     With student and teacher features s_q and t_q, read bilinearly at the centre (x, y) of query q of one layer::
@@ -38,31 +39,12 @@ class SampledPartialL2(nn.Module):
         ValueError: In forward, if channels differ.
     """
 
-    wants = ('student.bev', 'student.codes', 'teacher.bev')
-
     def __init__(self, adapter: dict[str, Any] | None = None) -> None:
-        super().__init__()
-        self.adapter = None if adapter is None else MODELS.build(adapter)
+        super().__init__('bev', adapter, wants=('student.codes',))
 
     def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
-        """Compute the loss of each layer.
-
-        Args:
-            student: Outputs of the student.
-            teacher: Outputs of the teacher.
-            targets: Not used.
-
-        Returns:
-            Scalars by name, see above.
-        """
-        student_map, teacher_map = student.bev, teacher.bev.detach()
-        if self.adapter is not None:
-            student_map = self.adapter(student_map)
-        if student_map.shape[1] != teacher_map.shape[1]:
-            raise ValueError(
-                f"student bev has {student_map.shape[1]} channels and the teacher's {teacher_map.shape[1]}; "
-                f"give the loss adapter=dict(type='ConvAdapter', student_channels=.., teacher_channels=..)"
-            )
+        """Compute the loss of each layer, see :meth:`MapLoss.forward`."""
+        student_map, teacher_map = self.maps(student, teacher)
         centres_BP2 = predicted_centres(student)
         student_BPC = sample_map(student_map, student.grid, centres_BP2)
         teacher_BPC = sample_map(teacher_map, teacher.grid, centres_BP2)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from mmdet3d.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from bevdistill.distributed.reductions import shared_normaliser
-from bevdistill.losses.alignment import tapped_maps
+from bevdistill.losses import MapLoss
 from bevdistill.structures import BEVOutputs, Targets
 
 from .quality_focal import QualityFocal
 
 
 @MODELS.register_module()
-class FocalHeatmapLoss(nn.Module):
+class FocalHeatmapLoss(MapLoss):
     """Quality focal loss (arXiv 2006.04388, equation 2) of the student's auxiliary heatmap against the teacher's.
 
     With s and t the class probabilities of a cell c, and p_i those of a teacher's box that scores above `threshold`::
@@ -30,26 +30,15 @@ class FocalHeatmapLoss(nn.Module):
         ValueError: If `gamma` is negative.
     """
 
-    wants = ('student.heatmap', 'teacher.heatmap', 'teacher.logits')
-
     def __init__(self, gamma: float = 2.0, threshold: float = 0.1) -> None:
-        super().__init__()
+        super().__init__('heatmap', wants=('teacher.logits',), taps=('heatmap',))
         self.compare = QualityFocal(gamma)
         self.threshold = threshold
 
     def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
-        """Compute the loss.
-
-        Args:
-            student: Outputs of the student.
-            teacher: Outputs of the teacher.
-            targets: Not used.
-
-        Returns:
-            ``loss``, a scalar.
-        """
-        student_map, teacher_map = tapped_maps(student, teacher, 'heatmap')
+        """Compute ``loss``, see :meth:`MapLoss.forward`."""
+        student_map, teacher_map = self.aligned_maps(student, teacher)
         value_BKHW = self.compare(student_map, teacher_map.float().sigmoid())
         score_BQ = teacher.logits[-1].detach().float().sigmoid().amax(dim=-1)
-        mass = (score_BQ * (score_BQ > self.threshold)).sum()
-        return {'loss': value_BKHW.sum() / shared_normaliser(mass, floor=1)}
+        objects = (score_BQ * (score_BQ > self.threshold)).sum()
+        return {'loss': value_BKHW.sum() / shared_normaliser(objects, floor=1)}

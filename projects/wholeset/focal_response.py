@@ -48,17 +48,17 @@ class FocalResponseTerm(InstanceTerm):
         """
         logits_LBQK = pairs.student.logits[pairs.layers].float()
         total_LB = self.compare(logits_LBQK, wanted_scores(pairs, logits_LBQK)).sum(dim=(-1, -2))
-        mass_LB = (pairs.matched * pairs.pairing.teacher_boxes.score).sum(dim=-1)
+        objects_LB = (pairs.matched * pairs.pairing.teacher_boxes.score).sum(dim=-1)
         if pairs.average == 'sample':
-            return mean_over_samples(total_LB / mass_LB.clamp(min=1), dim=1)
-        return total_LB.sum(dim=1) / shared_normaliser(mass_LB.sum(dim=1), floor=1)
+            return mean_over_samples(total_LB / objects_LB.clamp(min=1), dim=1)
+        return total_LB.sum(dim=1) / shared_normaliser(objects_LB.sum(dim=1), floor=1)
 
 
 def wanted_scores(pairs: InstancePairs, logits_LBQK: Tensor) -> Tensor:
     """Class probabilities that each student query should have, (L, B, Q, K): those of its teacher box, or 0."""
     layers, batch, queries, classes = logits_LBQK.shape
     # Teacher boxes without a student query write into an extra slot that is cut off.
-    slot_LBM = torch.where(pairs.matched, pairs.pairing.query, queries)
+    slot_LBM = torch.where(pairs.matched, pairs.pairing.student_index, queries)
     scores_LBMK = pairs.pairing.teacher_boxes.scores.to(logits_LBQK).expand(layers, -1, -1, -1)
     empty_LBQK = logits_LBQK.new_zeros(layers, batch, queries + 1, classes)
     return empty_LBQK.scatter(2, slot_LBM[..., None].expand_as(scores_LBMK), scores_LBMK)[:, :, :queries]

@@ -11,8 +11,6 @@ from mmdet3d.registry import MODELS
 from torch import nn
 from toy_run import RANGE, ToyDetector, build, toy_config
 
-from bevdistill.checkpoints import check_weights
-
 
 @pytest.fixture
 def saved(tmp_path: Path) -> dict[str, Any]:
@@ -99,14 +97,14 @@ def test_missing_and_unexpected_weights_are_refused(saved: dict[str, Any], tmp_p
     weights['heed.1.bias'] = weights.pop('head.1.bias')
     with pytest.raises(ValueError, match=r'(?s)1 weights missing .*: head\.1\.bias.*unknown .*: heed\.1\.bias'):
         load(saved, tmp_path)
-    with pytest.raises(ValueError, match=r'0 weights missing in the file\n'):
+    with pytest.raises(ValueError, match=r'does not fit the model:\n  1 weights of the file unknown'):
         load(saved, tmp_path, allow_missing=['head.*'])
     load(saved, tmp_path, allow_missing=['head.*'], allow_unexpected=['heed.*'])
 
 
 def test_other_shapes_are_refused(saved: dict[str, Any], tmp_path: Path) -> None:
     saved['state_dict']['head.1.bias'] = torch.zeros(5)
-    with pytest.raises(ValueError, match=r'(?s)other shapes than the model.*head\.1\.bias'):
+    with pytest.raises(ValueError, match=r'1 weights of other shapes: head\.1\.bias \(5,\) in the file, \(\d,\) in'):
         load(saved, tmp_path)
 
 
@@ -117,20 +115,6 @@ def test_allowances_are_not_for_resumed_runs(saved: dict[str, Any], tmp_path: Pa
     cfg.load_from, cfg.resume = str(tmp_path / 'other.pth'), True
     with pytest.raises(ValueError, match='1 weights missing'):
         build(cfg).train()
-
-
-def test_checkpoint_of_a_distiller_names_the_exporter() -> None:
-    student = nn.Linear(2, 2)
-    distiller = nn.ModuleDict(dict(student=nn.Linear(2, 2)))
-    with pytest.raises(ValueError, match=r'export_student\.py'):
-        check_weights(student, distiller.state_dict(), 'x.pth')
-    with pytest.raises(ValueError, match='the config describes a distiller'):
-        check_weights(distiller, student.state_dict(), 'x.pth')
-
-
-def test_old_batch_norms_lack_a_counter() -> None:
-    norm = nn.BatchNorm1d(2)
-    check_weights(norm, {k: v for k, v in norm.state_dict().items() if 'num_batches' not in k}, 'x.pth')
 
 
 def test_number_of_classes_must_agree(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -155,6 +156,33 @@ TEACHER_ON_A_CPU = {
     '.teacher.pts_middle_encoder': 'PointPillarsScatter',
 }
 """What the twin of a distiller swaps: a voxel teacher does not train on a CPU (synthetic/_base_/cpu_distiller.py)."""
+
+
+def leaves(node: Any, path: str = '') -> dict[str, Any]:
+    """Every entry of a config by its dotted key; lists are entries."""
+    if not isinstance(node, dict):
+        return {path: node}
+    return {key: value for name, inner in node.items() for key, value in leaves(inner, f'{path}.{name}').items()}
+
+
+def test_what_the_cpu_sized_config_of_bevdistill_computes_otherwise_is_in_the_table() -> None:
+    """Beyond sizes of networks: entries of the losses, the start, the images."""
+    table = (CONFIGS_ROOT / 'bevdistill' / 'README.md').read_text()
+    file = Path('bevdistill') / 'bevdistill_r50_1x_nus-3d.py'
+    small, large = (load(root / file).model.to_dict() for root in (CONFIGS_ROOT / 'synthetic', CONFIGS_ROOT))
+    for model in (small, large):
+        for part in ('student', 'teacher'):
+            model.pop(part)
+        for part in ('voxel_layer', 'voxel_type'):
+            model['data_preprocessor'].pop(part)
+    own, other = leaves(small), leaves(large)
+    changed = {key for key in own.keys() | other.keys() if own.get(key) != other.get(key)}
+    said = re.findall(r'^\| `([a-z_.]+)` \|', table, re.M)
+    unsaid = [key for key in changed if 'critic' not in key and not any(key.startswith(f'.{entry}') for entry in said)]
+    assert len(changed) > 6
+    assert not unsaid
+    # Nor does the table name what is the same, or is not there.
+    assert all(any(f'.{entry}' in key for key in changed) for entry in said if entry.startswith('losses.'))
 
 
 @pytest.mark.parametrize(('twin', 'full'), TWINS, ids=[name(twin) for twin, _ in TWINS])

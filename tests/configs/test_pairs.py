@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,11 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 import bevdistill  # noqa: F401
+from bevdistill.apis.flops import count_flops
+from bevdistill.apis.made_up_sensors import MadeUpSensors
 from bevdistill.structures import BEVOutputs
 
 REPO = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPO / 'tools' / 'analysis_tools'))
-
-from describe_flops import SensorData, count_flops  # noqa: E402
-
 STUDENTS = ('_r50_1x', '-t_r50_2x', '-t_r101-dcn_2x')
 PAIRS = [
     (f'{folder}bevformer/bevformer{student}_nus-3d.py', f'{folder}bevdistill/bevdistill{student}_nus-3d.py')
@@ -101,7 +98,7 @@ def test_twins_have_the_same_parameters_flops_and_outputs(plain: str, distilled:
     assert own.keys() == taught.keys()
     assert all(torch.equal(own[name], taught[name]) for name in own)
 
-    sensors = SensorData(load(plain).test_dataloader.dataset, (64, 176), points=0)
+    sensors = MadeUpSensors(load(plain).test_dataloader.dataset, (64, 176), points=0)
     flops = [count_flops(model, alone.data_preprocessor, sensors) for model in (alone, distiller.student)]
     assert flops[0].by_module == flops[1].by_module
     assert flops[0].by_module[''] > 10**8
@@ -115,7 +112,7 @@ def test_twins_have_the_same_parameters_flops_and_outputs(plain: str, distilled:
 
 
 @torch.no_grad()
-def frames(model: nn.Module, sensors: SensorData) -> list[BEVOutputs]:
+def frames(model: nn.Module, sensors: MadeUpSensors) -> list[BEVOutputs]:
     """Outputs of two frames in a row."""
     found = []
     for frame in range(2):

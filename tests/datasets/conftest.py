@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from mmengine.registry import init_default_scope
 
-from bevdistill.datasets.ego_motion import rigid_transform
-from bevdistill.datasets.infos.sensors import CAMERAS
+from bevdistill.datasets.ego_pose import rigid_transform
+from bevdistill.structures.cameras import CAMERAS
 
 INTRINSIC = np.array([[40.0, 0, 24.0], [0, 40.0, 16.0], [0, 0, 1]])
 HEIGHT, WIDTH = 32, 48

@@ -30,8 +30,9 @@ def uneven_infos(infos: Path, folder: Path) -> Path:
 
 def write_predictions(root: Path, file: Path, work_dir: Path, launcher: str = 'none', **options: Any) -> None:
     """Predictions of a seeded student without training, in ``<work_dir>/predictions``."""
-    from bevdistill.engine.launch import build_runner, set_format_only
+    from bevdistill.engine.launch import build_runner
     from bevdistill.engine.process_group import distributed_run
+    from bevdistill.engine.settings import set_format_only
 
     cfg = Config.fromfile(str(CONFIG))
     cfg.merge_from_dict(

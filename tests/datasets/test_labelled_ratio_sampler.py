@@ -7,8 +7,9 @@ from itertools import islice
 
 import numpy as np
 import pytest
+from mmdet3d.registry import DATA_SAMPLERS
 
-from bevdistill.datasets import MixedSampler, SeededDataset
+from bevdistill.datasets import LabelledRatioSampler, SeededDataset
 
 
 class Frames:
@@ -29,14 +30,16 @@ FLAGS = Frames.is_labelled.tolist()
 
 @pytest.fixture
 def sampler_of(monkeypatch: pytest.MonkeyPatch):
-    def make(rank: int = 0, world: int = 1, seed: int = 3, infinite: bool = True, **counts: int) -> MixedSampler:
+    def make(
+        rank: int = 0, world: int = 1, seed: int = 3, infinite: bool = True, **counts: int
+    ) -> LabelledRatioSampler:
         monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda: (rank, world))
-        return MixedSampler(SeededDataset(Frames()), seed=seed, infinite=infinite, **counts)
+        return LabelledRatioSampler(SeededDataset(Frames()), seed=seed, infinite=infinite, **counts)
 
     return make
 
 
-def batches(sampler: MixedSampler, size: int, number: int) -> list[list[int]]:
+def batches(sampler: LabelledRatioSampler, size: int, number: int) -> list[list[int]]:
     draws = iter(sampler)
     return [list(islice(draws, size)) for _ in range(number)]
 
@@ -115,9 +118,15 @@ def test_a_batch_that_cannot_hold_the_mixture_is_refused(sampler_of) -> None:
 
 def test_what_it_needs(sampler_of, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TypeError, match='needs a data set with is_labelled'):
-        MixedSampler(range(4), seed=0)
+        LabelledRatioSampler(range(4), seed=0)
     with pytest.raises(ValueError, match='a pattern of 0 labelled and 0 unlabelled'):
         sampler_of(labelled=0, unlabelled=0)
     monkeypatch.setattr(Frames, 'is_labelled', np.ones(10, dtype=bool))
-    with pytest.raises(ValueError, match=r'MixedSampler\(unlabelled=1\): the data set has no unlabelled frame'):
+    with pytest.raises(ValueError, match=r'LabelledRatioSampler\(unlabelled=1\): the data set has no unlabelled frame'):
         sampler_of()
+
+
+def test_configs_with_the_earlier_name_still_work() -> None:
+    built = DATA_SAMPLERS.build(dict(type='MixedSampler', dataset=SeededDataset(Frames()), labelled=2, seed=3))
+    assert type(built) is LabelledRatioSampler and built.counts == {True: 2, False: 1}
+    assert DATA_SAMPLERS.get('LabelledRatioSampler') is LabelledRatioSampler

@@ -7,9 +7,9 @@ from types import ModuleType
 import pytest
 import torch
 from mmdet3d.models.utils import gaussian_radius as mmdet3d_radius
-from reference import targets as targets_by_object
-from reference.workload import random_targets
 
+from benchmarks.reference import targets as targets_by_object
+from benchmarks.reference.workload import random_targets
 from bevdistill.detection import gaussian
 from bevdistill.detection.gaussian import gaussian_foreground, gaussian_radius, hard_foreground, heatmap_targets
 from bevdistill.structures import BEVGrid, Targets
@@ -76,18 +76,6 @@ def test_sigma_must_be_positive() -> None:
 def test_hard_mask_matches_a_loop_over_boxes(grid: BEVGrid) -> None:
     targets = random_targets((8, 0, 5), grid, spread=1.3)
     torch.testing.assert_close(hard_foreground(targets, grid), targets_by_object.hard_foreground(targets, grid))
-
-
-def test_hard_mask_writes_the_largest_value_of_the_boxes_over_a_cell() -> None:
-    grid = SQUARE.with_size(20, 20)
-    targets, values = random_targets((9, 0, 6), grid), torch.rand(15)
-    want = torch.zeros(3, 20, 20)
-    rows = [(sample, index) for sample, boxes in enumerate(targets.boxes) for index in range(len(boxes))]
-    for value, (sample, index) in zip(values.tolist(), rows, strict=True):
-        single = Targets((targets.boxes[sample][index : index + 1],), (torch.tensor([0]),))
-        want[sample] = torch.maximum(want[sample], hard_foreground(single, grid)[0] * value)
-    assert ((hard_foreground(targets, grid) > 0) == (want > 0)).all()
-    torch.testing.assert_close(hard_foreground(targets, grid, values), want)
 
 
 def test_hard_mask_marks_the_cell_of_a_box_smaller_than_a_cell() -> None:

@@ -242,7 +242,7 @@ def test_one_preprocessor_serves_both(save_teacher) -> None:
 
 
 def test_unknown_schedule_key(save_teacher) -> None:
-    with pytest.raises(ValueError, match=r"unknown schedule key \['warm_up'\].*'warmup'"):
+    with pytest.raises(ValueError, match=r"unknown key \['warm_up'\] in schedule.*'warmup'"):
         build(save_teacher(), losses=dict(dense=DENSE | dict(schedule=dict(warm_up=0.1))))
 
 

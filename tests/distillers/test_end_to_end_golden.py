@@ -22,7 +22,7 @@ import bevdistill.losses
 import bevdistill.students.bevformer
 import bevdistill.teachers.object_dgcnn  # noqa: F401
 from bevdistill.structures import BEVOutputs, Targets
-from bevdistill.students.bevformer import Frames
+from bevdistill.students.bevformer import FrameGeometry
 
 RANGE = [-51.2, -51.2, -5.0, 51.2, 51.2, 3.0]
 GRID = dict(point_cloud_range=RANGE, rows=12, cols=12)
@@ -147,7 +147,7 @@ def load_student(model: torch.nn.Module, arrays: dict[str, Tensor]) -> None:
 
 def inputs_of(arrays: dict[str, Tensor]) -> dict[str, Any]:
     maps = [arrays[f'in.student_mlvl_feats_{level}'].requires_grad_() for level in range(2)]
-    frames = Frames(arrays['in.lidar2img'].float(), arrays['in.can_bus'].float()[None], (96, 160))
+    frames = FrameGeometry(arrays['in.lidar2img'].float(), arrays['in.can_bus'].float()[None], (96, 160))
     teacher = [arrays[f'in.teacher_mlvl_feats_{level}'] for level in range(4)]
     sample = Det3DDataSample()
     sample.gt_instances_3d = InstanceData(

@@ -10,7 +10,7 @@ from rank_losses import Batch, critics
 from torch import Tensor, nn
 from twins import build, model_config, raw_batch
 
-from bevdistill.distributed.host_ddp import HostDistributedDataParallel
+from bevdistill.distributed import HostDistributedDataParallel
 from bevdistill.teachers import ObjectDGCNN
 
 

@@ -10,12 +10,13 @@ import sys
 import pytest
 import torch
 
+from bevdistill.engine import host_memory
 from bevdistill.engine.host_memory import OWN_CHOICES
 
 PROGRAM = """
-import resource
+import resource, runpy, sys
 import torch
-from bevdistill.engine import keep_freed_memory
+keep_freed_memory = runpy.run_path(sys.argv[1])['keep_freed_memory']  # without the seconds of the package's import
 
 def pages():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -32,7 +33,7 @@ print(done, before, after)
 def run(**variables: str) -> tuple[str, int, int]:
     """Run the program with variables and no choices of this process; returns what it prints."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OWN_CHOICES)}
-    command = [sys.executable, '-c', PROGRAM]
+    command = [sys.executable, '-c', PROGRAM, str(host_memory.__file__)]
     done = subprocess.run(command, env=kept | variables, capture_output=True, text=True, check=True)
     word, before, after = done.stdout.split()[-3:]
     return word, int(before), int(after)

@@ -13,6 +13,7 @@ from mmengine.config import Config
 
 from bevdistill.engine.overrides import RUNNER_ARGUMENTS, apply_overrides, parse_overrides
 
+REPO = Path(__file__).resolve().parents[2]
 BASE = """
 data_root = 'data/nuscenes/'
 max_epochs = 24
@@ -120,7 +121,7 @@ def test_the_arguments_of_the_runner_are_those_of_mmengine() -> None:
 
 def test_needs_no_torch() -> None:
     code = 'import sys, bevdistill.engine.config_file; print("torch" in sys.modules)'
-    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, '-c', code], cwd=REPO, capture_output=True, text=True, check=True)
     assert done.stdout == 'False\n'
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from bevdistill.engine import distributed as module
+from bevdistill.engine import process_group as module
 from bevdistill.engine.process_group import distributed_run
 
 

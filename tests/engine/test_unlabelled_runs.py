@@ -79,6 +79,6 @@ def test_a_batch_that_cannot_hold_the_mixture_stops_the_run(
 def test_a_plain_student_refuses_unlabelled_frames(data: tuple[Path, Path], teacher: Path, tmp_path: Path) -> None:
     cfg = mixed(teacher, data, tmp_path)
     cfg.model = dict(cfg.model.student, data_preprocessor=cfg.model.data_preprocessor)
-    with pytest.raises(ValueError, match=r'sample \w+ is an unlabelled frame.*Only a BEVDistiller trains'):
+    with pytest.raises(ValueError, match=r'sample \w+ is an unlabelled frame.*Distil with unlabelled=dict'):
         train(cfg)
 

@@ -92,6 +92,11 @@ def test_turned() -> None:
     for q, yaw in zip(turned(yaws, turn.rotation_matrix), yaws, strict=True):
         expected = turn * Quaternion(axis=[0, 0, 1], radians=yaw)
         assert Quaternion.absolute_distance(Quaternion(q), expected) < 1e-9
+    assert turned(np.zeros(0), turn.rotation_matrix).shape == (0, 4)
+    # Matrices of the information files are float32, orthogonal to 1e-7 only.
+    (q,) = turned(np.zeros(1), turn.rotation_matrix.astype(np.float32).astype(np.float64))
+    assert Quaternion.absolute_distance(Quaternion(q), turn) < 1e-6
+    assert np.linalg.norm(q) == pytest.approx(1, abs=1e-12)
 
 
 @pytest.mark.parametrize(

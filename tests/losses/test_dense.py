@@ -141,6 +141,19 @@ def test_other_tap(make_outputs, make_targets) -> None:
         loss(make_outputs(heatmap=False), teacher, targets)
 
 
+def test_region_under_both_of_its_names(make_outputs, make_targets) -> None:
+    """``mask`` is the former name, which configs with published results keep; ``where`` has the last word."""
+    sides = make_outputs(), make_outputs(seed=1), make_targets(3, 2)
+    hard, soft = dict(type='HardForeground'), dict(type='SoftForeground')
+    for kind in ('DenseBEVLoss', 'HeatmapDistillLoss'):
+        now, before = (MODELS.build(dict({name: hard}, type=kind)) for name in ('where', 'mask'))
+        assert torch.equal(now(*sides)['loss'], before(*sides)['loss']) and now.wants == before.wants
+        both = MODELS.build(dict(type=kind, where=hard, mask=soft))
+        assert torch.equal(both(*sides)['loss'], now(*sides)['loss'])
+        with pytest.raises(ValueError, match=rf"{kind} needs where=dict\(type='AllCells'\)"):
+            MODELS.build(dict(type=kind))
+
+
 def test_wants() -> None:
     assert build().wants == ('student.bev', 'teacher.bev', 'targets')
     assert build('PredictedForeground').wants == ('student.bev', 'teacher.bev', 'student.heatmap')

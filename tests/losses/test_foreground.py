@@ -59,7 +59,7 @@ def test_messages(make_outputs, make_targets) -> None:
 
 def test_query_sampled_places_carry_no_gradient(make_outputs, make_targets) -> None:
     student, teacher = make_outputs(grad=True), make_outputs(seed=1)
-    picked = build('QuerySampledForeground').select(student.bev, teacher.bev, student, teacher, make_targets(0, 0))
+    picked = build('QuerySampledForeground').select((student.bev, teacher.bev), student, teacher, make_targets(0, 0))
     assert [tuple(part.shape) for part in picked] == [(2, 4, 18), (2, 4, 18), (2, 18)]
     picked[0].sum().backward()
     assert student.bev.grad is not None

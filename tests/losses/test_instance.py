@@ -49,12 +49,12 @@ def oracle(loss, student, teacher, targets, value_of, layer: int = -1, average: 
     per_sample, total, mass = [], 0.0, 0.0
     for b in range(student.batch_size):
         sample_total, sample_mass = 0.0, 0.0
-        for m in range(found.query.shape[2]):
+        for m in range(found.student_index.shape[2]):
             if not bool(found.matched[layer, b, m]):
                 continue
-            value = value_of(b, int(found.query[layer, b, m]), m, found)
-            sample_total += float(weights.value[b, m]) * value
-            sample_mass += float(weights.mass[b, m])
+            value = value_of(b, int(found.student_index[layer, b, m]), m, found)
+            sample_total += float(weights.numerator[b, m]) * value
+            sample_mass += float(weights.denominator[b, m])
         total, mass = total + sample_total, mass + sample_mass
         per_sample.append(sample_total / sample_mass if sample_mass else 0.0)
     return sum(per_sample) / len(per_sample) if average == 'sample' else (total / mass if mass else 0.0)
@@ -73,7 +73,7 @@ def test_box_term_matches_loops(make_outputs, make_targets, quality, average: st
     for layer, key in ((0, 'd0.loss_box'), (1, 'loss_box')):
 
         def distance(b: int, q: int, m: int, found, layer: int = layer) -> float:
-            target = encode_boxes(teacher.boxes)[b, found.teacher_boxes.query[b, m]]
+            target = encode_boxes(teacher.boxes)[b, found.teacher_boxes.teacher_index[b, m]]
             difference = (student.codes[layer, b, q] - target).abs()
             return float(difference[:8].sum() + 0.2 * difference[8:].sum())
 
@@ -89,7 +89,7 @@ def test_class_term_matches_loops(make_outputs, make_targets) -> None:
         total = 0.0
         for k in range(3):
             p = 1 / (1 + math.exp(-float(student.logits[-1, b, q, k])))
-            t = 1 / (1 + math.exp(-float(teacher.logits[-1, b, found.teacher_boxes.query[b, m], k])))
+            t = 1 / (1 + math.exp(-float(teacher.logits[-1, b, found.teacher_boxes.teacher_index[b, m], k])))
             total -= t * math.log(p) + (1 - t) * math.log(1 - p)
         return total
 
@@ -115,7 +115,7 @@ def test_class_term_temperature(make_outputs, make_targets) -> None:
     loss = build(dict(cls=dict(CLASS, temperature=3.0)))
 
     def entropy(b: int, q: int, m: int, found) -> float:
-        soft = (teacher.logits[-1, b, found.teacher_boxes.query[b, m]] / 3).sigmoid()
+        soft = (teacher.logits[-1, b, found.teacher_boxes.teacher_index[b, m]] / 3).sigmoid()
         return 9 * float(F.binary_cross_entropy((student.logits[-1, b, q] / 3).sigmoid(), soft, reduction='sum'))
 
     want = oracle(loss, student, teacher, targets, entropy)
@@ -135,7 +135,7 @@ def test_unmatched_queries(make_outputs, make_targets, threshold: float) -> None
     pairs = int(found.matched.sum())
     background = released = 0.0
     for b in range(2):
-        taken = {int(found.query[0, b, m]) for m in range(4) if bool(found.matched[0, b, m])}
+        taken = {int(found.student_index[0, b, m]) for m in range(4) if bool(found.matched[0, b, m])}
         for q in set(range(9)) - taken:
             for logit in student.logits[-1, b, q].tolist():
                 background += math.log1p(math.exp(logit))
@@ -159,12 +159,13 @@ def test_contrast_matches_loops(make_outputs, make_targets, anchor: str, negativ
 
     def row(b: int, q: int, m: int, found) -> float:
         others = range(2) if negatives == 'batch' else [b]
-        s, t = vectors(b, q, found.teacher_boxes.query[b, m])
+        s, t = vectors(b, q, found.teacher_boxes.teacher_index[b, m])
         own, total = 0.0, 0.0
         for other in others:
             for n in range(4):
                 if bool(found.matched[-1, other, n]):
-                    s2, t2 = vectors(other, int(found.query[-1, other, n]), found.teacher_boxes.query[other, n])
+                    index = int(found.student_index[-1, other, n])
+                    s2, t2 = vectors(other, index, found.teacher_boxes.teacher_index[other, n])
                     score = math.exp(float(s @ t2 if anchor == 'student' else t @ s2) / 0.3)
                     total += score
                     own = score if (other, n) == (b, m) else own
@@ -197,7 +198,7 @@ def test_state_l1_matches_loops(make_outputs, make_targets) -> None:
     loss = build(dict(state=STATE), 'ScoreQuality')
 
     def distance(b: int, q: int, m: int, found) -> float:
-        target = teacher.states[-1, b, found.teacher_boxes.query[b, m]]
+        target = teacher.states[-1, b, found.teacher_boxes.teacher_index[b, m]]
         return float((student.states[-1, b, q] - target).abs().mean())
 
     want = oracle(loss, student, teacher, targets, distance)
@@ -269,7 +270,7 @@ def test_shapes_may_differ(make_outputs, make_targets) -> None:
     values = build(dict(box=BOX, cls=CLASS, contrast=contrast))(student, teacher, make_targets(1, 1))
     assert all(bool(value.isfinite()) for value in values.values())
     assert float(values['pairs']) == 3
-    with pytest.raises(ValueError, match=r'states have 4 channels.*7.*LinearAdapter'):
+    with pytest.raises(ValueError, match=r"student state vector has 4 channels and the teacher's 7.*LinearAdapter"):
         build(dict(state=STATE))(student, teacher, make_targets(1, 1))
 
 

@@ -251,7 +251,7 @@ def test_pairs_of_the_original(golden) -> None:
     assert bool(pairing.matched.all())
     for layer in range(2):
         assigned = torch.from_numpy(arrays[f'out.assigned_teacher_{layer}'])
-        for box, query in zip(pairing.teacher_boxes.query[0], pairing.query[layer, 0], strict=True):
+        for box, query in zip(pairing.teacher_boxes.teacher_index[0], pairing.student_index[layer, 0], strict=True):
             assert assigned[query] == box
 
 
@@ -307,9 +307,9 @@ def test_pairs_restricted_to_the_students_own_matches(golden) -> None:
     pairing = loss.pairing(student, teacher, targets_of(torch.zeros(0, 9)), slice(None))
     scores = loss.quality(pairing.teacher_boxes, targets_of(torch.zeros(0, 9)))
     mine = torch.stack([torch.from_numpy(arrays[f'in.student_assign.bbox_weights_{layer}'])[:, 0] for layer in (0, 1)])
-    kept = mine[:, None].gather(-1, pairing.query) > 0
-    boxes = InstancePairs(student, teacher, pairing, Weights(scores.value * kept, scores.mass), slice(None))
-    left = Pairing(pairing.teacher_boxes, pairing.query, pairing.matched & kept)
+    kept = mine[:, None].gather(-1, pairing.student_index) > 0
+    boxes = InstancePairs(student, teacher, pairing, Weights(scores.numerator * kept, scores.denominator), slice(None))
+    left = Pairing(pairing.teacher_boxes, pairing.student_index, pairing.matched & kept)
     classes = InstancePairs(student, teacher, left, scores, slice(None))
     box = 0.25 * loss.terms['box'](boxes)
     cls = SoftClassTerm(weighted=False)(classes)

@@ -21,7 +21,7 @@ def test_selection_takes_the_best_scores(make_outputs) -> None:
     for b in range(2):
         scores = [max(1 / (1 + float(torch.exp(-v))) for v in row) for row in teacher.logits[-1, b]]
         best = sorted(range(7), key=lambda q: -scores[q])[:3]
-        assert boxes.query[b].tolist() == best
+        assert boxes.teacher_index[b].tolist() == best
         for m, q in enumerate(best):
             torch.testing.assert_close(boxes.boxes[b, m], decode_boxes(teacher.codes[-1, b, q]))
             assert float(boxes.score[b, m]) == pytest.approx(scores[q], rel=1e-5)
@@ -43,7 +43,7 @@ def test_matching_is_the_cheapest(make_outputs, make_targets, threshold: float) 
     pairing = TeacherBoxPairing(max_boxes=3, score_threshold=threshold)
     found = pairing(student, teacher, make_targets(0, 0), EVERY)
     boxes = found.teacher_boxes
-    assert found.query.shape == found.matched.shape == (2, 2, 3)
+    assert found.student_index.shape == found.matched.shape == (2, 2, 3)
     for layer in range(2):
         for b in range(2):
             kept = [m for m in range(3) if float(boxes.score[b, m]) > threshold]
@@ -59,7 +59,7 @@ def test_matching_is_the_cheapest(make_outputs, make_targets, threshold: float) 
                 permutations(range(5), len(kept)),
                 key=lambda queries: sum(cost(q, m) for q, m in zip(queries, kept, strict=True)),
             )
-            assert [int(found.query[layer, b, m]) for m in kept] == list(best)
+            assert [int(found.student_index[layer, b, m]) for m in kept] == list(best)
 
 
 def test_more_teacher_boxes_than_queries(make_outputs, make_targets) -> None:
@@ -68,7 +68,7 @@ def test_more_teacher_boxes_than_queries(make_outputs, make_targets) -> None:
     assert found.matched.sum(dim=2).tolist() == [[2, 2], [2, 2]]
     for layer in range(2):
         for b in range(2):
-            assert sorted(found.query[layer, b][found.matched[layer, b]].tolist()) == [0, 1]
+            assert sorted(found.student_index[layer, b][found.matched[layer, b]].tolist()) == [0, 1]
 
 
 def test_threshold_above_all_scores_leaves_no_pair(make_outputs, make_targets) -> None:
@@ -87,8 +87,8 @@ def test_ground_truth_pairs(make_outputs, make_targets) -> None:
     for layer in range(2):
         for b, count in enumerate((3, 1)):
             for m in range(count):
-                assert int(of_student[layer, b, found.query[layer, b, m]]) == m
-                assert int(of_teacher[0, b, found.teacher_boxes.query[b, m]]) == m
+                assert int(of_student[layer, b, found.student_index[layer, b, m]]) == m
+                assert int(of_teacher[0, b, found.teacher_boxes.teacher_index[b, m]]) == m
 
 
 def test_ground_truth_pairs_without_objects(make_outputs, make_targets) -> None:

@@ -48,42 +48,42 @@ def test_score_iou_matches_polygons(make_targets, kind: str, gamma: float) -> No
         for m in range(5):
             best = max(overlap(near[b, m], truth, kind) for truth in targets.boxes[b])
             want = float(boxes.scores[b, m].max()) ** gamma * best ** (1 - gamma)
-            assert float(weights.value[b, m]) == pytest.approx(want, abs=2e-3)
-    assert float(weights.mass.min()) == 1
+            assert float(weights.numerator[b, m]) == pytest.approx(want, abs=2e-3)
+    assert float(weights.denominator.min()) == 1
 
 
 def test_exact_box_has_iou_one(make_targets) -> None:
     targets = make_targets(3)
     weights = MODELS.build(dict(type='ScoreIoUQuality', gamma=0.0))(boxes_of(targets.boxes[0]), targets)
-    torch.testing.assert_close(weights.value, torch.ones(1, 3), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(weights.numerator, torch.ones(1, 3), rtol=1e-3, atol=1e-3)
 
 
 def test_without_ground_truth_iou_is_zero(make_targets) -> None:
     boxes = boxes_of(make_targets(3).boxes[0])
     nothing = Targets((torch.zeros(0, 9),), (torch.zeros(0, dtype=torch.long),))
-    assert MODELS.build(dict(type='ScoreIoUQuality'))(boxes, nothing).value.tolist() == [[0.0] * 3]
+    assert MODELS.build(dict(type='ScoreIoUQuality'))(boxes, nothing).numerator.tolist() == [[0.0] * 3]
     by_score = MODELS.build(dict(type='ScoreIoUQuality', gamma=1.0))(boxes, nothing)
-    torch.testing.assert_close(by_score.value, boxes.score)
+    torch.testing.assert_close(by_score.numerator, boxes.score)
 
 
 def test_score(make_targets) -> None:
     targets = make_targets(3)
     boxes = boxes_of(targets.boxes[0])
     plain = MODELS.build(dict(type='ScoreQuality'))(boxes, targets)
-    assert torch.equal(plain.value, boxes.score)
-    assert torch.equal(plain.mass, boxes.score)
+    assert torch.equal(plain.numerator, boxes.score)
+    assert torch.equal(plain.denominator, boxes.score)
     released = MODELS.build(dict(type='ScoreQuality', released_squared=True))(boxes, targets)
-    assert torch.equal(released.value, boxes.score.square())
-    assert torch.equal(released.mass, boxes.score)
+    assert torch.equal(released.numerator, boxes.score.square())
+    assert torch.equal(released.denominator, boxes.score)
     counted = MODELS.build(dict(type='ScoreQuality', normaliser='count'))(boxes, targets)
-    assert torch.equal(counted.mass, torch.ones(1, 3))
+    assert torch.equal(counted.denominator, torch.ones(1, 3))
 
 
 def test_uniform(make_targets) -> None:
     targets = make_targets(3)
     weights = MODELS.build(dict(type='UniformQuality'))(boxes_of(targets.boxes[0]), targets)
-    assert torch.equal(weights.value, torch.ones(1, 3))
-    assert torch.equal(weights.mass, torch.ones(1, 3))
+    assert torch.equal(weights.numerator, torch.ones(1, 3))
+    assert torch.equal(weights.denominator, torch.ones(1, 3))
 
 
 @pytest.mark.parametrize(

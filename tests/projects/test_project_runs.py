@@ -10,7 +10,8 @@ from all_projects import PROJECTS, twin
 from tiny_runs import tiny_config, train, untrained_teacher
 
 import bevdistill  # noqa: F401
-from bevdistill.engine.launch import load_config, set_amp
+from bevdistill.engine.launch import load_config
+from bevdistill.engine.settings import set_amp
 
 ITERATIONS = dict(float32=2, bfloat16=1)
 

@@ -82,3 +82,53 @@ def test_bad_grids_are_refused(limits, rows, message):
 def test_bad_coordinates_are_refused():
     with pytest.raises(ValueError, match=r'got shape \(3, 4\)'):
         GRID.normalise(torch.zeros(3, 4))
+
+
+def test_cells_by_hand_on_an_odd_grid() -> None:
+    """3 rows of 2 m, 5 columns of 1 m from (-1, -4): a loop over all corners and centres."""
+    grid = BEVGrid.from_config((-1, -4, 0, 4, 2, 2), rows=3, cols=5)
+    assert grid.cell_size == (1.0, 2.0)
+    for row in range(3):
+        for col in range(5):
+            centre = torch.tensor([-1 + col + 0.5, -4 + 2 * row + 1.0])
+            torch.testing.assert_close(grid.cell_centres()[row, col], centre)
+            corner = torch.tensor([-1.0 + col, -4.0 + 2 * row])
+            torch.testing.assert_close(grid.to_metres(torch.tensor([float(col), float(row)])), corner)
+            assert grid.to_cells(centre).floor().tolist() == [col, row]
+            assert bool(grid.contains(centre))
+
+
+@pytest.mark.parametrize('rows', [1, 3])
+@pytest.mark.parametrize('cols', [1, 4])
+def test_sampling_reads_every_cell_at_its_centre(rows: int, cols: int) -> None:
+    grid = BEVGrid.from_config((-20, -10, -5, 20, 30, 3), rows, cols)
+    map_HW = torch.randn(rows, cols)
+    places = grid.sampling_grid(grid.cell_centres())[None]
+    read = torch.nn.functional.grid_sample(map_HW[None, None], places, align_corners=False)[0, 0]
+    torch.testing.assert_close(read, map_HW, atol=1e-5, rtol=1e-5)
+
+
+def test_three_coordinates_use_the_height_of_the_range() -> None:
+    unit = GRID.normalise(torch.tensor([[-20.0, -10.0, -5.0], [0.0, 10.0, -1.0], [20.0, 30.0, 3.0]]))
+    torch.testing.assert_close(unit, torch.tensor([[0.0, 0, 0], [0.5, 0.5, 0.5], [1, 1, 1]]))
+    assert GRID.contains(torch.tensor([[0.0, 0.0, 3.0], [0.0, 0.0, 2.99]])).tolist() == [False, True]
+
+
+def test_double_precision_is_kept() -> None:
+    metres = torch.tensor([[1 / 3, 2 / 3]], dtype=torch.float64)
+    assert GRID.to_cells(metres).dtype == torch.float64
+    torch.testing.assert_close(GRID.to_metres(GRID.to_cells(metres)), metres, atol=1e-14, rtol=0)
+    assert GRID.cell_centres(dtype=torch.float64).dtype == torch.float64
+
+
+def test_no_points() -> None:
+    for shape in ((0, 2), (2, 0, 3)):
+        assert GRID.normalise(torch.zeros(shape)).shape == shape
+        assert GRID.contains(torch.zeros(shape)).shape == shape[:-1]
+
+
+def test_height_does_not_matter_for_the_ground() -> None:
+    low = BEVGrid((-20.0, -10.0, -8.0, 20.0, 30.0, 6.0), 10, 20)
+    assert GRID.same_range(low)
+    nearly = BEVGrid((-20.00005, -10.0, -5.0, 20.0, 30.0, 3.0), 10, 20)
+    assert GRID.same_range(nearly) and not GRID.same_range(nearly, tolerance=1e-6)

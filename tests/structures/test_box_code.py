@@ -46,3 +46,30 @@ def test_bad_sizes_are_refused():
         encode_boxes(torch.zeros(2, 8))
     with pytest.raises(ValueError, match=r'10 numbers, got shape \(2, 9\)'):
         decode_boxes(torch.zeros(2, 9))
+
+
+@pytest.mark.parametrize('yaw', [math.pi, -math.pi, 3 * math.pi, -2.5 * math.pi, 0.0])
+def test_any_heading_comes_back_within_one_turn(yaw: float) -> None:
+    box = torch.tensor([0.0, 0.0, 0.0, 1.0, 1.0, 1.0, yaw, 0.0, 0.0], dtype=torch.float64)
+    back = float(decode_boxes(encode_boxes(box))[6])
+    assert -math.pi <= back <= math.pi
+    assert math.cos(back - yaw) == pytest.approx(1.0)
+
+
+def test_sine_and_cosine_need_not_be_on_the_unit_circle() -> None:
+    """A network predicts both freely; only their direction counts."""
+    code = torch.tensor([0.0, 0, 0, 0, 0, 0, 3 * math.sin(0.7), 3 * math.cos(0.7), 0, 0])
+    assert float(decode_boxes(code)[6]) == pytest.approx(0.7, abs=1e-6)
+
+
+def test_gradients_reach_every_slot() -> None:
+    codes = torch.randn(2, 3, 10, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(decode_boxes, (codes,))
+    boxes = (torch.rand(2, 9, dtype=torch.float64) + 0.5).requires_grad_()
+    assert torch.autograd.gradcheck(encode_boxes, (boxes,))
+
+
+def test_a_box_without_size_is_not_finite() -> None:
+    """The losses leave such a target out instead of learning from it."""
+    code = encode_boxes(torch.tensor([[0.0, 0, 0, 0, 1, 1, 0, 0, 0]]))
+    assert not code.isfinite().all() and code[0, 3:].isfinite().all()

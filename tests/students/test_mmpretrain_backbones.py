@@ -15,18 +15,20 @@ from mmengine.registry import init_default_scope
 if find_spec('mmpretrain') is None:
     pytest.skip('mmpretrain is not installed', allow_module_level=True)
 
-from bevdistill.students.mmpretrain_backbones import _import_backbones, stand_in
+from bevdistill.students.mmpretrain_backbones import TORCHVISION, _import_backbones, placeholders
 
 
 def test_absent_package_is_empty_inside_and_absent_afterwards() -> None:
     finders = list(sys.meta_path)
-    with stand_in('no_such_vision') as empty:
+    with placeholders([name.replace('torchvision', 'no_such_vision') for name in TORCHVISION]) as empty:
         import no_such_vision.ops.boxes as boxes
         import no_such_vision.transforms.functional as functional
+        from no_such_vision import transforms
 
         assert empty
         assert isinstance(boxes.nms, type)
         assert isinstance(functional.resize, type)
+        assert transforms.functional is functional
         assert not hasattr(boxes, '__wrapped__')
     assert sys.meta_path == finders
     assert not [name for name in sys.modules if name.startswith('no_such_vision')]
@@ -40,7 +42,7 @@ def test_broken_package_is_replaced_and_then_broken_again(tmp_path: Path, monkey
     (package / 'part.py').write_text('value = 1\n')
     (package / '__init__.py').write_text('from . import part\nraise RuntimeError("operator nms does not exist")\n')
     monkeypatch.syspath_prepend(tmp_path)
-    with stand_in('broken_vision') as empty:
+    with placeholders(['broken_vision', 'broken_vision.part']) as empty:
         import broken_vision.part as part
 
         assert empty
@@ -50,13 +52,13 @@ def test_broken_package_is_replaced_and_then_broken_again(tmp_path: Path, monkey
 
 
 def test_package_that_imports_is_left_alone() -> None:
-    with stand_in('json') as empty:
+    with placeholders(['json']) as empty:
         assert not empty
         assert importlib.import_module('json').loads('1') == 1
 
 
 def test_stand_in_ends_with_an_error_inside() -> None:
-    with pytest.raises(KeyError), stand_in('no_such_vision'):
+    with pytest.raises(KeyError), placeholders(['no_such_vision']):
         raise KeyError('x')
     assert 'no_such_vision' not in sys.modules
     with pytest.raises(ModuleNotFoundError):

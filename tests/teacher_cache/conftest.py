@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_detector import batch, save_teacher  # noqa: F401
 from mmdet3d.registry import MODELS
 from toy_run import quick_runner  # noqa: F401
 
 from bevdistill.distillers import FrozenTeacher, TeacherCheckpoint
-from bevdistill.teacher_cache import RECORD, CacheKey, Layout, Manifest, Samples, TeacherCache, best_queries
+from bevdistill.teacher_cache import RECORD, CacheKey, CacheManifest, RecordLayout, Samples, TeacherCache, best_queries
 
 COMMAND = 'python tools/cache_teacher.py config.py teacher.pth --out cache'
 
@@ -43,9 +44,9 @@ def fill_cache(tmp_path: Path) -> Callable[..., TeacherCache]:
         teacher = FrozenTeacher(MODELS.build(config), TeacherCheckpoint(checkpoint))
         whole = teacher(data['inputs'], data['data_samples'])
         kept = whole if top_k is None else best_queries(whole, top_k)
-        layout = Layout.plan(kept, taps, dtype)
+        layout = RecordLayout.plan(kept, taps, dtype)
         samples = Samples({f's{index}': 'digest' for index in range(whole.batch_size)}, {})
-        manifest = Manifest(
+        manifest = CacheManifest(
             key=CacheKey.of(teacher.identity['sha256'], config, preprocessor),
             layout=layout,
             teacher=dict(path=str(checkpoint), classes=teacher.checkpoint.saved_class_names),

@@ -7,7 +7,8 @@ from mmdet3d.structures import Det3DDataSample
 from mmengine.structures import InstanceData
 
 from bevdistill.structures import BEVGrid
-from bevdistill.visualization.frame import CAMERAS, Frame, truth_of, truth_of_info
+from bevdistill.structures.cameras import CAMERAS
+from bevdistill.visualization.frame import Frame, truth_of, truth_of_info
 
 from .helpers import box_set, front_camera
 

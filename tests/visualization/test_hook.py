@@ -10,18 +10,22 @@ from mmdet3d.structures import Det3DDataSample
 from mmengine.structures import InstanceData
 from torch import nn
 
+from bevdistill.detection.bev_detector import BEVDetector
 from bevdistill.structures import BEVOutputs
-from bevdistill.visualization.hook import BEVVisualizationHook, OutputsRecorder, predicting_model
+from bevdistill.visualization.hook import BEVVisualizationHook, predicting_model
 
 from .helpers import CLASSES, GRID, box_set, front_camera
 
 
-class Detector(nn.Module):
-    grid = GRID
+class Detector(BEVDetector):
+    grid = GRID  # type: ignore[assignment]
 
     def __init__(self) -> None:
         super().__init__()
         self.calls = 0
+
+    def extract_feat(self, batch_inputs: Any) -> None:
+        return None
 
     def forward_outputs(self, inputs: dict[str, Any], samples: list[Det3DDataSample]) -> BEVOutputs:
         self.calls += 1
@@ -31,8 +35,7 @@ class Detector(nn.Module):
             torch.zeros(1, batch, 2, 10), torch.zeros(1, batch, 2, 2),
         )  # fmt: skip
 
-    def predict(self, inputs: dict[str, Any], samples: list[Det3DDataSample]) -> list[Det3DDataSample]:
-        self.forward_outputs(inputs, samples)
+    def predict_from_outputs(self, outputs: BEVOutputs, samples: list[Det3DDataSample]) -> list[Det3DDataSample]:
         found = box_set([[2, 8, -1, 4, 2, 1.5, 1.6]], scores=[0.7])
         for sample in samples:
             sample.pred_instances_3d = InstanceData(
@@ -41,8 +44,8 @@ class Detector(nn.Module):
         return samples
 
 
-class Plain(Detector):
-    forward_outputs = None  # type: ignore[assignment]
+class Plain(nn.Module):
+    grid = GRID
 
     def predict(self, inputs: dict[str, Any], samples: list[Det3DDataSample]) -> list[Det3DDataSample]:
         for sample in samples:
@@ -69,7 +72,7 @@ def _batch(first: int, size: int) -> dict[str, Any]:
     return dict(inputs=inputs, data_samples=samples)
 
 
-def _test(hook: BEVVisualizationHook, model: Detector, batches: list[int]) -> None:
+def _test(hook: BEVVisualizationHook, model: nn.Module, batches: list[int]) -> None:
     runner = _runner(model)
     hook.before_test_epoch(runner)
     first = 0
@@ -86,7 +89,7 @@ def test_saves_every_nth_sample_across_batches(tmp_path: Path) -> None:
     _test(BEVVisualizationHook(str(tmp_path), interval=3), model, [2, 2, 2, 1])
     assert sorted(path.stem for path in tmp_path.glob('*.png')) == ['token0', 'token3', 'token6']
     assert model.calls == 4, 'pictures must not cost another forward pass'
-    assert 'forward_outputs' not in model.__dict__
+    assert model.outputs_listener is None
 
 
 def test_stops_at_max_samples(tmp_path: Path) -> None:
@@ -110,17 +113,21 @@ def test_distiller_is_drawn_through_its_student() -> None:
     distiller = nn.Module()
     distiller.student = Detector()
     assert predicting_model(distiller) is distiller.student
-    recorder = OutputsRecorder(predicting_model(distiller))
-    recorder.attach()
-    distiller.student.forward_outputs({}, [Det3DDataSample()])
-    outputs = recorder.detach()
-    assert outputs is not None
-    assert outputs.batch_size == 1
-    assert recorder.detach() is None
+
+
+def test_a_listener_hears_each_prediction_once() -> None:
+    detector, heard = Detector(), []
+    detector.outputs_listener = heard.append
+    detector.predict({}, [Det3DDataSample()])
+    assert [outputs.batch_size for outputs in heard] == [1]
+    detector.outputs_listener = None
+    detector.predict({}, [Det3DDataSample()])
+    assert len(heard) == 1
+    assert detector.calls == 2
 
 
 def test_unknown_range_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     model = Plain()
     model.grid = None  # type: ignore[assignment]
-    with pytest.raises(TypeError, match=r'Plain has neither forward_outputs nor .*grid'):
+    with pytest.raises(TypeError, match=r'Plain is no BEVDetector and has no attribute .grid.'):
         _test(BEVVisualizationHook(str(tmp_path)), model, [1])

@@ -2,7 +2,7 @@
 
 from .conventions import BEVFORMER_CLASSES, CLASSES, to_new_boxes, to_own_classes
 from .files import ConvertedFile, convert_file
-from .report import conversion_lines, conversion_table
+from .report import conversion_lines, conversion_rows
 from .weights import Conversion, Entry, check_kind, convert_weights
 
 __all__ = [
@@ -13,7 +13,7 @@ __all__ = [
     'Entry',
     'check_kind',
     'conversion_lines',
-    'conversion_table',
+    'conversion_rows',
     'convert_file',
     'convert_weights',
     'to_new_boxes',

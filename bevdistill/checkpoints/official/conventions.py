@@ -1,4 +1,4 @@
-"""How public checkpoints of the time before mmdet3d 1.0 order classes and box codes."""
+"""Convert class order and box codes of public checkpoints from before mmdet3d 1.0."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ OLD_SIGNS = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, -1.0, -1.0, 1.0, 1.0)
 
 
 def to_new_boxes(rows: Tensor, signed: bool = True) -> Tensor:
-    """Rows of a layer that predicts old box codes, as rows that predict the same boxes in today's codes.
+    """Convert the rows of a layer that predicts old box codes, so that it predicts the same boxes in today's codes.
 
     Sizes are (length, width) instead of (width, length), and ``yaw = -yaw_old - pi / 2`` gives ``sin = -cos_old`` and
     ``cos = -sin_old``. The map is its own inverse.
@@ -66,7 +66,7 @@ def to_new_boxes(rows: Tensor, signed: bool = True) -> Tensor:
 
 
 def to_own_classes(rows: Tensor, classes: Sequence[str]) -> Tensor:
-    """Rows of a layer with one output per class, in this package's order.
+    """Reorder the rows of a layer with one output per class to this package's order.
 
     Args:
         rows: First dimension: classes in the order of the file.
@@ -81,7 +81,7 @@ def to_own_classes(rows: Tensor, classes: Sequence[str]) -> Tensor:
 
 
 def classes_of(meta: Mapping[str, Any], kind: str) -> tuple[tuple[str, ...], str]:
-    """Class order of a file, and who says so.
+    """Find the class order of a file and its source.
 
     Args:
         meta: Its meta data; ``CLASSES`` is what mmdet3d < 1.0 wrote.
@@ -99,7 +99,7 @@ def classes_of(meta: Mapping[str, Any], kind: str) -> tuple[tuple[str, ...], str
 
 
 def range_of(meta: Mapping[str, Any]) -> tuple[tuple[float, ...], str]:
-    """Point cloud range of a file, and who says so.
+    """Find the point cloud range of a file and its source.
 
     Args:
         meta: Its meta data; ``config`` is the text of the config that it was trained with.

@@ -1,8 +1,7 @@
-"""From a public checkpoint to one of this package, as files."""
+"""Convert public checkpoint files to this package's."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
-from ..find import save_checkpoint
+from ..find import save_checkpoint, sha256_of
 from ..foreign_file import read_foreign_checkpoint
-from ..meta import BOX_CONVENTION, META_KEY
+from ..identity import BOX_CONVENTION, META_KEY
 from ..public_kinds import convention_unknown, likely_kind
 from .conventions import CLASSES, CLASSES_OF_KIND, classes_of, range_of
 from .weights import Conversion, convert_weights
@@ -37,7 +36,7 @@ _CONFIGS: dict[tuple[str, object], str] = {
 
 @dataclass(frozen=True)
 class ConvertedFile:
-    """What was done to a file.
+    """Result of a conversion.
 
     Args:
         conversion: Its weights.
@@ -62,7 +61,7 @@ def convert_file(
     Args:
         source: File of the original authors' code (mmdet3d < 1.0).
         out: File to write. It says which classes, range and box convention it has, and what it was made from.
-        kind: A key of :data:`~bevdistill.structures.KINDS`.
+        kind: A key of :data:`~bevdistill.checkpoints.KINDS`.
         teacher_out: Of a distiller's file: where to write the teacher as a checkpoint of its own.
         progress: Called with a line before each long step.
 
@@ -106,7 +105,7 @@ def convert_file(
 
 
 def refuse_converted(source: Path, meta: Mapping[str, Any], weights: Mapping[str, Any]) -> None:
-    """Stop before weights are turned that have today's convention: a second turn would undo the first.
+    """Refuse files that are in today's convention already: a second conversion would undo the first.
 
     Raises:
         ValueError: If the file says that it was converted, or was written by this package or mmdet3d >= 1.0.
@@ -125,11 +124,11 @@ def refuse_converted(source: Path, meta: Mapping[str, Any], weights: Mapping[str
 
 
 def config_of(weights: Mapping[str, Tensor], kind: str) -> str | None:
-    """The shipped config that computes what the code behind public weights computes.
+    """Find the shipped config that reproduces the code behind public weights.
 
     Args:
         weights: Converted.
-        kind: A key of :data:`~bevdistill.structures.KINDS`.
+        kind: A key of :data:`~bevdistill.checkpoints.KINDS`.
 
     Returns:
         Its path in the repository, or None for weights of another size.
@@ -140,9 +139,3 @@ def config_of(weights: Mapping[str, Tensor], kind: str) -> str | None:
     pillars = any(name.startswith('pts_voxel_encoder.pfn_layers.') for name in weights)
     name = _CONFIGS.get((kind, pillars if cells is None else (len(cells), deep)))
     return None if name is None else f'configs/{name}_nus-3d.py'
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open('rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()

@@ -1,4 +1,4 @@
-"""What a conversion did, as a table for people."""
+"""Format the result of a conversion as text."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import get_args
 from .weights import Action, Conversion
 
 
-def conversion_table(conversion: Conversion) -> str:
-    """A line for each thing that was done, with the number of tensors and their names.
+def conversion_rows(conversion: Conversion) -> list[tuple[str, str, str, str]]:
+    """Tabulate the actions of a conversion, with the number of tensors and their names.
 
     Args:
         conversion: What was done to a file. A conversion with weights left over is an error, hence the 0.
+
+    Returns:
+        Heading and rows: action, number of tensors, reason, names in the file.
     """
     groups: Counter[tuple[Action, str]] = Counter()
     names: dict[tuple[Action, str], Counter[str]] = {}
@@ -27,15 +30,11 @@ def conversion_table(conversion: Conversion) -> str:
         for key in found:
             lines.append((action, str(groups[key]), key[1], ', '.join(names.get(key, {}))))
     lines.append(('left over', '0', '', ''))
-    widths = [max(len(line[column]) for line in lines) for column in range(3)]
-    return '\n'.join(
-        f'{what:<{widths[0]}}  {count:>{widths[1]}}  {why:<{widths[2]}}  {which}'.rstrip()
-        for what, count, why, which in lines
-    )
+    return lines
 
 
 def conversion_lines(conversion: Conversion) -> str:
-    """A line for each tensor."""
+    """List the action on each tensor."""
     return '\n'.join(
         f'{entry.action:<8}  {entry.source}'
         + (f' -> {entry.target}' if entry.target not in (None, entry.source) else '')
@@ -45,7 +44,7 @@ def conversion_lines(conversion: Conversion) -> str:
 
 
 def _pattern(name: str, action: Action) -> str:
-    """Names that differ in numbers only, as one; of what was not changed only the part of the model."""
+    """Merge names that differ in numbers only; of unchanged tensors keep only the part of the model."""
     if action in ('kept', 'dropped'):
         return name.split('.')[0] + '.*'
     return re.sub(r'\.(weight|bias)$', '.*', re.sub(r'(?<=\.)\d+(?=\.)', 'N', name))

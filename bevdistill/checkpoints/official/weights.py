@@ -1,4 +1,4 @@
-"""Weights of a public checkpoint, renamed and turned into this package's conventions one by one."""
+"""Convert the weights of a public checkpoint, one by one, to this package's names and conventions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from ..fit import shortened
 from ..public_kinds import KINDS, likely_kind, without_wrapper
 from .conventions import CLASSES, to_new_boxes, to_own_classes
 
@@ -96,7 +97,7 @@ class Conversion:
 
 
 def convert_weights(weights: Mapping[str, Tensor], kind: str, classes: Sequence[str]) -> Conversion:
-    """Turn weights into this package's names, box convention, class order and kernel layout.
+    """Convert weights to this package's names, box convention, class order and kernel layout.
 
     Box convention: slots of the last layer of each ``reg_branches``, and ``code_weights``. Classes: rows of the last
     layer of each ``cls_branches`` and of the heatmap. Sparse kernels are stored as (kz, ky, kx, in, out), which mmcv's
@@ -105,7 +106,7 @@ def convert_weights(weights: Mapping[str, Tensor], kind: str, classes: Sequence[
 
     Args:
         weights: From name to tensor.
-        kind: A key of :data:`~bevdistill.structures.KINDS`.
+        kind: A key of :data:`~bevdistill.checkpoints.KINDS`.
         classes: Class order of the file.
 
     Raises:
@@ -134,11 +135,11 @@ def convert_weights(weights: Mapping[str, Tensor], kind: str, classes: Sequence[
 
 
 def check_kind(names: Iterable[str], kind: str) -> None:
-    """Make sure that a file is what its user says it is.
+    """Check that a file is of the kind that its user names.
 
     Args:
         names: Names of its weights, without a wrapper's prefix.
-        kind: A key of :data:`~bevdistill.structures.KINDS`.
+        kind: A key of :data:`~bevdistill.checkpoints.KINDS`.
 
     Raises:
         ValueError: If it is something else (names what it looks like), a part is missing, or a weight is left over.
@@ -165,18 +166,17 @@ def check_kind(names: Iterable[str], kind: str) -> None:
     matches = re.compile('|'.join(f'(?:{pattern})' for pattern in known)).fullmatch
     left = [name for name in names if not matches(name)]
     if missing or left:
-        shown = ', '.join(left[:8]) + (', ...' if len(left) > 8 else '')
         raise ValueError(
             f'the file looks like one of kind {kind}, but is not as the public ones are:\n'
             f'  {len(missing)} parts missing: {", ".join(missing) or "-"}\n'
-            f'  {len(left)} weights left over: {shown or "-"}'
+            f'  {len(left)} weights left over: {shortened(left, 8) or "-"}'
         )
 
 
 def _converted(
     name: str, value: Tensor, last: Mapping[str, int], classes: Sequence[str]
 ) -> tuple[Tensor, list[str]]:
-    """A tensor in this package's conventions, and what was done to it."""
+    """Convert a tensor to this package's conventions; return it and what was done to it."""
     if _CODE_WEIGHTS.fullmatch(name):
         return to_new_boxes(value, signed=False), ['boxes']
     if match := _BRANCH.fullmatch(name):
@@ -195,7 +195,7 @@ def _classes(value: Tensor, classes: Sequence[str]) -> tuple[Tensor, list[str]]:
 
 
 def _place(result: Conversion, kind: str, source: str, name: str, value: Tensor, reasons: list[str]) -> None:
-    """Put a converted tensor where it belongs."""
+    """Add a converted tensor to the student's or the teacher's weights."""
     if kind == 'distiller' and name.startswith(TEACHER):
         result.teacher[name.removeprefix(TEACHER)] = value
         result.entries.append(Entry(source, None, 'dropped', "a distiller's checkpoint holds no teacher"))
@@ -214,7 +214,7 @@ def _place(result: Conversion, kind: str, source: str, name: str, value: Tensor,
 
 
 def _last_layers(names: Iterable[str]) -> dict[str, int]:
-    """Number of the last layer of each branch and heatmap: the one that predicts."""
+    """Find the number of the last layer, which predicts, of each branch and heatmap."""
     last: dict[str, int] = {}
     for name in names:
         if match := _BRANCH.fullmatch(name):
@@ -228,7 +228,7 @@ def _last_layers(names: Iterable[str]) -> dict[str, int]:
 
 
 def _is_spconv2(kernel: Tensor) -> bool:
-    """Whether a kernel is (out, kz, ky, kx, in): sizes are at most 3, channels at least 4."""
+    """Tell whether a kernel is (out, kz, ky, kx, in): sizes are at most 3, channels at least 4."""
     return max(kernel.shape[1:4]) <= 3 < kernel.shape[0]
 
 

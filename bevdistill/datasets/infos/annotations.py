@@ -1,4 +1,4 @@
-"""Annotation part of an information record: boxes in the LiDAR frame and in each camera."""
+"""Write the annotation part of information records: boxes in the LiDAR frame and in each camera."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from nuscenes.eval.detection.utils import category_to_detection_name
 from nuscenes.nuscenes import NuScenes
 
-from ..ego_motion import rotation_matrix
+from ...structures.cameras import CAMERAS
+from ..ego_pose import rotation_matrix
 from .names import ATTRIBUTES, CATEGORIES, NO_ATTRIBUTE
-from .sensors import CAMERAS, KeyframeSensors
+from .sensors import KeyframeSensors
 
 MAX_TIME_DIFF = 1.5
 """Seconds between annotations beyond which the devkit gives no velocity; twice as much for a centred difference."""
@@ -26,14 +27,14 @@ Array = NDArray[np.float64]
 
 
 def yaw_of(rotations: Array) -> Array:
-    """Yaw as pyquaternion's ``yaw_pitch_roll`` defines it: ``atan2(-R01, R00)``; (..., 3, 3) to (...)."""
+    """Compute yaw as pyquaternion's ``yaw_pitch_roll`` defines it: ``atan2(-R01, R00)``; (..., 3, 3) to (...)."""
     return np.arctan2(-rotations[..., 0, 1], rotations[..., 0, 0])
 
 
 class AnnotationRecords:
-    """Builds the annotation part of information records from the tables of nuScenes.
+    """Build the annotation part of information records from the tables of nuScenes.
 
-    All tables are turned into arrays once, since per-box objects of the devkit cost more than everything else.
+    The tables are converted to arrays once, since the devkit's per-box objects are slow.
 
     Args:
         nusc: The data set.
@@ -58,7 +59,7 @@ class AnnotationRecords:
         """Category names seen so far that are not detection classes."""
 
     def build(self, sample: dict[str, Any], sensors: KeyframeSensors) -> dict[str, Any]:
-        """Fields `instances` and `cam_instances` of one keyframe."""
+        """Build the fields `instances` and `cam_instances` of one keyframe."""
         chosen = np.array([self._nusc.getind('sample_annotation', token) for token in sample['anns']], dtype=np.int64)
         self.ignored.update(self._names[i] for i in chosen if self._labels[i] < 0)
         # All seven sensor frames at once: (7, M, ...).
@@ -74,7 +75,7 @@ class AnnotationRecords:
         }
 
     def _all_velocities(self) -> Array:
-        """Velocities of all annotations in global axes, (M, 3), NaN where the devkit's rule gives none."""
+        """Compute velocities of all annotations in global axes, (M, 3), NaN where the devkit's rule gives none."""
         rows = self._nusc.sample_annotation
         if not rows:
             return np.zeros((0, 3))
@@ -100,7 +101,7 @@ class AnnotationRecords:
     def _instances(
         self, chosen: NDArray[np.int64], centres: Array, rotations: Array, velocities: Array
     ) -> list[dict[str, Any]]:
-        """Annotations in the LiDAR frame: x, y, z of the gravity centre, length, width, height, yaw."""
+        """List annotations in the LiDAR frame: x, y, z of the gravity centre, length, width, height, yaw."""
         boxes = np.concatenate((centres, self._sizes_wlh[chosen][:, [1, 0, 2]], yaw_of(rotations)[:, None]), axis=1)
         instances = []
         for i, box, velocity in zip(chosen, boxes.tolist(), velocities[:, :2].tolist(), strict=True):
@@ -126,7 +127,7 @@ class AnnotationRecords:
         rotations: Array,
         velocities: Array,
     ) -> dict[str, list[dict[str, Any]]]:
-        """Annotations of detection classes whose centre lies before a camera and whose outline meets its image."""
+        """List annotations of detection classes with their centre before a camera and their outline in its image."""
         camera, box = np.nonzero((self._labels[chosen] >= 0) & (centres[..., 2] > 0))
         centre, rotation, velocity = centres[camera, box], rotations[camera, box], velocities[camera, box]
         annotation = chosen[box]
@@ -160,7 +161,7 @@ class AnnotationRecords:
 
 
 def outline_bounds(corners: Array, intrinsics: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Bounds of projected boxes inside the image.
+    """Compute the bounds of projected boxes inside the image.
 
     Args:
         corners: Box corners in the camera frame, (M, 8, 3), metres. Corners behind the camera are left out.

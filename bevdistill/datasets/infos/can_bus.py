@@ -1,4 +1,4 @@
-"""CAN bus records of keyframes, read from nuScenes' CAN bus expansion."""
+"""Read CAN bus records of keyframes from nuScenes' CAN bus expansion."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from nuscenes.can_bus.can_bus_api import NuScenesCanBus
 
-from ..ego_motion import CAN_BUS_SIZE
+from ...structures.ego_state import CAN_BUS_SIZE
 
 
 class CanBusReader:
-    """Looks up the `pose` message of a scene that a keyframe sees.
+    """Look up the latest `pose` message at a keyframe.
 
     Args:
         root: Folder that holds `can_bus/`, or None where there is none: all records are zero then.
@@ -25,15 +25,15 @@ class CanBusReader:
         self._times: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._records: NDArray[np.float64] = np.zeros((0, CAN_BUS_SIZE))
         self.scenes_without: set[str] = set()
-        """Names of scenes that were asked for and have no messages."""
+        """Names of requested scenes without messages."""
 
     @property
     def available(self) -> bool:
-        """Whether there is a CAN bus folder at all."""
+        """Tell whether there is a CAN bus folder."""
         return self._api is not None
 
     def at(self, scene_name: str, timestamp: int) -> list[float]:
-        """Record of the last message at or before `timestamp` (microseconds), the first message if none is.
+        """Return the record of the last message at or before `timestamp` (microseconds), the first message if none is.
 
         Entries: position ``[0:3]``, orientation ``[3:7]``, acceleration ``[7:10]``, rotation rate ``[10:13]``,
         velocity ``[13:16]``, two zeros; 18 zeros where the scene has no messages.
@@ -65,7 +65,7 @@ class CanBusReader:
             ]
 
     def _messages(self, scene_name: str) -> list[dict[str, Any]]:
-        """Pose messages of a scene; none for the scenes that the devkit lists as lacking CAN data."""
+        """Read the pose messages of a scene; none for scenes that the devkit lists as lacking CAN data."""
         if self._api is None or int(scene_name[-4:]) in self._api.can_blacklist:
             return []
         if not (Path(self._api.can_dir) / f'{scene_name}_pose.json').is_file():

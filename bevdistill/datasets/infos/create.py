@@ -1,4 +1,4 @@
-"""Writer of nuScenes' information files."""
+"""Write nuScenes' information files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TEMPORAL_FIELDS = (
     'ego2global_rotation',
     'ego2global_translation',
 )
-"""What a record holds beyond mmdet3d's own fields."""
+"""Fields of a record beyond mmdet3d's own."""
 
 SPLITS: dict[str, dict[str, list[str]]] = {
     'v1.0-trainval': {'train': splits.train, 'val': splits.val},
@@ -113,7 +113,7 @@ def check_root(root: Path, version: str) -> None:
 
 
 def scenes_by_split(nusc: NuScenes, version: str) -> dict[str, list[dict[str, Any]]]:
-    """Scenes of each split whose first LiDAR file is on disk, by the time they start.
+    """Collect the scenes of each split whose first LiDAR file is on disk, by start time.
 
     Raises:
         ValueError: If none is.
@@ -146,7 +146,7 @@ def collect_records(
     annotations: AnnotationRecords | None,
     can_bus: CanBusReader,
 ) -> list[dict[str, Any]]:
-    """Records of all keyframes of `scenes`, in order."""
+    """Build the records of all keyframes of `scenes`, in order."""
     records: list[dict[str, Any]] = []
     with tqdm(total=sum(scene['nbr_samples'] for scene in scenes), desc=split, unit='sample') as progress:
         for scene in scenes:
@@ -178,7 +178,7 @@ def collect_records(
 
 
 def merged_records(splits: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Records of several splits as one: scenes by the time they start, each whole and in order, counted anew."""
+    """Merge the records of several splits: scenes by start time, each in order, renumbered."""
     records = list(chain.from_iterable(splits))
     starts = {record['scene_token']: record['timestamp'] for record in records if record['frame_idx'] == 0}
     records.sort(key=lambda record: (starts[record['scene_token']], record['scene_token'], record['frame_idx']))
@@ -186,7 +186,7 @@ def merged_records(splits: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any
 
 
 def write_aside(path: Path, content: dict[str, Any]) -> None:
-    """Pickle to a file beside `path`, then rename, so that a file under the final name is always whole."""
+    """Pickle to a temporary file beside `path`, then rename it, so that `path` is never incomplete."""
     aside = path.with_name(path.name + '.part')
     try:
         with open(aside, 'wb') as file:
@@ -197,7 +197,7 @@ def write_aside(path: Path, content: dict[str, Any]) -> None:
 
 
 def report_can_bus(can_bus: CanBusReader, scenes: dict[str, list[dict[str, Any]]]) -> None:
-    """Say how many scenes got zeros in place of CAN bus signals."""
+    """Log how many scenes got zeros in place of CAN bus signals."""
     total = sum(len(split_scenes) for split_scenes in scenes.values())
     if can_bus.scenes_without:
         where = 'no can_bus/ folder' if not can_bus.available else 'scenes without messages'

@@ -1,4 +1,4 @@
-"""One keyframe as a data set: an information file without temporal fields, completed.
+"""Complete the information file of a single keyframe with temporal fields.
 
 mmdet3d ships such a keyframe in ``demo/data/nuscenes``: six images, a LiDAR sweep and the file that its own converter
 wrote, all in one folder.
@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from pyquaternion import Quaternion
 
-from ..ego_motion import CAN_BUS_SIZE
+from ...structures.cameras import CAMERAS
+from ...structures.ego_state import CAN_BUS_SIZE
 from .create import write_aside
-from .sensors import CAMERAS
 
 
 def write_keyframe_infos(folder: str | Path, out_file: str | Path, min_lidar_points: int = 0) -> Path:

@@ -1,4 +1,4 @@
-"""Sensor part of an information record: images, points, sweeps and the matrices between them."""
+"""Write the sensor part of information records: images, points, sweeps and the matrices between them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from nuscenes.nuscenes import NuScenes
 
-from ..ego_motion import rigid_transforms
-
-CAMERAS = ('CAM_FRONT', 'CAM_FRONT_RIGHT', 'CAM_FRONT_LEFT', 'CAM_BACK', 'CAM_BACK_LEFT', 'CAM_BACK_RIGHT')
-"""Order of the cameras, in files, tensors and camera embeddings."""
+from ...structures.cameras import CAMERAS
+from ..ego_pose import rigid_transforms
 
 NUM_POINT_FEATURES = 5
 
@@ -21,7 +19,7 @@ Matrix = NDArray[np.float64]
 
 
 def as_list(matrices: Matrix) -> list[list[list[float]]]:
-    """Nested lists of float32 values, as mmdet3d stores matrices."""
+    """Convert matrices to nested lists of float32 values, as mmdet3d stores them."""
     result: list[list[list[float]]] = matrices.astype(np.float32).tolist()
     return result
 
@@ -44,7 +42,7 @@ class KeyframeSensors:
 
 
 class SensorRecords:
-    """Builds the sensor part of information records from the tables of nuScenes.
+    """Build the sensor part of information records from the tables of nuScenes.
 
     Matrices read right to left: ``lidar2cam`` takes homogeneous LiDAR points at the keyframe's LiDAR time to the
     camera at its own exposure time, over the global frame, so the ego motion between both is in it.
@@ -59,7 +57,7 @@ class SensorRecords:
         self._max_sweeps = max_sweeps
 
     def look_up(self, sample: dict[str, Any]) -> KeyframeSensors:
-        """Rows and matrices of a keyframe's sensors."""
+        """Look up rows and matrices of a keyframe's sensors."""
         get = self._nusc.get
         rows = [get('sample_data', sample['data'][channel]) for channel in ('LIDAR_TOP', *CAMERAS)]
         sweep = rows[0]
@@ -73,7 +71,7 @@ class SensorRecords:
         return KeyframeSensors(rows, sensor2ego, ego2global, np.linalg.inv(ego2global @ sensor2ego))
 
     def build(self, sample: dict[str, Any], sensors: KeyframeSensors) -> dict[str, Any]:
-        """Fields of one keyframe.
+        """Build the fields of one keyframe.
 
         Note:
             mmdet3d writes sweep paths that start with the root it was given, and its data set takes a sweep for a
@@ -131,7 +129,7 @@ class SensorRecords:
         return [[float(v) for v in line] for line in calibration['camera_intrinsic']]
 
     def _present(self, row: dict[str, Any], sample: dict[str, Any]) -> str:
-        """Base name of a file that must be on disk."""
+        """Return the base name of a file, which must be on disk."""
         path = os.path.join(self._nusc.dataroot, row['filename'])
         if not os.path.isfile(path):
             raise FileNotFoundError(

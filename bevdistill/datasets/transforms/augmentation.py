@@ -1,4 +1,4 @@
-"""Augmentation of the LiDAR frame, and why cameras cannot follow."""
+"""Refuse augmentation of the LiDAR frame where cameras are loaded."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from mmdet3d.datasets.transforms import (
 )
 
 CHANGES_THE_SCENE = (GlobalAlignment, GlobalRotScaleTrans, ObjectNoise, ObjectSample, RandomFlip3D)
-"""Transforms after which points and boxes are not where the cameras saw them."""
+"""Transforms that move points and boxes away from where the cameras saw them."""
 
 
 def refuse_with_cameras(stages: Iterable[Any]) -> None:
-    """Refuse a pipeline that moves points and boxes while cameras look at them.
+    """Refuse a pipeline that loads cameras and moves points and boxes.
 
-    Images, camera matrices and the car's motion would still be those of the unmoved scene. An augmented copy of the
-    scene would need all of them changed for every frame of the queue (and a flip makes left-hand drive of right-hand
-    drive), so it is kept for detectors that read LiDAR alone, such as a teacher in its own training.
+    Images, camera matrices and ego motion would still be those of the unmoved scene, and would have to be changed for
+    every frame of the queue. Such augmentation is for detectors that read LiDAR alone, such as a teacher in its own
+    training.
 
     Args:
         stages: Built transforms.
@@ -40,7 +40,7 @@ def refuse_with_cameras(stages: Iterable[Any]) -> None:
 
 
 def _with_inner(stages: Iterable[Any]) -> Iterator[Any]:
-    """All transforms, also those inside wrappers such as mmcv's RandomApply."""
+    """Yield all transforms, also those inside wrappers such as mmcv's RandomApply."""
     for stage in stages:
         yield stage
         inner = getattr(stage, 'transforms', None)

@@ -1,4 +1,4 @@
-"""Reading sensor files with errors that name the file and the sample."""
+"""Read sensor files, with errors that name file and sample."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BackendArgs = dict[str, Any] | None
 
 
 def read_bytes(path: str, token: str, kind: str, backend_args: BackendArgs = None) -> bytes:
-    """Content of a file.
+    """Read the content of a file.
 
     Raises:
         FileNotFoundError: If it cannot be read.
@@ -29,7 +29,7 @@ def read_bytes(path: str, token: str, kind: str, backend_args: BackendArgs = Non
 
 
 def read_image(path: str, token: str, color_type: str, backend_args: BackendArgs = None) -> NDArray[Any]:
-    """An image (h, w, 3), BGR.
+    """Read an image (h, w, 3), BGR.
 
     Raises:
         FileNotFoundError: If it cannot be read.
@@ -42,7 +42,7 @@ def read_image(path: str, token: str, color_type: str, backend_args: BackendArgs
 
 
 def read_points(path: str, token: str, features: int, backend_args: BackendArgs = None) -> NDArray[np.float32]:
-    """A point file of float32 rows, as a writable array (P, features).
+    """Read a point file of float32 rows as a writable array (P, features).
 
     Raises:
         FileNotFoundError: If it cannot be read.

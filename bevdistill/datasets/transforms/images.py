@@ -1,4 +1,4 @@
-"""Camera images of every frame of a queue, with projections that stay true."""
+"""Load, resize and crop the camera images of a queue, together with their projections."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .stages import Pipeline, build_stages
 
 @TRANSFORMS.register_module()
 class LoadCameraImages(LoadMultiViewImageFromFiles):
-    """Images and matrices of all cameras of one frame, in the order of the information file.
+    """Load images and matrices of all cameras of one frame, in the order of the information file.
 
     Adds ``img`` (list of (h, w, 3), BGR), ``cam2img`` (list of 3 x 3, pixels) and ``lidar2cam`` (list of 4 x 4).
 
     Note:
-        mmdet3d's loader stacks the cameras along the last axis and hands out strided views of that, which every
-        later transform pays for; the images stay apart here, and missing files name their sample.
+        mmdet3d's loader stacks the cameras along the last axis and returns strided views, which slow down every later
+        transform; the images stay separate here, and errors about missing files name their sample.
 
     Args:
         to_float32: Convert to float32 at once. The photometric distortion does so by itself; without it, bytes are
@@ -112,7 +112,7 @@ class ResizeCropCameras(BaseTransform):
 
 
 def lidar2img_matrix(cam2img: NDArray[Any], lidar2cam: NDArray[Any]) -> NDArray[np.float64]:
-    """LiDAR points to pixels, (4, 4): pixels are rows 0 and 1 divided by row 2.
+    """Compute the matrix from LiDAR points to pixels, (4, 4): pixels are rows 0 and 1 divided by row 2.
 
     Note:
         mmdet3d's ``get_lidar2img`` pads the intrinsics with zeros, which makes the last row of the product zero;
@@ -125,7 +125,7 @@ def lidar2img_matrix(cam2img: NDArray[Any], lidar2cam: NDArray[Any]) -> NDArray[
 
 @TRANSFORMS.register_module()
 class ImageQueue(BaseTransform):
-    """Run image transforms on each of the T frames in ``results['frames']`` and collect the outcome.
+    """Run image transforms on each of the T frames in ``results['frames']`` and collect the results.
 
     History frames need nothing but images and matrices; points and boxes are those of the current frame alone. A
     frame that stands in the queue twice is loaded once.

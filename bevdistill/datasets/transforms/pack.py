@@ -1,4 +1,4 @@
-"""What a data set item hands to the preprocessor."""
+"""Pack a sample for the preprocessor."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class PackBEVInputs(Pack3DDetInputs):
     Keys that a sample lacks are left out, so one configuration serves camera, LiDAR, both, and testing.
 
     Args:
-        keys: What is packed when present.
-        meta_keys: What becomes metainfo of the data sample when present.
+        keys: Entries that are packed when present.
+        meta_keys: Entries that become metainfo of the data sample when present.
     """
 
     def __init__(self, keys: Sequence[str] = KEYS, meta_keys: Sequence[str] = META_KEYS) -> None:

@@ -1,4 +1,4 @@
-"""LiDAR points of the current frame and of the sweeps before it."""
+"""Load LiDAR points of the current frame and of the sweeps before it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TIME_LAG = 4
 
 @TRANSFORMS.register_module()
 class LoadLidarPoints(LoadPointsFromFile):
-    """Points of the keyframe: x, y, z, intensity, ring index.
+    """Load the points of the keyframe: x, y, z, intensity, ring index.
 
     Args:
         load_dim: Float32 numbers per point in the file.

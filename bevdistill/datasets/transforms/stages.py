@@ -1,4 +1,4 @@
-"""Pipelines as named stages, so that a config overrides one number without repeating a list."""
+"""Build pipelines of named stages, of which a config can override one number without repeating a list."""
 
 from __future__ import annotations
 

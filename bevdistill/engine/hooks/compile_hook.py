@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
 
-from ...distributed.wrappers import bare_model
+from ...distributed.wrappers import unwrap_model
 
 
 @HOOKS.register_module()
@@ -40,7 +40,7 @@ class CompileHook(Hook):
         Raises:
             ValueError: If the detector has no part of such a name.
         """
-        model = bare_model(runner)
+        model = unwrap_model(runner.model)
         detector = getattr(model, 'student', model)
         modules: dict[str, nn.Module] = dict(detector.named_modules())
         unknown = [part for part in self.parts if not part or part not in modules]

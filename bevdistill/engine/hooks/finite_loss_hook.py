@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from ...distributed.wrappers import bare_model
+from ...distributed.wrappers import unwrap_model
 
 
 @HOOKS.register_module()
@@ -42,7 +42,7 @@ class FiniteLossHook(Hook):
                 if broken:
                     self._stop(runner, output, broken)
 
-        self._check = bare_model(runner).register_forward_hook(check, with_kwargs=True)
+        self._check = unwrap_model(runner.model).register_forward_hook(check, with_kwargs=True)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Remember which samples this iteration sees."""

@@ -10,7 +10,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
-from ...datasets.labelled_ratio_sampler import MixedSampler
+from ...datasets.labelled_ratio_sampler import LabelledRatioSampler
 from ...datasets.seeded_index import SeededSampler
 from ...datasets.seeding import derive_seed, seed_everything
 
@@ -38,10 +38,10 @@ class RepeatableRunHook(Hook):
         calls, and the sampler starts behind them.
 
         Raises:
-            ValueError: If a ``MixedSampler`` cannot mix batches of this size.
+            ValueError: If a :class:`~bevdistill.datasets.LabelledRatioSampler` cannot mix batches of this size.
         """
         loop = runner.train_loop
-        if isinstance(loop.dataloader.sampler, MixedSampler):
+        if isinstance(loop.dataloader.sampler, LabelledRatioSampler):
             loop.dataloader.sampler.check_batch_size(loop.dataloader.batch_size)
         if not isinstance(loop, IterBasedTrainLoop) or loop.iter == 0:
             return

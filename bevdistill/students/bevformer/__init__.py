@@ -2,7 +2,7 @@
 
 from .detector import BEVFormer
 from .encoder import BEVFormerEncoder, BEVFormerLayer
-from .frame import Frames
+from .frame import FrameGeometry
 from .head import BEVFormerHead
 from .spatial_attention import PillarDeformableAttention, SpatialCrossAttention
 from .temporal_attention import History, TemporalSelfAttention
@@ -14,7 +14,7 @@ __all__ = [
     'BEVFormerHead',
     'BEVFormerLayer',
     'BEVFormerTransformer',
-    'Frames',
+    'FrameGeometry',
     'History',
     'PillarDeformableAttention',
     'SpatialCrossAttention',

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ...detection import BEVDetector
 from ...structures import BEVOutputs
-from .frame import Frames, queue_flags
+from .frame import FrameGeometry, queue_flags
 from .history import BEVMemory, frozen_pass, state_since, time_steps
 
 
@@ -83,7 +83,7 @@ class BEVFormer(BEVDetector):
         return super().train(mode)
 
     def extract_feat(self, imgs: Tensor) -> list[Tensor]:
-        """Image features.
+        """Extract image features.
 
         Args:
             imgs: (B, N, 3, H, W), normalised.
@@ -102,8 +102,8 @@ class BEVFormer(BEVDetector):
 
         Args:
             inputs: With ``imgs`` (B, T, N, 3, H, W).
-            samples: Calibration and vehicle state in the metainfo, see :class:`~.frame.Frames`. With history from the
-                queue also ``history_exists`` (T,); from the memory ``scene_token``, ``frame_idx`` and
+            samples: Calibration and vehicle state in the metainfo, see :class:`~.frame.FrameGeometry`. With history
+                from the queue also ``history_exists`` (T,); from the memory ``scene_token``, ``frame_idx`` and
                 ``can_bus_absolute`` (18,). None of it is changed.
             with_heatmap: Run the auxiliary heatmap too, if there is one.
 
@@ -116,7 +116,7 @@ class BEVFormer(BEVDetector):
         """
         imgs = self._checked_images(inputs)
         if self.queue_length == 1:
-            frames = Frames.from_samples(samples, imgs.device).without_motion()
+            frames = FrameGeometry.from_samples(samples, imgs.device).without_motion()
             bev_BQC = self.pts_bbox_head.encode(self.extract_feat(imgs[:, -1]), frames)
         elif imgs.shape[1] > 1:
             bev_BQC = self.encode_queue(imgs, samples)
@@ -124,12 +124,12 @@ class BEVFormer(BEVDetector):
             bev_BQC = self.encode_in_scenes(imgs[:, 0], samples)
         return self.pts_bbox_head(bev_BQC, with_heatmap)
 
-    def predict(self, inputs: dict[str, Any], samples: list[Det3DDataSample], **kwargs: Any) -> list[Det3DDataSample]:
-        """Detect; the auxiliary heatmap is not needed and not run."""
-        return self.predict_from_outputs(self.forward_outputs(inputs, samples, with_heatmap=False), samples)
+    def prediction_outputs(self, inputs: dict[str, Any], samples: list[Det3DDataSample]) -> BEVOutputs:
+        """Run the network without the auxiliary heatmap, which predictions do not need."""
+        return self.forward_outputs(inputs, samples, with_heatmap=self.outputs_listener is not None)
 
     def encode_queue(self, imgs: Tensor, samples: Sequence[Det3DDataSample]) -> Tensor:
-        """BEV features of the last frame of each queue; the frames before give history without gradient.
+        """Encode the last frame of each queue; the frames before give history without gradient.
 
         Args:
             imgs: (B, T, N, 3, H, W).
@@ -141,7 +141,7 @@ class BEVFormer(BEVDetector):
         length = imgs.shape[1]
         exists_BT = queue_flags(samples, length)
         device = imgs.device
-        frames = self.pts_bbox_head.see([Frames.from_samples(samples, device, t) for t in range(length)])
+        frames = self._with_hits([FrameGeometry.from_samples(samples, device, t) for t in range(length)])
         with frozen_pass(self):
             # One pass of the backbone for all past frames: they do not depend on one another.
             features = self.extract_feat(imgs[:, :-1].flatten(0, 1))
@@ -152,7 +152,7 @@ class BEVFormer(BEVDetector):
         return self._encode(self.extract_feat(imgs[:, -1]), frames[-1], bev_BQC, exists_BT[:, -1])
 
     def encode_in_scenes(self, imgs: Tensor, samples: Sequence[Det3DDataSample]) -> Tensor:
-        """BEV features of frames that follow what was tested before, and of one another where they share a scene.
+        """Encode frames with the history of their scenes: frames tested before, or earlier ones of the same batch.
 
         Args:
             imgs: (B, N, 3, H, W).
@@ -163,21 +163,22 @@ class BEVFormer(BEVDetector):
         """
         features = self.extract_feat(imgs)
         if not self.video_test_mode:
-            return self.pts_bbox_head.encode(features, Frames.from_samples(samples, imgs.device).without_motion())
+            frames = FrameGeometry.from_samples(samples, imgs.device)
+            return self.pts_bbox_head.encode(features, frames.without_motion())
         encoded: dict[int, Tensor] = {}
         steps = time_steps(samples)
         parts = [[samples[place] for place in places] for places in steps]
-        seen = self.pts_bbox_head.see([Frames.from_samples(part, imgs.device) for part in parts])
-        for places, part, frames in zip(steps, parts, seen, strict=True):
+        geometry = self._with_hits([FrameGeometry.from_samples(part, imgs.device) for part in parts])
+        for places, part, frames in zip(steps, parts, geometry, strict=True):
             bev_BQC = self._encode_remembered([_rows(level, places) for level in features], part, frames)
             encoded.update(zip(places, bev_BQC, strict=True))
         self.memory.keep(sample.metainfo['scene_token'] for sample in samples)
         return torch.stack([encoded[place] for place in range(len(samples))])
 
     def _encode_remembered(
-        self, features: Sequence[Tensor], samples: Sequence[Det3DDataSample], frames: Frames
+        self, features: Sequence[Tensor], samples: Sequence[Det3DDataSample], frames: FrameGeometry
     ) -> Tensor:
-        """Encode one frame of each of several scenes, and remember it."""
+        """Encode one frame of each of several scenes and remember it."""
         device = features[0].device
         before = [self.memory.recall(sample) for sample in samples]
         state_B18 = np.stack([state_since(*pair) for pair in zip(before, samples, strict=True)]).astype(np.float32)
@@ -185,10 +186,9 @@ class BEVFormer(BEVDetector):
         known = [frame.bev for frame in before if frame is not None]
         past_BQC = exists_B = None
         if known:
-            # A scene that begins has a row too, which the flag makes the encoder ignore.
+            # A scene that begins gets a row too, which the flag makes the encoder ignore.
             past_BQC = torch.stack([known[0] if frame is None else frame.bev for frame in before]).to(device)
-        if 0 < len(known) < len(before):
-            exists_B = torch.from_numpy(np.array([frame is not None for frame in before])).to(device, non_blocking=True)
+            exists_B = _flags(np.array([frame is not None for frame in before]), device)
         bev_BQC: Tensor = self.pts_bbox_head.encode(features, frames, past_BQC, exists_B)
         for sample, bev_QC in zip(samples, bev_BQC, strict=True):
             self.memory.remember(sample, bev_QC)
@@ -197,23 +197,27 @@ class BEVFormer(BEVDetector):
     def _encode(
         self,
         features: Sequence[Tensor],
-        frames: Frames,
+        frames: FrameGeometry,
         past_BQC: Tensor | None,
         exists_B: NDArray[np.bool_],
     ) -> Tensor:
         """Encode one entry of the queues; `exists_B` says which of them continue `past_BQC`."""
+        continues_B = None
         if past_BQC is None or not exists_B.any():
-            bev_BQC: Tensor = self.pts_bbox_head.encode(features, frames.without_motion())
-            return bev_BQC
-        if exists_B.all():
-            bev_BQC = self.pts_bbox_head.encode(features, frames, past_BQC)
-            return bev_BQC
-        continues_B = torch.from_numpy(exists_B).to(features[0].device, non_blocking=True)
-        bev_BQC = self.pts_bbox_head.encode(features, frames.without_motion(~continues_B), past_BQC, continues_B)
+            frames, past_BQC = frames.without_motion(), None
+        else:
+            continues_B = _flags(exists_B, features[0].device)
+            frames = frames if continues_B is None else frames.without_motion(~continues_B)
+        bev_BQC: Tensor = self.pts_bbox_head.encode(features, frames, past_BQC, continues_B)
         return bev_BQC
 
+    def _with_hits(self, frames: Sequence[FrameGeometry]) -> list[FrameGeometry]:
+        """Find what the cameras see, for all frames at once: one by one, each would wait for the device."""
+        found: list[FrameGeometry] = self.pts_bbox_head.transformer.encoder.with_camera_hits(frames)
+        return found
+
     def _checked_images(self, inputs: dict[str, Any]) -> Tensor:
-        """The images of the inputs, (B, T, N, 3, H, W)."""
+        """Return the images of the inputs, (B, T, N, 3, H, W), after checking them."""
         imgs = inputs.get('imgs')
         if not isinstance(imgs, Tensor) or imgs.dim() != 6:
             got = f'shape {tuple(imgs.shape)}' if isinstance(imgs, Tensor) else 'none'
@@ -227,8 +231,13 @@ class BEVFormer(BEVDetector):
         return imgs
 
 
+def _flags(exists_B: NDArray[np.bool_], device: torch.device) -> Tensor | None:
+    """Move flags to the device; None if all are set."""
+    return None if exists_B.all() else torch.from_numpy(exists_B).to(device, non_blocking=True)
+
+
 def _rows(level: Tensor, places: Sequence[int]) -> Tensor:
-    """Some samples of a level, without an index tensor that would have to travel to the device."""
+    """Select samples of a level without an index tensor, which would have to be copied to the device."""
     if list(places) == list(range(len(level))):
         return level
     return torch.stack([level[place] for place in places])

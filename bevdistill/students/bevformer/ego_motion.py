@@ -1,4 +1,7 @@
-"""How the ego vehicle's motion moves the previous BEV map. Legend: B samples, Q cells, C channels, H x W grid."""
+"""Ego motion between BEV maps: shift of the reference points, rotation of the history.
+
+Legend: B samples, Q cells, C channels, H x W grid.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...structures import BEVGrid
-from .frame import YAW
+from ...structures.ego_state import YAW_RADIANS
 
 
 def ego_shift(can_bus_B18: Tensor, grid: BEVGrid) -> Tensor:
-    """Where a standing object was on the previous map, minus where it is now.
+    """Compute the shift of a static object: its place on the previous map minus its place now.
 
     With (dx, dy) the motion since the previous frame in global axes and the heading theta::
 
@@ -29,7 +32,7 @@ def ego_shift(can_bus_B18: Tensor, grid: BEVGrid) -> Tensor:
     Returns:
         (B, 2), x and y in units of the range.
     """
-    east_B, north_B, yaw_B = can_bus_B18[:, 0], can_bus_B18[:, 1], can_bus_B18[:, YAW]
+    east_B, north_B, yaw_B = can_bus_B18[:, 0], can_bus_B18[:, 1], can_bus_B18[:, YAW_RADIANS]
     length_B = torch.hypot(east_B, north_B)
     angle_B = yaw_B - torch.atan2(north_B, east_B)
     extent_x, extent_y, _ = grid.extent
@@ -39,7 +42,7 @@ def ego_shift(can_bus_B18: Tensor, grid: BEVGrid) -> Tensor:
 def rotate_history(
     bev_BQC: Tensor, turn_B: Tensor, grid: BEVGrid, rotate_center: Sequence[float] | None = None
 ) -> Tensor:
-    """Turn each sample's previous BEV map into the present heading: nearest cell, zero outside.
+    """Rotate each sample's previous BEV map into the present heading: nearest cell, zero outside.
 
     The cell at p takes the cell nearest to ``R(a) (p - c) + c`` with a the turn and c the centre of rotation.
 

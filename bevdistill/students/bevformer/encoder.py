@@ -1,4 +1,4 @@
-"""BEVFormer's encoder: BEV queries look at history and at the cameras, layer by layer.
+"""BEVFormer's encoder: BEV queries attend history and cameras, layer by layer.
 
 Legend: B samples, N cameras, Q BEV queries, C channels, S tokens of a camera.
 """
@@ -6,7 +6,6 @@ Legend: B samples, N cameras, Q BEV queries, C channels, S tokens of a camera.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from mmcv.cnn.bricks.transformer import FFN
@@ -16,8 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ...layers import FeatureLevels
 from ...structures import BEVGrid, full_precision
-from .frame import Frames
-from .projection import CameraHits, pillar_points, project
+from .frame import CameraHits, FrameGeometry, with_camera_hits
 from .spatial_attention import SpatialCrossAttention
 from .temporal_attention import History, TemporalSelfAttention
 
@@ -71,7 +69,7 @@ class BEVFormerLayer(BaseModule):
 
 
 class BEVFormerEncoder(BaseModule):
-    """BEV queries to BEV features (BEVFormer, arXiv 2203.17270, section 3).
+    """Encode BEV queries into BEV features (BEVFormer, arXiv 2203.17270, section 3).
 
     Args:
         grid: The BEV grid.
@@ -84,8 +82,8 @@ class BEVFormerEncoder(BaseModule):
         num_temporal_points: Sampling points per head on each BEV map.
         feedforward_channels: Hidden channels of the feed-forward network.
         dropout: Probability in attentions and feed-forward network.
-        with_cp: Do not keep what is inside the layers for the backward pass but compute it again there: less memory, a
-            forward pass of the encoder more.
+        with_cp: Recompute the layers' activations in the backward pass: less memory for one more forward pass of the
+            encoder.
         released_shift_both: Shift the reference points of the present by the ego motion too, as the released weights
             of BEVFormer and BEVDistill were trained, also for samples without history.
 
@@ -132,7 +130,7 @@ class BEVFormerEncoder(BaseModule):
         )
 
     def references(self, shift_B2: Tensor, history: History | None) -> Tensor:
-        """Reference points on history and present.
+        """Compute reference points on history and present.
 
         Args:
             shift_B2: Ego motion in units of the range.
@@ -153,15 +151,9 @@ class BEVFormerEncoder(BaseModule):
         past_BQ12 = present_1Q12 + shift_B112
         return torch.cat((past_BQ12, present_1Q12.expand_as(past_BQ12)), dim=2)
 
-    def see(self, frames: Sequence[Frames]) -> list[Frames]:
-        """Find out which BEV queries the cameras see, for all frames at once; the host waits for the device once."""
-        unseen = [frame for frame in frames if frame.hits is None]
-        if not unseen:
-            return list(frames)
-        matrix = full_precision(unseen[0].lidar2img)
-        points_QD3 = pillar_points(self.grid, self.num_pillar_points, matrix.device, matrix.dtype)
-        found = iter(CameraHits.gather_frames([project(points_QD3, frame) for frame in unseen]))
-        return [replace(frame, hits=next(found)) if frame.hits is None else frame for frame in frames]
+    def with_camera_hits(self, frames: Sequence[FrameGeometry]) -> list[FrameGeometry]:
+        """Find the BEV queries that the cameras see, see :func:`~.frame.with_camera_hits`."""
+        return with_camera_hits(frames, self.grid, self.num_pillar_points)
 
     def forward(
         self,
@@ -169,7 +161,7 @@ class BEVFormerEncoder(BaseModule):
         query_pos_BQC: Tensor,
         value_BNSC: Tensor,
         levels: FeatureLevels,
-        frames: Frames,
+        frames: FrameGeometry,
         shift_B2: Tensor,
         prev_bev_BQC: Tensor | None = None,
         history_exists_B: Tensor | None = None,
@@ -189,7 +181,7 @@ class BEVFormerEncoder(BaseModule):
         Returns:
             (B, Q, C).
         """
-        hits = self.see([frames])[0].hits
+        hits = self.with_camera_hits([frames])[0].hits
         history = None
         if prev_bev_BQC is not None:
             history = History(prev_bev_BQC, history_exists_B, query_BQC)
@@ -197,11 +189,11 @@ class BEVFormerEncoder(BaseModule):
         references_BQ22 = self.references(shift_B2, history)
         # Once for all layers: under autocast the tokens come in half precision.
         value_BNSC = full_precision(value_BNSC)
-        surroundings = (query_pos_BQC, value_BNSC, levels, hits, references_BQ22, bev_levels, history)
+        context = (query_pos_BQC, value_BNSC, levels, hits, references_BQ22, bev_levels, history)
         recompute = self.with_cp and self.training and torch.is_grad_enabled()
         for layer in self.layers:
             if recompute:
-                query_BQC = checkpoint(layer, query_BQC, *surroundings, use_reentrant=False)
+                query_BQC = checkpoint(layer, query_BQC, *context, use_reentrant=False)
             else:
-                query_BQC = layer(query_BQC, *surroundings)
+                query_BQC = layer(query_BQC, *context)
         return query_BQC

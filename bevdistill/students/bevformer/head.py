@@ -1,6 +1,6 @@
-"""BEVFormer's head: BEV queries, object queries, their branches, losses and decoding.
+"""BEVFormer's head: BEV queries and object queries over camera features.
 
-Legend: B samples, Q BEV queries, C channels, H x W grid, L decoder layers, K classes.
+Legend: B samples, N cameras, Q BEV queries, C channels, H x W grid, K classes.
 """
 
 from __future__ import annotations
@@ -9,27 +9,23 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-from mmdet3d.registry import MODELS, TASK_UTILS
-from mmdet3d.structures import Det3DDataSample
-from mmengine.model import BaseModule
-from mmengine.structures import InstanceData
+from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
-from ...detection import CODE_WEIGHTS, AuxHeatmapMixin, make_cls_branch, make_reg_branch, reset_cls_bias, to_codes
-from ...structures import CODE_SIZE, BEVGrid, BEVOutputs, Targets
-from .frame import Frames
+from ...detection import CODE_WEIGHTS, QueryHead, make_cls_branch, make_reg_branch
+from ...structures import BEVOutputs
+from .frame import FrameGeometry
 from .transformer import BEVFormerTransformer
 
 
 @MODELS.register_module()
-class BEVFormerHead(AuxHeatmapMixin, BaseModule):
-    """Camera features to detections through a BEV map (BEVFormer, arXiv 2203.17270).
+class BEVFormerHead(QueryHead):
+    """Detect from camera features through a BEV map (BEVFormer, arXiv 2203.17270).
 
     Args:
         grid: Range and size of the BEV map, ``dict(point_cloud_range, rows, cols)``.
         encoder: See :class:`~.encoder.BEVFormerEncoder`.
-        decoder: See :class:`~bevdistill.layers.QueryDecoder`.
+        decoder: See :class:`~bevdistill.detection.QueryDecoder`.
         coder: Config of the coder.
         num_classes: K.
         num_queries: Object queries.
@@ -49,8 +45,6 @@ class BEVFormerHead(AuxHeatmapMixin, BaseModule):
         ValueError: If a number does not fit.
     """
 
-    code_weights: Tensor
-
     def __init__(
         self,
         grid: dict[str, Any],
@@ -69,14 +63,9 @@ class BEVFormerHead(AuxHeatmapMixin, BaseModule):
         loss_heatmap: dict[str, Any] | None = None,
         code_weights: Sequence[float] = CODE_WEIGHTS,
     ) -> None:
-        super().__init__()
+        super().__init__(grid, coder, num_classes, loss, loss_heatmap, code_weights)
         if embed_dims % 2:
             raise ValueError(f'embed_dims must be even, half for rows and half for columns; got {embed_dims}')
-        if len(code_weights) != CODE_SIZE:
-            raise ValueError(f'code_weights must be {CODE_SIZE} numbers, got {list(code_weights)}')
-        self.grid = BEVGrid.from_config(**grid)
-        self.num_classes = num_classes
-        self.register_buffer('code_weights', torch.tensor(code_weights, dtype=torch.float32))
         # Without its own init_cfg the encoding stays N(0, 1), which the released models started from.
         self.positional_encoding = MODELS.build(
             dict(
@@ -94,32 +83,20 @@ class BEVFormerHead(AuxHeatmapMixin, BaseModule):
         self.query_embedding = nn.Embedding(num_queries, 2 * embed_dims)
         layers = self.transformer.decoder.num_layers
         # Copies of one branch: all decoder layers start from the same branch, as published.
-        self.cls_branches = _copies(make_cls_branch(embed_dims, num_classes), layers)
-        self.reg_branches = _copies(make_reg_branch(embed_dims), layers)
+        self.add_branches(
+            _copies(make_cls_branch(embed_dims, num_classes), layers), _copies(make_reg_branch(embed_dims), layers)
+        )
         self.output_convs = _convs(embed_dims, num_output_convs)
         self.build_aux_heatmap(embed_dims, num_classes, aux_heatmap)
-        self.loss_set = MODELS.build(loss or dict(type='SetLoss'))
-        self.loss_heatmap = MODELS.build(loss_heatmap or dict(type='HeatmapLoss'))
-        self.coder = TASK_UTILS.build(coder)
-
-    def init_weights(self) -> None:
-        """Start values of the transformer; every class starts with probability 0.01; the rest stays as built."""
-        super().init_weights()
-        reset_cls_bias(self.cls_branches)
-
-    def see(self, frames: Sequence[Frames]) -> list[Frames]:
-        """See :meth:`~.encoder.BEVFormerEncoder.see`."""
-        seen: list[Frames] = self.transformer.encoder.see(frames)
-        return seen
 
     def encode(
         self,
         features: Sequence[Tensor],
-        frames: Frames,
+        frames: FrameGeometry,
         prev_bev_BQC: Tensor | None = None,
         history_exists_B: Tensor | None = None,
     ) -> Tensor:
-        """Camera features to the encoder's BEV queries, which are the history of the next frame.
+        """Encode camera features into BEV queries, which are the history of the next frame.
 
         Args:
             features: Levels of the neck, (B, N, C, h, w) each.
@@ -150,39 +127,18 @@ class BEVFormerHead(AuxHeatmapMixin, BaseModule):
         if len(self.output_convs):
             bev_BCHW = self.output_convs(bev_BCHW)
             bev_BQC = bev_BCHW.flatten(2).transpose(1, 2)
-        heatmap, heatmap_features = self.run_aux_heatmap(bev_BCHW) if with_heatmap else (None, None)
+        heatmap = self.run_aux_heatmap(bev_BCHW) if with_heatmap else (None, None)
         decoded = self.transformer.decode(bev_BQC, self.query_embedding.weight, self.reg_branches)
-        logits = [branch(state) for branch, state in zip(self.cls_branches, decoded.states, strict=True)]
-        return BEVOutputs(
-            grid=self.grid,
-            bev=bev_BCHW,
-            states=decoded.states,
-            logits=torch.stack(logits),
-            codes=to_codes(decoded.raw, decoded.references, self.grid),
-            references=decoded.references,
-            heatmap=heatmap,
-            heatmap_features=heatmap_features,
-        )
-
-    def loss(self, outputs: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
-        """Set losses of all decoder layers, and ``loss_heatmap`` if the outputs hold a heatmap."""
-        losses: dict[str, Tensor] = self.loss_set(outputs, targets, self.code_weights)
-        if outputs.heatmap is not None:
-            losses['loss_heatmap'] = self.loss_heatmap(outputs.heatmap, targets, self.grid)
-        return losses
-
-    def predict(self, outputs: BEVOutputs, samples: Sequence[Det3DDataSample]) -> list[InstanceData]:
-        """Detections of the last decoder layer."""
-        return self.coder.to_instances(outputs.logits[-1], outputs.codes[-1], samples)
+        return self.outputs(bev_BCHW, decoded, heatmap)
 
 
-def _copies(branch: nn.Sequential, number: int) -> nn.ModuleList:
-    """Independent copies of a branch."""
-    return nn.ModuleList(copy.deepcopy(branch) for _ in range(number))
+def _copies(branch: nn.Sequential, number: int) -> list[nn.Sequential]:
+    """Return independent copies of a branch."""
+    return [copy.deepcopy(branch) for _ in range(number)]
 
 
 def _convs(channels: int, number: int) -> nn.Sequential:
-    """3x3 convolutions with ReLU between them."""
+    """Build 3x3 convolutions with ReLU between them."""
     layers: list[nn.Module] = []
     for index in range(number):
         layers += [nn.ReLU(inplace=True)] if index else []

@@ -1,4 +1,4 @@
-"""What a temporal BEVFormer remembers: one evaluation's BEV maps by scene, and how history is run while training.
+"""History of a temporal BEVFormer: BEV maps of an evaluation by scene, and passes without gradient in training.
 
 Legend: B samples, Q BEV queries, C channels.
 """
@@ -16,8 +16,8 @@ from mmdet3d.structures import Det3DDataSample
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ...datasets.ego_motion import relative_can_bus
-from .frame import CAN_BUS_SIZE, meta
+from ...structures.ego_state import CAN_BUS_SIZE, relative_can_bus
+from .frame import meta
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def frozen_pass(module: nn.Module) -> Iterator[None]:
     """
     modes = [(part, part.training) for part in module.modules()]
     try:
-        # The flag alone, not eval(): what a detector does when its mode changes is no concern of a history pass.
+        # The flag alone, not eval(), which may have side effects: a detector forgets its scenes.
         for part, _ in modes:
             part.training = False
         with torch.no_grad():
@@ -42,8 +42,8 @@ def frozen_pass(module: nn.Module) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class RememberedFrame:
-    """One encoded frame.
+class EncodedFrame:
+    """Encoded frame of a scene.
 
     Args:
         index: Running index of the frame in its scene.
@@ -57,7 +57,7 @@ class RememberedFrame:
 
 
 class BEVMemory:
-    """BEV maps of the scenes that are being tested, from one frame to the next.
+    """Memory of BEV maps, scene by scene, from one tested frame to the next.
 
     A frame continues another if they are of one scene and neighbours in it. Anything else - the first frame of a
     scene, a gap, a shuffled loader, a second round - has no history. A scene keeps its last two frames, so that asking
@@ -67,17 +67,17 @@ class BEVMemory:
     """
 
     def __init__(self) -> None:
-        self._scenes: dict[str, tuple[RememberedFrame, ...]] = {}
+        self._scenes: dict[str, tuple[EncodedFrame, ...]] = {}
 
     def __len__(self) -> int:
-        """Number of maps that are held."""
+        """Return the number of stored maps."""
         return sum(len(frames) for frames in self._scenes.values())
 
     def __reduce__(self) -> tuple[type[BEVMemory], tuple[()]]:
         return type(self), ()
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Forget all scenes."""
         self._scenes.clear()
 
     def keep(self, scenes: Iterable[str]) -> None:
@@ -85,23 +85,23 @@ class BEVMemory:
         wanted = set(scenes)
         self._scenes = {scene: frames for scene, frames in self._scenes.items() if scene in wanted}
 
-    def recall(self, sample: Det3DDataSample) -> RememberedFrame | None:
-        """The frame before this one in its scene, or None."""
+    def recall(self, sample: Det3DDataSample) -> EncodedFrame | None:
+        """Return the frame before this one in its scene, or None."""
         before = int(meta(sample, 'frame_idx')) - 1
         frames = self._scenes.get(meta(sample, 'scene_token'), ())
         return next((frame for frame in frames if frame.index == before), None)
 
     def remember(self, sample: Det3DDataSample, bev_QC: Tensor) -> None:
-        """Keep a frame and, if it is known, the one before."""
+        """Store a frame, and keep the one before it if known."""
         before = self.recall(sample)
-        frame = RememberedFrame(
+        frame = EncodedFrame(
             int(meta(sample, 'frame_idx')), absolute_state(sample).copy(), bev_QC.detach().clone()
         )
         self._scenes[meta(sample, 'scene_token')] = (frame,) if before is None else (before, frame)
 
 
 def absolute_state(sample: Det3DDataSample) -> NDArray[np.float64]:
-    """``can_bus_absolute`` of a sample.
+    """Read ``can_bus_absolute`` of a sample.
 
     Raises:
         ValueError: If it does not have 18 numbers.
@@ -115,10 +115,10 @@ def absolute_state(sample: Det3DDataSample) -> NDArray[np.float64]:
     return state
 
 
-def state_since(before: RememberedFrame | None, sample: Det3DDataSample) -> NDArray[np.float64]:
-    """The 18 numbers that the network sees: motion since `before`, none without it.
+def state_since(before: EncodedFrame | None, sample: Det3DDataSample) -> NDArray[np.float64]:
+    """Compute the vehicle state for the network: motion since `before`, none without it, (18,).
 
-    Positions are hundreds of metres and their difference a few: it is taken in float64.
+    In float64: positions are hundreds of metres, their differences a few.
     """
     state = absolute_state(sample)
     if before is None:
@@ -129,10 +129,7 @@ def state_since(before: RememberedFrame | None, sample: Det3DDataSample) -> NDAr
 
 
 def time_steps(samples: Sequence[Det3DDataSample]) -> list[list[int]]:
-    """Places in a batch that can be encoded together, in the order of time.
-
-    Frames of one scene stand in different steps, those of different scenes side by side.
-    """
+    """Group batch indices into steps: at most one frame per scene per step, in time order."""
     steps: list[list[int]] = []
     seen: dict[Any, int] = {}
     for place in sorted(range(len(samples)), key=lambda place: int(meta(samples[place], 'frame_idx'))):

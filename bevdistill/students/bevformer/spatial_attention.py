@@ -12,9 +12,9 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ...layers import FeatureLevels, ask, reset_projection, reset_sampling, sample_images
+from ...layers import FeatureLevels, predict_sampling, reset_projection, reset_sampling, sample_images
 from ...structures import full_precision
-from .projection import CameraHits
+from .frame import CameraHits
 
 
 class PillarDeformableAttention(BaseModule):
@@ -45,7 +45,7 @@ class PillarDeformableAttention(BaseModule):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Deformable DETR's start values."""
+        """Set Deformable DETR's start values."""
         reset_sampling(self.sampling_offsets, self.attention_weights, self.num_heads, self.num_levels, self.num_points)
         reset_projection(self.value_proj)
 
@@ -70,9 +70,10 @@ class PillarDeformableAttention(BaseModule):
         if len(levels.sizes) != self.num_levels:
             raise ValueError(f'the camera attention was built for {self.num_levels} feature levels, got {levels.sizes}')
         shape = (self.num_heads, self.num_levels, self.num_points)
-        # What a query asks for does not depend on the camera.
-        asked_RA = ask(query_RC, self.sampling_offsets, self.attention_weights)
-        offsets, weights = asked_RA.index_select(0, hits.row).split((2 * math.prod(shape), math.prod(shape)), dim=-1)
+        # Offsets and weights of a query do not depend on the camera.
+        predicted_RA = predict_sampling(query_RC, self.sampling_offsets, self.attention_weights)
+        predicted_HA = predicted_RA.index_select(0, hits.row)
+        offsets, weights = predicted_HA.split((2 * math.prod(shape), math.prod(shape)), dim=-1)
         weights = weights.unflatten(-1, (self.num_heads, -1)).softmax(dim=-1) * hits.weight.to(weights)[:, None, None]
         offsets = offsets.unflatten(-1, (*shape, 2)) / levels.extents(offsets)[:, None]
         offsets = offsets.unflatten(3, (-1, num_pillar))
@@ -83,7 +84,7 @@ class PillarDeformableAttention(BaseModule):
 
 
 class SpatialCrossAttention(BaseModule):
-    """Each query attends the cameras that see its pillar; their results are averaged.
+    """Average over the cameras that see a query's pillar of deformable attention into each.
 
     ``out = query + dropout(W * mean over seeing cameras of deformable_attention(query, camera))`` (BEVFormer, arXiv
     2203.17270, equation 4). The residual is inside. Computed in float32.
@@ -106,7 +107,7 @@ class SpatialCrossAttention(BaseModule):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Start values of this module and the attention inside."""
+        """Set the start values of this module and the attention inside."""
         self.deformable_attention.init_weights()
         reset_projection(self.output_proj)
 

@@ -20,7 +20,7 @@ ENTRIES = 2
 
 
 class History(NamedTuple):
-    """What a sequence remembers, for the layers of the encoder.
+    """History of a batch, for the layers of the encoder.
 
     Args:
         bev: Previous BEV map, turned into the present heading, (B, Q, C).
@@ -68,7 +68,7 @@ class TemporalSelfAttention(BaseModule):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Deformable DETR's start values, with one group of offsets per entry."""
+        """Set Deformable DETR's start values, with one group of offsets per entry."""
         reset_sampling(self.sampling_offsets, self.attention_weights, self.num_heads, ENTRIES, self.num_points)
         reset_projection(self.value_proj)
         reset_projection(self.output_proj)
@@ -96,10 +96,10 @@ class TemporalSelfAttention(BaseModule):
         with torch.autocast(query_BQC.device.type, enabled=False):
             query_BQC, query_pos_BQC = full_precision(query_BQC), full_precision(query_pos_BQC)
             entries = None if history is None else self._entries(query_BQC, history)
-            asked = self._ask(query_BQC, query_pos_BQC, None if entries is None else entries[0])
+            predicted = self._predict(query_BQC, query_pos_BQC, None if entries is None else entries[0])
             shape = (self.num_heads, ENTRIES, self.num_points)
-            offsets, weights = asked.split((2 * math.prod(shape), math.prod(shape)), dim=-1)
-            offsets = offsets.unflatten(-1, (*shape, 2)) / levels.extents(asked)
+            offsets, weights = predicted.split((2 * math.prod(shape), math.prod(shape)), dim=-1)
+            offsets = offsets.unflatten(-1, (*shape, 2)) / levels.extents(predicted)
             locations = references_BQ22[:, :, None, :, None] + offsets
             weights = weights.unflatten(-1, shape).softmax(dim=-1) / ENTRIES
             if entries is None:
@@ -113,29 +113,29 @@ class TemporalSelfAttention(BaseModule):
                 attended = past + present
             return query_BQC + self.dropout(self.output_proj(attended))
 
-    def _ask(self, query_BQC: Tensor, query_pos_BQC: Tensor, past_BQC: Tensor | None) -> Tensor:
-        """Offsets and weights predicted from ``(past, query + query_pos)``, past and query being one without history.
+    def _predict(self, query_BQC: Tensor, query_pos_BQC: Tensor, past_BQC: Tensor | None) -> Tensor:
+        """Predict offsets and weights from ``(past, query + query_pos)``; without history the past is the query.
 
         The halves of the layers' matrices are applied one by one: nothing is concatenated, a position that all samples
-        share is looked at once, and the past, through which no gradient goes, costs none.
+        share is multiplied once, and the past, which has no gradient, costs no backward pass.
         """
         matrix = torch.cat((self.sampling_offsets.weight, self.attention_weights.weight))
         bias = torch.cat((self.sampling_offsets.bias, self.attention_weights.bias))
         of_past, of_present = matrix.chunk(2, dim=1)
         if past_BQC is None:
-            asked_BQA = functional.linear(query_BQC, of_past + of_present)
+            predicted_BQA = functional.linear(query_BQC, of_past + of_present)
         else:
-            asked_BQA = functional.linear(past_BQC, of_past) + functional.linear(query_BQC, of_present)
-        return asked_BQA + functional.linear(query_pos_BQC, of_present, bias)
+            predicted_BQA = functional.linear(past_BQC, of_past) + functional.linear(query_BQC, of_present)
+        return predicted_BQA + functional.linear(query_pos_BQC, of_present, bias)
 
     def _attend(self, tokens_BQC: Tensor, levels: FeatureLevels, locations: Tensor, weights: Tensor) -> Tensor:
-        """Sample one map: locations (B, Q, M, points, 2), weights (B, Q, M, points)."""
+        """Attend one map: locations (B, Q, M, points, 2), weights (B, Q, M, points)."""
         value = self.value_proj(tokens_BQC).unflatten(-1, (self.num_heads, -1))
         return sample_deformable(value, levels, locations[:, :, :, None], weights[:, :, :, None])
 
     @staticmethod
     def _entries(query_BQC: Tensor, history: History) -> tuple[Tensor, Tensor]:
-        """Maps to attend, past and present, (B, Q, C) each; a sample without history has its query in both."""
+        """Return the maps to attend, past and present, (B, Q, C); a sample without history has its query in both."""
         past_BQC, present_BQC = full_precision(history.bev), full_precision(history.current)
         if history.exists is None:
             return past_BQC, present_BQC

@@ -13,21 +13,22 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...detection import DecoderOutputs, QueryDecoder
-from ...layers import FeatureLevels
+from ...layers import FeatureLevels, xavier_matrices
 from ...structures import BEVGrid, full_precision
+from ...structures.ego_state import CAN_BUS_SIZE, YAW_DEGREES
 from .ego_motion import ego_shift, rotate_history
 from .encoder import BEVFormerEncoder
-from .frame import CAN_BUS_SIZE, TURN, Frames
+from .frame import FrameGeometry
 
 
 class BEVFormerTransformer(BaseModule):
-    """Camera features to BEV features to decoded object queries.
+    """Encode camera features into BEV features and decode object queries from them.
 
     Args:
         grid: The BEV grid.
         embed_dims: C.
         encoder: Arguments of :class:`~.encoder.BEVFormerEncoder` beside grid and channels.
-        decoder: Arguments of :class:`~bevdistill.layers.QueryDecoder` beside the channels.
+        decoder: Arguments of :class:`~bevdistill.detection.QueryDecoder` beside the channels.
         num_cams: N.
         num_level_embeds: Rows of the level embedding; the released models have four, whatever levels they use.
         rotate_center: See :func:`~.ego_motion.rotate_history`; None is right, ``[100, 100]`` as released.
@@ -65,10 +66,8 @@ class BEVFormerTransformer(BaseModule):
         self.can_bus_mlp.add_module('norm', nn.LayerNorm(embed_dims))
 
     def init_weights(self) -> None:
-        """Xavier-uniform for every matrix, N(0, 1) for the embeddings, the attentions' own start values."""
-        for parameter in self.parameters():
-            if parameter.dim() > 1:
-                nn.init.xavier_uniform_(parameter)
+        """Draw matrices Xavier-uniform and embeddings from N(0, 1), then set the attentions' own start values."""
+        xavier_matrices(self)
         nn.init.normal_(self.level_embeds)
         nn.init.normal_(self.cams_embeds)
         nn.init.zeros_(self.reference_points.bias)
@@ -83,7 +82,7 @@ class BEVFormerTransformer(BaseModule):
         features: Sequence[Tensor],
         bev_queries_QC: Tensor,
         query_pos_BQC: Tensor,
-        frames: Frames,
+        frames: FrameGeometry,
         prev_bev_BQC: Tensor | None = None,
         history_exists_B: Tensor | None = None,
     ) -> Tensor:
@@ -109,7 +108,7 @@ class BEVFormerTransformer(BaseModule):
             shift_B2 = ego_shift(frames.can_bus, self.grid)
             query_BQC = bev_queries_QC + self.can_bus_mlp(frames.can_bus.to(bev_queries_QC.dtype))[:, None]
             if prev_bev_BQC is not None:
-                turn_B = frames.can_bus[:, TURN]
+                turn_B = frames.can_bus[:, YAW_DEGREES]
                 prev_bev_BQC = rotate_history(prev_bev_BQC, turn_B, self.grid, self.rotate_center)
         return self.encoder(
             query_BQC, query_pos_BQC, value_BNSC, levels, frames, shift_B2, prev_bev_BQC, history_exists_B
@@ -136,7 +135,7 @@ class BEVFormerTransformer(BaseModule):
         return self.decoder(content, position, references, bev_BQC, levels, reg_branches)
 
     def _tokens(self, features: Sequence[Tensor]) -> tuple[Tensor, FeatureLevels]:
-        """Camera tokens with camera and level embeddings, (B, N, S, C)."""
+        """Flatten camera features into tokens with camera and level embeddings, (B, N, S, C)."""
         tokens = [
             level.flatten(3).transpose(2, 3) + self.cams_embeds[:, None] + embed
             for level, embed in zip(features, self.level_embeds[: len(features)], strict=True)
@@ -144,8 +143,8 @@ class BEVFormerTransformer(BaseModule):
         levels = FeatureLevels.of([(level.shape[3], level.shape[4]) for level in features], features[0].device)
         return torch.cat(tokens, dim=2), levels
 
-    def _check(self, features: Sequence[Tensor], frames: Frames) -> None:
-        """Complain about inputs that do not fit the model."""
+    def _check(self, features: Sequence[Tensor], frames: FrameGeometry) -> None:
+        """Check that inputs fit the model."""
         if len(features) != self.encoder.num_levels:
             raise ValueError(f'the encoder was built for {self.encoder.num_levels} levels, got {len(features)}')
         num_cams = len(self.cams_embeds)

@@ -52,7 +52,7 @@ class ObjectDGCNN(BEVDetector):
         self.pts_bbox_head = MODELS.build(pts_bbox_head)
 
     def encode_points(self, inputs: dict[str, Any]) -> Tensor:
-        """From voxels to the first BEV map, (B, C, H, W).
+        """Encode voxels into the first BEV map, (B, C, H, W).
 
         Args:
             inputs: ``points``, list of B tensors, and ``voxels`` with ``voxels`` and ``coors``. Hard voxels are
@@ -84,7 +84,7 @@ class ObjectDGCNN(BEVDetector):
         return voxels
 
     def _encode_voxels(self, voxels: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Features of the voxels, (V, C), and their coordinates, (V, 4)."""
+        """Compute features of the voxels, (V, C), and their coordinates, (V, 4)."""
         values, coors = voxels['voxels'], voxels['coors']
         if len(values) == 0 and not meets_other_ranks(self.pts_voxel_encoder):
             return values.new_zeros(0, self.pts_middle_encoder.in_channels), coors.long()
@@ -94,7 +94,7 @@ class ObjectDGCNN(BEVDetector):
         return self.pts_voxel_encoder(values, voxels['num_points'], coors), coors
 
     def extract_feat(self, inputs: dict[str, Any]) -> tuple[Tensor, ...]:
-        """BEV levels of the neck, the finest first."""
+        """Return the BEV levels of the neck, the finest first."""
         levels: tuple[Tensor, ...] = self.pts_neck(self.pts_backbone(self.encode_points(inputs)))
         return levels
 

@@ -1,4 +1,4 @@
-"""Graph convolution among object queries, in the place of their self-attention.
+"""Graph convolution among object queries, in place of self-attention.
 
 Legend: B samples, Q queries, C channels, K neighbours.
 """
@@ -105,7 +105,7 @@ class DGCNNAttention(BaseModule):
 
     @torch.no_grad()
     def _neighbours(self, x_BQC: Tensor) -> Tensor:
-        """Indices of the K nearest (or farthest) queries of each query, (B, Q, K)."""
+        """Find the K nearest (or farthest) queries of each query, (B, Q, K)."""
         if x_BQC.shape[1] < self.num_neighbours:
             raise ValueError(
                 f'DGCNNAttention picks {self.num_neighbours} neighbours among {x_BQC.shape[1]} queries; '

@@ -17,7 +17,7 @@ NORM = dict(type='BN1d', eps=1e-3, momentum=0.01)
 
 
 class FlatPFNLayer(PFNLayer):
-    """PFNLayer that normalises the points of all pillars as one list."""
+    """PFNLayer that normalises the points of all pillars in one list."""
 
     def forward(self, inputs: Tensor, num_voxels: Tensor | None = None) -> Tensor:
         """As the parent without aligned distances: (V, P, C_in) to (V, 1, C), or (V, P, 2C) if not the last layer."""

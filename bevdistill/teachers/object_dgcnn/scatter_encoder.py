@@ -79,7 +79,7 @@ class ScatterVFE(DynamicVFE):
 
     @property
     def out_channels(self) -> int:
-        """C of the last layer."""
+        """Return C of the last layer."""
         return int(self.vfe_layers[-1][0].out_features)
 
     def forward(self, features: Tensor, coors: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
@@ -110,9 +110,9 @@ class ScatterVFE(DynamicVFE):
         return pooled_VC, voxels_V4
 
     def _group(self, coors_P4: Tensor) -> tuple[Tensor, Tensor]:
-        """Distinct voxels, (V, 4), and which of them each point lies in, (P,)."""
+        """Find the distinct voxels, (V, 4), and the voxel of each point, (P,)."""
         sizes = (1, *self.grid_shape)
-        # One integer per voxel: torch.unique sorts a list far faster than rows.
+        # One integer per voxel: torch.unique sorts integers far faster than rows.
         key_P = coors_P4[:, 0].long()
         for axis in (1, 2, 3):
             key_P = key_P * sizes[axis] + coors_P4[:, axis]
@@ -138,10 +138,10 @@ class ScatterVFE(DynamicVFE):
 
 
 def _pool(x_PC: Tensor, voxel_of_P: Tensor, count: int, mode: str) -> Tensor:
-    """Maximum or mean over the points of each voxel, (V, C); every voxel has a point."""
+    """Reduce the points of each voxel by maximum or mean, (V, C); every voxel has a point."""
     if mode == 'max':
         index_PC = voxel_of_P[:, None].expand_as(x_PC)
-        # include_self=False: the zeros that it starts from do not count.
+        # include_self=False: the initial zeros do not count.
         return x_PC.new_zeros(count, x_PC.shape[1]).scatter_reduce(0, index_PC, x_PC, 'amax', include_self=False)
     sums_VC = x_PC.new_zeros(count, x_PC.shape[1]).index_add(0, voxel_of_P, x_PC)
     return sums_VC / torch.bincount(voxel_of_P, minlength=count)[:, None]

@@ -52,7 +52,7 @@ class PortableSparseEncoder(SparseEncoder):
 
     @property
     def output_shape(self) -> tuple[int, int, int]:
-        """Channels (features times heights), rows and columns of the BEV map."""
+        """Return channels (features times heights), rows and columns of the BEV map."""
         sizes = list(self.sparse_shape)
         for module in self.modules():
             if hasattr(module, 'subm') and not module.subm:
@@ -75,7 +75,7 @@ class PortableSparseEncoder(SparseEncoder):
             raise ValueError(NO_CPU_TRAINING)
 
     def forward(self, voxel_features: Tensor, coors: Tensor, batch_size: int) -> Tensor:
-        """From voxels to a BEV map.
+        """Encode voxels into a BEV map.
 
         Args:
             voxel_features: (V, C). V may be 0.
@@ -97,7 +97,7 @@ class PortableSparseEncoder(SparseEncoder):
         return canvas
 
     def _empty(self, voxel_features: Tensor, batch_size: int) -> Tensor:
-        """Zeros that depend on the parameters, so that every rank has gradients."""
+        """Return zeros that depend on the parameters, so that every rank has gradients."""
         parameters = torch.stack([parameter.sum() for parameter in self.parameters()])
         zeros = voxel_features.new_zeros(batch_size, *self.output_shape, dtype=torch.float32)
         return zeros + 0.0 * parameters.sum()
@@ -106,7 +106,7 @@ class PortableSparseEncoder(SparseEncoder):
 def _expected_kernel_layout(
     convolution: nn.Module, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *_: Any
 ) -> None:
-    """Bring a kernel that is about to be loaded into the layout that mmdet3d expects from the file's metadata.
+    """Convert a kernel about to be loaded into the layout that mmdet3d expects from the file's metadata.
 
     mmdet3d moves the last axis to the front unless the metadata say version 2, and metadata are lost whenever a state
     dict is rebuilt. The shape itself tells which layout a kernel has.

@@ -15,7 +15,7 @@ from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
 from ...detection import DecoderOutputs, QueryDecoder
-from ...layers import DeformableAttention, FeatureLevels
+from ...layers import DeformableAttention, FeatureLevels, reset_attentions
 from ...structures import BEVGrid, full_precision
 
 
@@ -65,18 +65,13 @@ class DeformableEncoder(BaseModule):
         )
 
     def init_weights(self) -> None:
-        """Xavier-uniform for every matrix, then the deformable attentions' own start values.
+        """Draw every matrix Xavier-uniform, then set the deformable attentions' own start values.
 
         Note:
             The release resets only one of its two attention classes and leaves xavier weights in the other's
             offsets (it matters only for training from scratch).
         """
-        for parameter in self.parameters():
-            if parameter.dim() > 1:
-                nn.init.xavier_uniform_(parameter)
-        for module in self.modules():
-            if isinstance(module, DeformableAttention):
-                module.init_weights()
+        reset_attentions(self)
         self._is_init = True
 
     def forward(self, tokens_BSC: Tensor, position_1SC: Tensor, levels: FeatureLevels, grid: BEVGrid) -> Tensor:
@@ -150,7 +145,7 @@ class ObjectDGCNNTransformer(BaseModule):
         self.reference_points = nn.Linear(embed_dims, reference_dims)
 
     def init_weights(self) -> None:
-        """Start values of encoder and decoder, references that spread over the range, N(0, 1) level codes."""
+        """Initialise encoder and decoder, references that spread over the range, and level codes from N(0, 1)."""
         super().init_weights()
         nn.init.xavier_uniform_(self.reference_points.weight)
         nn.init.zeros_(self.reference_points.bias)
@@ -195,7 +190,7 @@ class ObjectDGCNNTransformer(BaseModule):
         )
 
     def _positions(self, levels: FeatureLevels) -> Tensor:
-        """Positional code of every token, (1, S, C)."""
+        """Compute the positional code of every token, (1, S, C)."""
         codes = []
         for (height, width), embed_C in zip(levels.sizes, self.level_embeds, strict=True):
             valid = torch.zeros(1, height, width, dtype=torch.bool, device=embed_C.device)

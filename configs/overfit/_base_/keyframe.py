@@ -1,5 +1,5 @@
 # Overfitting one keyframe: the numbers of the CPU-sized configs on the full 102.4 m square, and data without augmentation.
-# tools/analysis_tools/overfit_keyframe.py fills in the folder and keeps the boxes with 5 or more LiDAR points.
+# docs/experiments/overfit_keyframe.py fills in the folder and keeps the boxes with 5 or more LiDAR points.
 keyframe_range = [-51.2, -51.2, -5.0, 51.2, 51.2, 3.0]
 keyframe_grid = dict(point_cloud_range=keyframe_range, rows=64, cols=64)
 keyframe_coder = dict(post_center_range=[-61.2, -61.2, -10.0, 61.2, 61.2, 10.0], max_num=100)

@@ -6,7 +6,8 @@
 #           FILE: from configs/object_dgcnn/teacher_voxel01_cbgs_20e_nus-3d.py
 # Hardware  8 GPUs x 1 sample; hours not measured here.
 # Result    NDS 42.9, mAP 36.4 on nuScenes val: from the paper (table of arXiv 2211.09386). Not measured here yet.
-# Note      Affinity of cosines, where the authors' code has raw products, see projects/monodistill/README.md.
+# Note      Affinity of inner products, as in the authors' code; their text has cosines (cosine=True), see
+#           projects/monodistill/README.md.
 _base_ = ['../../../configs/bevdistill/bevdistill_r50_1x_nus-3d.py', './_base_/losses.py']
 
 custom_imports = dict(imports=['bevdistill', 'projects.monodistill'])

@@ -8,7 +8,7 @@
 # Hardware  8 GPUs x 1 sample; hours not measured here.
 # Result    Not measured here yet.
 # Note      To be compared with rows whose student has the heatmap too. The undistilled one: this config with
-#           --cfg-options model.losses.{feature,relation,response}.weight=0
+#           --cfg-options model.losses.{feature,relation,response,boxes}.weight=0
 _base_ = ['./unidistill_r50_1x_nus-3d.py']
 
 model = dict(
@@ -17,5 +17,5 @@ model = dict(
             aux_heatmap=dict(_delete_=True, share_channels=256, head_channels=64, num_convs=3, detach_input=False)
         )
     ),
-    losses=dict(response=_base_.unidistill_response),
+    losses=_base_.unidistill_response,
 )

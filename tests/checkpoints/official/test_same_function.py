@@ -20,7 +20,7 @@ from bevdistill.checkpoints import check_weights
 from bevdistill.checkpoints.official import BEVFORMER_CLASSES, CLASSES, convert_file
 from bevdistill.distillers.teacher_checkpoint import TeacherCheckpoint
 from bevdistill.structures import Targets
-from bevdistill.students.bevformer import Frames
+from bevdistill.students.bevformer import FrameGeometry
 
 RANGE = [-51.2, -51.2, -5.0, 51.2, 51.2, 3.0]
 CODER = dict(type='NMSFreeCoder', post_center_range=[-61.2, -61.2, -10.0, 61.2, 61.2, 10.0], max_num=15)
@@ -101,7 +101,7 @@ def test_student(golden, old_convention, tmp_path, case, kind, order) -> None:
     ).eval()
     file = converted(tmp_path, model, head, kind, order)
     check_weights(model, torch.load(file, weights_only=True)['state_dict'], str(file))
-    frames = Frames(data['in.lidar2img'].float(), data['in.with_prev.can_bus'].float()[None], (96, 160))
+    frames = FrameGeometry(data['in.lidar2img'].float(), data['in.with_prev.can_bus'].float()[None], (96, 160))
     with torch.no_grad():
         bev = model.pts_bbox_head.encode(
             [data['in.mlvl_feats_0'], data['in.mlvl_feats_1']], frames, data['in.prev_bev']

@@ -12,11 +12,12 @@ from bevdistill.checkpoints.official import (
     BEVFORMER_CLASSES,
     CLASSES,
     conversion_lines,
-    conversion_table,
+    conversion_rows,
     convert_weights,
     to_new_boxes,
     to_own_classes,
 )
+from bevdistill.cli.text_tables import text_table
 
 HEAD = 'pts_bbox_head.'
 
@@ -143,7 +144,7 @@ def test_shapes_that_do_not_fit_are_all_named(official) -> None:
 def test_table(official) -> None:
     weights = official('distiller')
     result = convert_weights(weights, 'distiller', BEVFORMER_CLASSES)
-    lines = conversion_table(result).splitlines()
+    lines = text_table(conversion_rows(result)).splitlines()
     cells = [line.split() for line in lines]
     counts = Counter(entry.action for entry in result.entries)
     for action in ('kept', 'renamed', 'permuted', 'dropped'):

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
-from mmdet3d.datasets.convert_utils import post_process_coords
+from mmdet3d.datasets.convert_utils import NuScenesNameMapping, nus_attributes, nus_categories, post_process_coords
+from nuscenes.eval.detection.utils import category_to_detection_name
 from nuscenes.utils.geometry_utils import view_points
 from pyquaternion import Quaternion
 
-from bevdistill.datasets.ego_motion import rotation_matrix
+from bevdistill.datasets.ego_pose import rotation_matrix
 from bevdistill.datasets.infos.annotations import outline_bounds, yaw_of
+from bevdistill.datasets.infos.names import ATTRIBUTES, CATEGORIES
 
 
 def test_yaw_is_pyquaternions() -> None:
@@ -34,3 +36,10 @@ def test_no_boxes() -> None:
     bounds, visible = outline_bounds(np.zeros((0, 8, 3)), np.zeros((0, 3, 3)))
     assert bounds.shape == (0, 4)
     assert visible.shape == (0,)
+
+
+def test_names_are_those_of_mmdet3d() -> None:
+    assert nus_categories == CATEGORIES
+    assert nus_attributes == ATTRIBUTES
+    for category in [*NuScenesNameMapping, 'animal', 'vehicle.emergency.police']:
+        assert (category_to_detection_name(category) or category) == NuScenesNameMapping.get(category, category)

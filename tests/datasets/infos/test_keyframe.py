@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from bevdistill.datasets import SequenceNuScenesDataset
-from bevdistill.datasets.ego_motion import rigid_transform
+from bevdistill.datasets.ego_pose import rigid_transform
 from bevdistill.datasets.infos import write_keyframe_infos
-from bevdistill.datasets.infos.sensors import CAMERAS
 from bevdistill.datasets.sequence_dataset import DEFAULT_PREFIX
+from bevdistill.structures.cameras import CAMERAS
 
 PIPELINE = dict(
     images=dict(

@@ -7,7 +7,7 @@ import numpy as np
 from nuscenes.nuscenes import NuScenes
 from nuscenes.utils.data_classes import LidarPointCloud
 
-from bevdistill.datasets.infos.sensors import CAMERAS
+from bevdistill.structures.cameras import CAMERAS
 
 
 def test_sweeps_move_as_the_devkit_moves_them(synthetic_root: Path, synthetic_infos: Path) -> None:

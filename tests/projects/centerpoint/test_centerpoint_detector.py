@@ -17,7 +17,7 @@ from twins import raw_batch
 
 import projects.centerpoint  # noqa: F401
 from bevdistill.structures import BEVGrid
-from bevdistill.teacher_cache import Layout
+from bevdistill.teacher_cache import RecordLayout
 
 REPO = Path(__file__).resolve().parents[3]
 CONFIGS = REPO / 'projects' / 'centerpoint' / 'configs'
@@ -154,7 +154,7 @@ def test_voxels_must_be_hard_ones(distiller: nn.Module) -> None:
 def test_a_cache_holds_its_maps(distiller: nn.Module) -> None:
     inputs = distiller.data_preprocessor(raw_batch([2, 1]), training=True)
     outputs = distiller.teacher(inputs['inputs'], inputs['data_samples'])
-    layout = Layout.plan(outputs, ['bev', 'heatmap'], 'float32')
+    layout = RecordLayout.plan(outputs, ['bev', 'heatmap'], 'float32')
     records = torch.stack([torch.from_numpy(layout.pack(outputs, sample)) for sample in range(2)])
     read = layout.unpack(records, outputs.grid)
     torch.testing.assert_close(read.bev, outputs.bev, rtol=0, atol=0)

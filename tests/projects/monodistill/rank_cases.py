@@ -4,6 +4,6 @@ import projects.monodistill  # noqa: F401
 
 ADAPTER = dict(type='AdaptationBlock', student_channels=4, teacher_channels=5)
 CASES = {
-    'object and scene features': dict(type='MonoDistillFeatureLoss', adapter=ADAPTER, cells=4),
-    'object and scene features, raw': dict(type='MonoDistillFeatureLoss', adapter=ADAPTER, cosine=False),
+    'object and scene features': dict(type='MonoDistillFeatureLoss', adapter=ADAPTER),
+    'object and scene features, cosines': dict(type='MonoDistillFeatureLoss', adapter=ADAPTER, cells=4, cosine=True),
 }

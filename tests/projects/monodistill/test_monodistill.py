@@ -51,7 +51,7 @@ def test_features_of_objects(make_outputs: Any, make_targets: Any, counts: tuple
                     total += sum(value**2 for value in difference.tolist()) / 4
                     cells += 1
     assert (cells > 0) == (sum(counts) > 0)
-    want = 10 * 0.5 * total / max(cells, 1)
+    want = 10 / 12 * 0.5 * total / max(cells, 1)
     assert float(loss(student, teacher, targets)['loss_object']) == pytest.approx(want, rel=1e-4)
 
 
@@ -92,15 +92,15 @@ def test_affinity_of_the_scene(
                 total += abs(pair[0] - pair[1])
         per_sample.append(total / len(own) ** 2)
     value = loss(student, teacher, make_targets(0, 0))['loss_scene']
-    assert float(value) == pytest.approx(sum(per_sample) / 2, rel=1e-4)
+    assert float(value) == pytest.approx(sum(per_sample) / 2 / 12, rel=1e-4)
 
 
 def test_cosines_do_not_depend_on_the_scale() -> None:
     map_BCHW = torch.randn(2, 4, 6, 8)
-    torch.testing.assert_close(affinity(map_BCHW * 50, 4), affinity(map_BCHW, 4))
-    raw, scaled = (affinity(map_BCHW * scale, 4, cosine=False) for scale in (1, 50))
-    torch.testing.assert_close(scaled, raw * 2500, rtol=1e-3, atol=1e-3)
-    assert not affinity(torch.zeros(1, 4, 6, 8), 4).any()
+    unit, scaled = (affinity(map_BCHW * scale, 4, cosine=True) for scale in (1, 50))
+    torch.testing.assert_close(scaled, unit)
+    torch.testing.assert_close(affinity(map_BCHW * 50, 4), affinity(map_BCHW, 4) * 2500, rtol=1e-3, atol=1e-3)
+    assert not affinity(torch.zeros(1, 4, 6, 8), 4, cosine=True).any()
 
 
 def test_responses_to_objects(make_outputs: Any, make_targets: Any) -> None:
@@ -141,7 +141,7 @@ def test_options(make_outputs: Any, make_targets: Any) -> None:
     student, teacher, targets = make_outputs(), make_outputs(seed=1), make_targets(3, 2)
     loss = build('features')
     once = loss(student, teacher, targets)
-    loss.object_weight, loss.scene_weight = 20.0, 3.0
+    loss.object_weight, loss.scene_weight = 20 / 12, 3 / 12
     twice = loss(student, teacher, targets)
     torch.testing.assert_close(twice['loss_object'], 2 * once['loss_object'])
     torch.testing.assert_close(twice['loss_scene'], 3 * once['loss_scene'])

@@ -2,5 +2,5 @@
 
 import projects.tigbev  # noqa: F401
 
-# The two sides have different numbers of channels here.
-CASES = {'relations of places': dict(type='InnerGeometryLoss', samples=4, channel_weight=0)}
+EMBEDDING = dict(type='LinearAdapter', student_channels=4, teacher_channels=5)
+CASES = {'relations of places and channels': dict(type='InnerGeometryLoss', samples=4, embedding=EMBEDDING)}

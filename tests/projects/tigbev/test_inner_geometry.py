@@ -7,7 +7,9 @@ import torch
 from mmdet3d.registry import MODELS
 
 import projects.tigbev  # noqa: F401
-from bevdistill.losses import sample_boxes
+from bevdistill.losses import sample_places
+from bevdistill.structures import BEVGrid
+from projects.tigbev.regions import region_places
 
 TERMS = ('loss_keypoint', 'loss_channel')
 
@@ -25,19 +27,24 @@ def loop_gram(vectors: list[list[float]]) -> list[list[float]]:
 def loop_error(student: list[list[float]], teacher: list[list[float]]) -> float:
     own, given = loop_gram(student), loop_gram(teacher)
     errors = [(s - t) ** 2 for a, b in zip(own, given, strict=True) for s, t in zip(a, b, strict=True)]
-    return sum(errors) / len(errors)
+    return sum(errors) / len(own)
+
+
+def read(side, targets) -> torch.Tensor:
+    """Features at 4 x 4 places of each box and 1.6 m around it, (N, P, C)."""
+    return sample_places(side.bev, side.grid, [region_places(boxes, side.grid, 4) for boxes in targets.boxes])
 
 
 def test_matches_loops(make_outputs, make_targets) -> None:
+    """Grids of different size, which the release cannot have."""
     student, teacher, targets = make_outputs(), make_outputs(seed=1, rows=9, cols=13), make_targets(3, 2)
-    own = sample_boxes(student.bev, student.grid, targets, size=4, scale=1.6)
-    given = sample_boxes(teacher.bev, teacher.grid, targets, size=4, scale=1.6)
+    own, given = read(student, targets), read(teacher, targets)
     keypoint = [loop_error(s.tolist(), t.tolist()) for s, t in zip(own, given, strict=True)]
     channel = [loop_error(s.T.tolist(), t.T.tolist()) for s, t in zip(own, given, strict=True)]
     got = build()(student, teacher, targets)
     assert set(got) == set(TERMS)
     assert float(got['loss_keypoint']) == pytest.approx(100 * sum(keypoint) / 5, rel=1e-4)
-    assert float(got['loss_channel']) == pytest.approx(20 * sum(channel) / 5, rel=1e-4)
+    assert float(got['loss_channel']) == pytest.approx(10 * sum(channel) / 5, rel=1e-4)
 
 
 def test_does_not_see_the_scale(make_outputs, make_targets) -> None:
@@ -47,15 +54,28 @@ def test_does_not_see_the_scale(make_outputs, make_targets) -> None:
         assert float(value) == pytest.approx(0, abs=1e-6)
 
 
-def test_the_enlarged_box_reaches_further(make_outputs, make_targets) -> None:
+def corners(**enlargement: float) -> list[tuple[float, float]]:
+    """Corners of the lattice over a box of 4 m x 2 m that looks along +y, about its centre."""
+    box = torch.tensor([[10.0, -5.0, 0.0, 4.0, 2.0, 1.5, math.pi / 2, 0.0, 0.0]])
+    places = region_places(box, BEVGrid((-20.0, -20.0, -5.0, 20.0, 20.0, 3.0), 10, 10), 2, **enlargement)
+    return [(round(x - 10, 3), round(y + 5, 3)) for x, y in places[0].tolist()]
+
+
+def test_the_enlarged_box() -> None:
+    assert corners() == [(2.6, -3.6), (2.6, 3.6), (-2.6, -3.6), (-2.6, 3.6)]
+    assert corners(margin=0.0) == [(1.0, -2.0), (1.0, 2.0), (-1.0, -2.0), (-1.0, 2.0)]
+    assert corners(margin=0.5, scale=1.5) == [(2.0, -3.5), (2.0, 3.5), (-2.0, -3.5), (-2.0, 3.5)]
+
+
+def test_the_losses_read_the_enlarged_box(make_outputs, make_targets) -> None:
     student, teacher = make_outputs(batch=1, rows=24, cols=32), make_outputs(batch=1, rows=24, cols=32)
     targets = make_targets(1)
     targets.boxes[0][0] = torch.tensor([1.0, -1.0, 0.0, 4.0, 2.0, 1.5, 0.5, 0.0, 0.0])
-    # A change 2.9 m in front of the centre of a car of 4 m: beyond its front, within 1.6 times its length.
+    # A change 2.9 m in front of the centre of a car of 4 m: beyond its front, within 1.6 m of it.
     place = torch.tensor([1.0 + 2.9 * math.cos(0.5), -1.0 + 2.9 * math.sin(0.5)])
     col, row = student.grid.to_cells(place).floor().long().tolist()
     teacher.bev[0, :, row, col] += 5.0
-    near, far = (build(samples=24, scale=scale)(student, teacher, targets) for scale in (1.0, 1.6))
+    near, far = (build(samples=24, margin=margin)(student, teacher, targets) for margin in (0.0, 1.6))
     assert float(near['loss_keypoint']) == pytest.approx(0, abs=1e-6)
     assert float(far['loss_keypoint']) > 0.01
 
@@ -95,11 +115,17 @@ def test_gradient_reaches_the_student_only(make_outputs, make_targets) -> None:
         assert teacher.bev.grad is None
 
 
-def test_channels_may_differ_without_their_relations(make_outputs, make_targets) -> None:
+def test_channels_may_differ_without_their_relations_or_with_an_embedding(make_outputs, make_targets) -> None:
     student, teacher, targets = make_outputs(), make_outputs(seed=1, channels=7), make_targets(1, 1)
-    with pytest.raises(ValueError, match=r"student bev has 4 channels and the teacher's 7.*channel_weight=0"):
+    with pytest.raises(ValueError, match=r"student bev has 4 channels and the teacher's 7.*LinearAdapter.*_weight=0"):
         build()(student, teacher, targets)
     assert set(build(channel_weight=0)(student, teacher, targets)) == {'loss_keypoint'}
     assert set(build(keypoint_weight=0)(student, student, targets)) == {'loss_channel'}
     with pytest.raises(ValueError, match='keypoint_weight or channel_weight'):
         build(keypoint_weight=0, channel_weight=0)
+    embedding = dict(type='LinearAdapter', student_channels=4, teacher_channels=7)
+    loss = build(embedding=embedding)
+    loss(student, teacher, targets)['loss_channel'].backward()
+    assert all(float(weight.grad.abs().sum()) > 0 for weight in loss.parameters())
+    # A parameter that no term trains would stop a distributed run.
+    assert not list(build(embedding=embedding, channel_weight=0).parameters())

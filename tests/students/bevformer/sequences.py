@@ -14,7 +14,7 @@ from mmengine.structures import InstanceData
 from student_configs import small
 from torch import Tensor, nn
 
-from bevdistill.datasets import relative_can_bus
+from bevdistill.structures.ego_state import relative_can_bus
 from bevdistill.students import BEVFormer
 
 CAMS, HEIGHT, WIDTH = 3, 48, 80

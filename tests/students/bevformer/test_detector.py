@@ -56,6 +56,23 @@ def test_released_keys(golden, case, tiny):
     assert {name: list(value.shape) for name, value in model.state_dict().items()} == meta['keys']
 
 
+def test_a_prediction_runs_the_auxiliary_heatmap_only_for_a_listener(make_batch):
+    model = MODELS.build(small()).eval()
+    inputs, samples = make_batch([2, 1])
+    with torch.no_grad():
+        assert model.prediction_outputs(inputs, samples).heatmap is None
+        heard = []
+        model.outputs_listener = heard.append
+        shown = model.predict(inputs, samples)
+        (outputs,) = heard
+        assert outputs.heatmap is not None
+        model.outputs_listener = None
+        plain = model.predict(inputs, samples)
+        assert len(heard) == 1
+    for ours, theirs in zip(shown, plain, strict=True):
+        assert torch.equal(ours.pred_instances_3d.scores_3d, theirs.pred_instances_3d.scores_3d)
+
+
 @pytest.mark.parametrize('boxes', [[4, 2], [3, 0], [0, 0], [1], [30, 30, 1]])
 def test_trains_and_tests(make_batch, boxes):
     model = MODELS.build(small())

@@ -23,9 +23,9 @@ from torch.nn import functional
 
 from bevdistill.datasets import SequenceNuScenesDataset
 from bevdistill.structures import BEVGrid
+from bevdistill.structures.ego_state import YAW_DEGREES
 from bevdistill.students.bevformer.ego_motion import ego_shift, rotate_history
-from bevdistill.students.bevformer.frame import TURN
-from bevdistill.students.bevformer.history import RememberedFrame, state_since
+from bevdistill.students.bevformer.history import EncodedFrame, state_since
 from bevdistill.synthetic.rig import LIDAR, make_rig
 from bevdistill.synthetic.settings import CameraSettings, WorldSettings
 from bevdistill.synthetic.trajectory import Path as Drive
@@ -135,7 +135,7 @@ def looked_up(state: np.ndarray, grid: BEVGrid, now: torch.Tensor, **options: An
     """Where history says that objects at `now` (M, 2) were, (M, 2) metres."""
     can_bus = torch.from_numpy(np.asarray(state, dtype=np.float32))[None]
     places = grid.cell_centres().flatten(0, 1)[None]
-    turned = rotate_history(places, can_bus[:, TURN], grid, **options)
+    turned = rotate_history(places, can_bus[:, YAW_DEGREES], grid, **options)
     reference = grid.normalise(now) + ego_shift(can_bus, grid)
     maps = turned.transpose(1, 2).unflatten(-1, (grid.rows, grid.cols))
     return functional.grid_sample(maps, reference[None, :, None] * 2 - 1, align_corners=False)[0, :, :, 0].T
@@ -145,7 +145,7 @@ def errors(infos: list[dict[str, Any]], still: np.ndarray, grid: BEVGrid, **opti
     """Error of history in cells (x, y), for each object and pair of neighbouring frames of a drive."""
     found = []
     for index, (before, now) in enumerate(pairwise(infos), start=1):
-        past = RememberedFrame(index - 1, before['can_bus'], torch.zeros(1, 1))
+        past = EncodedFrame(index - 1, before['can_bus'], torch.zeros(1, 1))
         sample = Det3DDataSample(metainfo=dict(frame_idx=index, scene_token='drive', can_bus_absolute=now['can_bus']))
         was, here = in_lidar(still, before), in_lidar(still, now)
         # Two cells of margin: bilinear reading at the edge mixes in the zeros outside.
@@ -195,5 +195,5 @@ def test_queues_hold_the_same_motion_as_the_memory(make_dataset, make_drive, mot
     assert item['history_exists'].tolist() == [False, *[True] * (FRAMES - 1)]
     for index, (before, now) in enumerate(pairwise(make_drive(motion)), start=1):
         sample = Det3DDataSample(metainfo=dict(can_bus_absolute=now['can_bus']))
-        state = state_since(RememberedFrame(index - 1, before['can_bus'], torch.zeros(1, 1)), sample)
+        state = state_since(EncodedFrame(index - 1, before['can_bus'], torch.zeros(1, 1)), sample)
         np.testing.assert_allclose(item['can_bus'][index], state, rtol=1e-6, atol=1e-6)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bevdistill.layers import FeatureLevels
-from bevdistill.students.bevformer import BEVFormerEncoder, Frames
+from bevdistill.students.bevformer import BEVFormerEncoder, FrameGeometry
 
 LEVELS = FeatureLevels.of([(12, 20), (6, 10)])
 
@@ -17,7 +17,7 @@ def test_matches_original(golden, make_encoder, released):
     data = {name: torch.from_numpy(value) for name, value in data.items()}
     encoder = make_encoder(released_shift_both=released)
     encoder.load_state_dict({k.removeprefix('w.'): v for k, v in data.items() if k.startswith('w.')})
-    frames = Frames(data['in.lidar2img'].float(), torch.zeros(1, 18), (96, 160))
+    frames = FrameGeometry(data['in.lidar2img'].float(), torch.zeros(1, 18), (96, 160))
     arguments = (
         data['in.bev_query'].transpose(0, 1),
         data['in.bev_pos'].transpose(0, 1),
@@ -39,14 +39,14 @@ def test_samples_do_not_mix(make_encoder, make_batch, released):
     for parameter in encoder.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
     _, samples = make_batch([0, 0, 0])
-    frames = Frames.from_samples(samples)
+    frames = FrameGeometry.from_samples(samples)
     query, pos, prev = torch.randn(3, 80, 32), torch.randn(1, 80, 32), torch.randn(3, 80, 32)
     value, shift = torch.randn(3, 3, 300, 32), torch.randn(3, 2) * 0.1
     exists = torch.tensor([True, False, True])
     both = encoder(query, pos, value, LEVELS, frames, shift, prev, exists)
     for b in range(3):
         one = slice(b, b + 1)
-        own = Frames(frames.lidar2img[one], frames.can_bus[one], frames.image_size)
+        own = FrameGeometry(frames.lidar2img[one], frames.can_bus[one], frames.image_size)
         alone = encoder(query[one], pos, value[one], LEVELS, own, shift[one], prev[one] if exists[b] else None)
         torch.testing.assert_close(alone[0], both[b], atol=2e-5, rtol=1e-4)
 

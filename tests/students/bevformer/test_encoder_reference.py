@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from reference.bevformer_encoder import ReferenceEncoder
-from reference.workload import Workload, encoder_workload
 from torch import Tensor
+
+from benchmarks.reference.bevformer_encoder import ReferenceEncoder
+from benchmarks.reference.workload import Workload, encoder_workload
 
 SMALL = dict(
     rows=9, cols=11, num_layers=2, levels=((6, 10), (3, 5)), embed_dims=16, num_heads=4, feedforward_channels=24,

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from bevdistill.layers import FeatureLevels
-from bevdistill.students.bevformer import Frames, SpatialCrossAttention
-from bevdistill.students.bevformer.projection import CameraHits
+from bevdistill.students.bevformer import FrameGeometry, SpatialCrossAttention
+from bevdistill.students.bevformer.frame import CameraHits
 
 CHECK = dict(atol=1e-4, rtol=1e-4)
 LEVELS = FeatureLevels.of([(12, 20), (6, 10)])
@@ -35,7 +35,7 @@ def test_every_layer_of_the_encoder(golden, make_encoder):
         data['in.bev_pos'].transpose(0, 1),
         data['in.feat'].permute(2, 0, 1, 3),
         LEVELS,
-        Frames(data['in.lidar2img'].float(), torch.zeros(1, 18), (96, 160)),
+        FrameGeometry(data['in.lidar2img'].float(), torch.zeros(1, 18), (96, 160)),
         data['in.shift'],
         data['in.prev_bev'].transpose(0, 1),
     )
@@ -61,7 +61,7 @@ def test_bev_alone_and_last_references(golden, make_head, case, variant):
     distill = case.startswith('distill')
     head = make_head(distill, rotate_center=[4, 5], aux_heatmap=dict(share_channels=8) if distill else None)
     head.load_state_dict(weights)
-    frames = Frames(data['in.lidar2img'].float(), data[f'in.{variant}.can_bus'].float()[None], (96, 160))
+    frames = FrameGeometry(data['in.lidar2img'].float(), data[f'in.{variant}.can_bus'].float()[None], (96, 160))
     prev = data['in.prev_bev'] if variant == 'with_prev' else None
     bev = head.encode([data['in.mlvl_feats_0'], data['in.mlvl_feats_1']], frames, prev)
     torch.testing.assert_close(bev, data[f'out.{variant}.only_bev'], **CHECK)

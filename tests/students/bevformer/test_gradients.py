@@ -19,7 +19,7 @@ from torch import Tensor
 
 from bevdistill.layers import FeatureLevels
 from bevdistill.structures import BEVGrid
-from bevdistill.students.bevformer import BEVFormerEncoder, Frames, spatial_attention, temporal_attention
+from bevdistill.students.bevformer import BEVFormerEncoder, FrameGeometry, spatial_attention, temporal_attention
 
 RANGE = (-51.2, -51.2, -5.0, 51.2, 51.2, 3.0)
 LEVELS = FeatureLevels.of([(3, 4), (2, 2)])
@@ -46,10 +46,10 @@ def make_encoder(released: bool) -> BEVFormerEncoder:
     return encoder.double().eval()
 
 
-def make_frames(make_batch) -> Frames:
+def make_frames(make_batch) -> FrameGeometry:
     _, samples = make_batch([0] * BATCH, num_cams=CAMS)
     assert isinstance(samples[0], Det3DDataSample)
-    return Frames.from_samples(samples)
+    return FrameGeometry.from_samples(samples)
 
 
 def rows(*shape: int) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from bevdistill.students.bevformer import Frames
+from bevdistill.students.bevformer import FrameGeometry
 
 CHECK = dict(atol=1e-4, rtol=1e-4)
 
@@ -35,7 +35,7 @@ def test_matches_original(golden, make_head, old_convention, case, variant, rele
     distill = case.startswith('distill')
     head = make_head(released, rotate_center=[4, 5], aux_heatmap=dict(share_channels=8) if distill else None)
     head.load_state_dict(weights)
-    frames = Frames(data['in.lidar2img'].float(), data[f'in.{variant}.can_bus'].float()[None], (96, 160))
+    frames = FrameGeometry(data['in.lidar2img'].float(), data[f'in.{variant}.can_bus'].float()[None], (96, 160))
     bev = head.encode(
         [data['in.mlvl_feats_0'], data['in.mlvl_feats_1']],
         frames,

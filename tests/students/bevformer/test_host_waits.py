@@ -27,7 +27,7 @@ def test_one_frame():
     inputs, samples = frame_batch([('a', 0), ('b', 0)])
     syncs = counted(lambda: model.forward_outputs(inputs, samples))
     assert syncs.number == 1, str(syncs)
-    assert 'projection.py' in str(syncs)
+    assert 'frame.py' in str(syncs)
 
 
 def test_queue_of_three():

@@ -12,7 +12,7 @@ from student_configs import small
 from torch import Tensor, nn
 
 from bevdistill.students import BEVFormer
-from bevdistill.students.bevformer import Frames
+from bevdistill.students.bevformer import FrameGeometry
 
 WHOLE: list[Key] = [('a', 0), ('a', 1), ('a', 2)]
 """No break."""
@@ -32,7 +32,7 @@ def by_hand(model: BEVFormer, queue: list[Key]) -> Tensor:
         if t == 0 or queue[t][0] != queue[t - 1][0]:
             bev = None
         with torch.set_grad_enabled(t == len(queue) - 1):
-            frames = Frames.from_samples(samples, index=t)
+            frames = FrameGeometry.from_samples(samples, index=t)
             bev = model.pts_bbox_head.encode(model.extract_feat(inputs['imgs'][:, t]), frames, bev)
     return bev
 

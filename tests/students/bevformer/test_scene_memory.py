@@ -10,10 +10,10 @@ import pytest
 import torch
 from sequences import Key, frame, frame_batch, queue_batch, temporal_student
 
-from bevdistill.datasets import relative_can_bus
+from bevdistill.structures.ego_state import relative_can_bus
 from bevdistill.students import BEVFormer
-from bevdistill.students.bevformer import Frames
-from bevdistill.students.bevformer.history import RememberedFrame, state_since
+from bevdistill.students.bevformer import FrameGeometry
+from bevdistill.students.bevformer.history import EncodedFrame, state_since
 
 DRIVE: list[Key] = [('a', 0), ('a', 1), ('a', 2), ('b', 0), ('b', 1)]
 
@@ -36,7 +36,7 @@ def by_hand(model: BEVFormer, drive: list[Key]) -> torch.Tensor:
             change = state - previous[1]
         seen = state.copy()
         seen[[0, 1, 2, 17]] = change[[0, 1, 2, 17]]
-        frames = Frames(torch.from_numpy(matrices)[None].float(), torch.from_numpy(seen)[None].float(), (48, 80))
+        frames = FrameGeometry(torch.from_numpy(matrices)[None].float(), torch.from_numpy(seen)[None].float(), (48, 80))
         bev = model.pts_bbox_head.encode(model.extract_feat(inputs['imgs'][:, 0]), frames, bev)
         maps.append(bev[0])
         previous = scene, state
@@ -193,7 +193,7 @@ def test_the_data_sets_deltas_are_the_memorys(golden):
     for index in (1, 2):
         _, (sample,) = frame_batch([('a', index)])
         sample.set_metainfo(dict(can_bus_absolute=absolute[index]))
-        before = RememberedFrame(index - 1, absolute[index - 1], torch.zeros(1, 1))
+        before = EncodedFrame(index - 1, absolute[index - 1], torch.zeros(1, 1))
         np.testing.assert_allclose(state_since(before, sample), relative[index], atol=1e-12)
         np.testing.assert_allclose(relative[index], arrays[f'out.union_bevformer.{index}.can_bus'], atol=1e-9)
         assert np.ptp(relative[index][3:7]) == 0

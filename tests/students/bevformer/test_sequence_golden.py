@@ -12,9 +12,9 @@ from mmdet3d.structures import Det3DDataSample
 from student_configs import small
 from torch import Tensor
 
-from bevdistill.datasets import relative_can_bus
+from bevdistill.structures.ego_state import relative_can_bus
 from bevdistill.students import BEVFormer
-from bevdistill.students.bevformer import Frames
+from bevdistill.students.bevformer import FrameGeometry
 from bevdistill.students.bevformer.ego_motion import ego_shift, rotate_history
 from bevdistill.students.bevformer.history import state_since
 
@@ -99,7 +99,7 @@ def test_testing_frame_by_frame(recorded, old_convention, model, record_property
         before = model.memory.recall(current)
         state = state_since(before, current)
         np.testing.assert_allclose(state, arrays[f'out.{number}.can_bus_used'], atol=1e-9)
-        frames = Frames.from_samples([current])
+        frames = FrameGeometry.from_samples([current])
         shift = ego_shift(torch.from_numpy(state)[None].float(), model.grid)
         torch.testing.assert_close(shift, torch.from_numpy(arrays[f'out.{number}.shift']), atol=1e-5, rtol=1e-4)
         assert (before is None) == (f'out.{number}.prev_bev_rotated' not in arrays)

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from bevdistill.layers import FeatureLevels, sampling
 from bevdistill.students.bevformer import PillarDeformableAttention, SpatialCrossAttention
-from bevdistill.students.bevformer.projection import CameraHits
+from bevdistill.students.bevformer.frame import CameraHits
 
 
 def tensors(data, prefix):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bevdistill.students.bevformer import Frames
+from bevdistill.students.bevformer import FrameGeometry
 from bevdistill.students.bevformer.ego_motion import ego_shift, rotate_history
 
 
@@ -24,7 +24,7 @@ def test_matches_original(recorded, make_head, variant, released):
     transformer = make_head(released, rotate_center=center).transformer
     transformer.load_state_dict({k.removeprefix('w.'): v for k, v in recorded.items() if k.startswith('w.')})
     can_bus = recorded[f'in.{variant}.can_bus'].float()[None]
-    frames = Frames(recorded['in.lidar2img'].float(), can_bus, (96, 160))
+    frames = FrameGeometry(recorded['in.lidar2img'].float(), can_bus, (96, 160))
     features = [recorded['in.mlvl_feats_0'], recorded['in.mlvl_feats_1']]
     prev = recorded['in.prev_bev'] if variant.startswith('with_prev') else None
     before = recorded['in.prev_bev'].clone()
@@ -46,7 +46,7 @@ def test_matches_original(recorded, make_head, variant, released):
 
 def test_messages(recorded, make_head):
     transformer = make_head().transformer
-    frames = Frames(torch.zeros(1, 3, 4, 4), torch.zeros(1, 18), (96, 160))
+    frames = FrameGeometry(torch.zeros(1, 3, 4, 4), torch.zeros(1, 18), (96, 160))
     maps = [recorded['in.mlvl_feats_0'], recorded['in.mlvl_feats_1']]
     queries, pos = torch.zeros(80, 32), torch.zeros(1, 80, 32)
     with pytest.raises(ValueError, match='built for 2 levels, got 1'):

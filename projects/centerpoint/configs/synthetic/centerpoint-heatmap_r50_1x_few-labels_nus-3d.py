@@ -1,4 +1,4 @@
-# CPU-sized twin: the student that learns CenterPoint's map and heatmap where 25 of 200 drives are labelled, for the
+# CPU-sized config: the student that learns CenterPoint's map and heatmap where 25 of 200 drives are labelled, for the
 # synthetic
 # nuScenes of preset `temporal`.
 #

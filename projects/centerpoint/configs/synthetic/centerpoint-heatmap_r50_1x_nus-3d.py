@@ -1,5 +1,5 @@
-# CPU-sized twin of the student that learns CenterPoint's map and heatmap, for the synthetic nuScenes of preset `demo`. The
-# students of all CPU-sized twins have the auxiliary heatmap.
+# CPU-sized config of the student that learns CenterPoint's map and heatmap, for the synthetic nuScenes of preset `demo`. The
+# students of all CPU-sized configs have the auxiliary heatmap.
 #
 # Command   python tools/train.py projects/centerpoint/configs/synthetic/centerpoint-heatmap_r50_1x_nus-3d.py \
 #               --cfg-options model.teacher_checkpoint=FILE

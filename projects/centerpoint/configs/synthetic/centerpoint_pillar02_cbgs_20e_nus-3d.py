@@ -1,9 +1,9 @@
-# CPU-sized twin of CenterPoint on pillars, for the synthetic nuScenes of preset `demo`.
+# CPU-sized config of CenterPoint on pillars, for the synthetic nuScenes of preset `demo`.
 #
 # Command   python tools/train.py projects/centerpoint/configs/synthetic/centerpoint_pillar02_cbgs_20e_nus-3d.py
 # Hardware  2 CPU cores.
 # Result    see docs/results/benchmark.md: measured here, batches of 8 on preset `temporal`.
-# Note      As the twin of BEVDistill's teacher: cosine in place of the cyclic schedule, no augmentation.
+# Note      As that of BEVDistill's teacher: cosine in place of the cyclic schedule, no augmentation.
 _base_ = ['../centerpoint_pillar02_cbgs_20e_nus-3d.py', './_base_/centerpoint_pillar02.py']
 
 model = dict(**_base_.cpu_centerpoint, data_preprocessor=_base_.cpu_voxels)

@@ -1,4 +1,4 @@
-# CPU-sized twin of the student with CenterPoint for a teacher, for the synthetic nuScenes of preset `demo`.
+# CPU-sized config of the student with CenterPoint for a teacher, for the synthetic nuScenes of preset `demo`.
 #
 # Command   python tools/train.py projects/centerpoint/configs/synthetic/centerpoint_r50_1x_nus-3d.py \
 #               --cfg-options model.teacher_checkpoint=FILE

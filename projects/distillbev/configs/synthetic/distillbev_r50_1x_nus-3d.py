@@ -1,4 +1,4 @@
-# CPU-sized twin of DistillBEV, for the synthetic nuScenes of preset `demo`: the twin of BEVDistill with other losses.
+# CPU-sized config of DistillBEV, for the synthetic nuScenes of preset `demo`: that of BEVDistill with other losses.
 #
 # Command   python tools/train.py projects/distillbev/configs/synthetic/distillbev_r50_1x_nus-3d.py \
 #               --cfg-options model.teacher_checkpoint=FILE

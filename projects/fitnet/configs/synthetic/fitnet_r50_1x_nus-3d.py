@@ -1,4 +1,4 @@
-# CPU-sized twin of FitNet, for the synthetic nuScenes of preset `demo`: the twin of BEVDistill with other losses.
+# CPU-sized config of FitNet, for the synthetic nuScenes of preset `demo`: that of BEVDistill with other losses.
 #
 # Command   python tools/train.py projects/fitnet/configs/synthetic/fitnet_r50_1x_nus-3d.py \
 #               --cfg-options model.teacher_checkpoint=FILE

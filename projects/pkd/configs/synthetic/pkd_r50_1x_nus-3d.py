@@ -1,4 +1,4 @@
-# CPU-sized twin of PKD, for the synthetic nuScenes of preset `demo`: the twin of BEVDistill with other losses.
+# CPU-sized config of PKD, for the synthetic nuScenes of preset `demo`: that of BEVDistill with other losses.
 #
 # Command   python tools/train.py projects/pkd/configs/synthetic/pkd_r50_1x_nus-3d.py \
 #               --cfg-options model.teacher_checkpoint=FILE

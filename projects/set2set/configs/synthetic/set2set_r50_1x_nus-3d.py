@@ -1,11 +1,11 @@
-# CPU-sized twin of Set2Set, for the synthetic nuScenes of preset `demo`: the twin of BEVDistill with other losses.
+# CPU-sized config of Set2Set, for the synthetic nuScenes of preset `demo`: that of BEVDistill with other losses.
 #
 # Command   python tools/train.py projects/set2set/configs/synthetic/set2set_r50_1x_nus-3d.py \
 #               --cfg-options model.teacher_checkpoint=FILE
 #           FILE: from configs/synthetic/object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py
 # Hardware  2 CPU cores.
 # Result    Not measured here yet.
-# Note      Number of teacher boxes and late start as BEVDistill's twin has them.
+# Note      Number of teacher boxes and late start as BEVDistill's CPU-sized config has them.
 _base_ = ['../../../../configs/synthetic/bevdistill/bevdistill_r50_1x_nus-3d.py', '../_base_/losses.py']
 
 custom_imports = dict(imports=['bevdistill', 'projects.set2set'])

@@ -1,4 +1,4 @@
-# CPU-sized twin: TiG-BEV's inner geometry where 25 of 200 drives are labelled, for the synthetic nuScenes of preset
+# CPU-sized config: TiG-BEV's inner geometry where 25 of 200 drives are labelled, for the synthetic nuScenes of preset
 # `temporal`.
 #
 # Command   python tools/train.py projects/tigbev/configs/synthetic/tigbev_r50_1x_few-labels_nus-3d.py \

@@ -1,4 +1,4 @@
-# CPU-sized twin: UniDistill with all three losses where 25 of 200 drives are labelled, for the synthetic nuScenes of
+# CPU-sized config: UniDistill with all three losses where 25 of 200 drives are labelled, for the synthetic nuScenes of
 # preset `temporal`.
 #
 # Command   python tools/train.py projects/unidistill/configs/synthetic/unidistill-response_r50_1x_few-labels_nus-3d.py \
@@ -11,4 +11,4 @@
 _base_ = ['../../../../configs/synthetic/bevdistill/bevdistill_r50_1x_few-labels_nus-3d.py', '../_base_/losses.py']
 
 custom_imports = dict(imports=['bevdistill', 'projects.unidistill'])
-model = dict(losses=dict(_delete_=True, **_base_.unidistill_losses, response=_base_.unidistill_response))
+model = dict(losses=dict(_delete_=True, **_base_.unidistill_losses, **_base_.unidistill_response))

@@ -1,5 +1,5 @@
-# CPU-sized twin of UniDistill with all three losses, for the synthetic nuScenes of preset `demo`. The students of all
-# CPU-sized twins have the auxiliary heatmap.
+# CPU-sized config of UniDistill with all three losses, for the synthetic nuScenes of preset `demo`. The students of all
+# CPU-sized configs have the auxiliary heatmap.
 #
 # Command   python tools/train.py projects/unidistill/configs/synthetic/unidistill-response_r50_1x_nus-3d.py \
 #               --cfg-options model.teacher_checkpoint=FILE
@@ -8,4 +8,4 @@
 # Result    Not measured here yet.
 _base_ = ['./unidistill_r50_1x_nus-3d.py']
 
-model = dict(losses=dict(response=_base_.unidistill_response))
+model = dict(losses=_base_.unidistill_response)

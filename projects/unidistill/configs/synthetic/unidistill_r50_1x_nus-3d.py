@@ -1,4 +1,4 @@
-# CPU-sized twin of UniDistill, for the synthetic nuScenes of preset `demo`: the twin of BEVDistill with other losses.
+# CPU-sized config of UniDistill, for the synthetic nuScenes of preset `demo`: that of BEVDistill with other losses.
 #
 # Command   python tools/train.py projects/unidistill/configs/synthetic/unidistill_r50_1x_nus-3d.py \
 #               --cfg-options model.teacher_checkpoint=FILE

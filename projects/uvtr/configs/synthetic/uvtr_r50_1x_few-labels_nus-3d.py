@@ -1,4 +1,4 @@
-# CPU-sized twin: UVTR where 25 of 200 drives are labelled, for the synthetic nuScenes of preset `temporal`.
+# CPU-sized config: UVTR where 25 of 200 drives are labelled, for the synthetic nuScenes of preset `temporal`.
 #
 # Command   python tools/train.py projects/uvtr/configs/synthetic/uvtr_r50_1x_few-labels_nus-3d.py \
 #               --cfg-options model.teacher_checkpoint=FILE

@@ -1,4 +1,4 @@
-# CPU-sized twin: BEVDistill with a response of the whole set, heatmap included, where 25 of 200 drives are labelled,
+# CPU-sized config: BEVDistill with a response of the whole set, heatmap included, where 25 of 200 drives are labelled,
 # for the synthetic nuScenes of preset `temporal`.
 #
 # Command   python tools/train.py projects/wholeset/configs/synthetic/wholeset-heatmap_r50_1x_few-labels_nus-3d.py \

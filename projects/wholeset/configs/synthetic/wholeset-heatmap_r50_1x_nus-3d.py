@@ -1,4 +1,4 @@
-# CPU-sized twin of BEVDistill with a response of the whole set, heatmap included, for the synthetic nuScenes of preset
+# CPU-sized config of BEVDistill with a response of the whole set, heatmap included, for the synthetic nuScenes of preset
 # `demo`.
 #
 # Command   python tools/train.py projects/wholeset/configs/synthetic/wholeset-heatmap_r50_1x_nus-3d.py \

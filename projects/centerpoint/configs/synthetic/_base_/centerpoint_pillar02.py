@@ -30,7 +30,7 @@ cpu_centerpoint = dict(
     ),
     test_cfg=dict(pts=dict(post_center_limit_range=cpu_centerpoint_limits)),
 )
-# As a teacher it has pillars where the full-scale one has voxels, as the CPU-sized twin of BEVDistill's has.
+# As a teacher it has pillars where the full-scale one has voxels, as BEVDistill's CPU-sized teacher has.
 cpu_centerpoint_teacher = {
     **cpu_centerpoint,
     'pts_voxel_encoder': _base_.cpu_pillar_teacher.pts_voxel_encoder,

@@ -1,0 +1,1 @@
+"""Measure what the package costs: ratios against targets, times, memory, and how they grow. Run `make bench`."""

@@ -1,0 +1,164 @@
+"""Compare weights with a model: missing, unknown and wrongly shaped ones, in one report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from torch import Tensor, nn
+
+from .foreign_file import weights_below
+
+_EXPORT = 'tools/model_converters/export_student.py'
+_MISMATCH = re.compile(r'size mismatch for (\S+): .*?torch\.Size\((\[.*?\])\).*?torch\.Size\((\[.*?\])\)')
+
+
+@dataclass(frozen=True)
+class WeightFit:
+    """How the weights of a file fit a model.
+
+    Args:
+        missing: Weights of the model that the file lacks.
+        unexpected: Weights of the file that the model lacks.
+        shapes: Weights whose shapes differ, from name to (shape in the file, shape in the model).
+    """
+
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    shapes: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
+
+    @classmethod
+    def of_states(cls, given: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> WeightFit:
+        """Compare two states by name and shape; nothing is loaded.
+
+        Args:
+            given: State of the file, or of the model that gives.
+            own: State of the model that receives.
+        """
+        return cls(
+            tuple(name for name in own if name not in given),
+            tuple(name for name in given if name not in own),
+            {
+                name: (tuple(given[name].shape), tuple(value.shape))
+                for name, value in own.items()
+                if name in given and given[name].shape != value.shape
+            },
+        )
+
+    def __bool__(self) -> bool:
+        return not (self.missing or self.unexpected or self.shapes)
+
+    def without(self, allow_missing: Sequence[str] = (), allow_unexpected: Sequence[str] = ()) -> WeightFit:
+        """Leave out weights that may be missing or left over; patterns with ``*`` and ``?``.
+
+        Step counters of batch norms may always be missing: files from before torch 0.4.1 lack them, and nothing here
+        reads them.
+        """
+        missing = _unmatched(self.missing, (*allow_missing, '*num_batches_tracked'))
+        return WeightFit(missing, _unmatched(self.unexpected, allow_unexpected), self.shapes)
+
+    def lines(self, model: str = 'the model', file: str = 'the file', count: int = 6) -> list[str]:
+        """Report the differences, a line for each kind.
+
+        Args:
+            model: Name of the side that receives.
+            file: Name of the side that gives.
+            count: How many names a line shows.
+        """
+        shapes = [f'{name} {theirs} in {file}, {ours} in {model}' for name, (theirs, ours) in self.shapes.items()]
+        kinds = (
+            (self.missing, f'weights missing in {file}'),
+            (self.unexpected, f'weights of {file} unknown to {model}'),
+            (shapes, 'weights of other shapes'),
+        )
+        return [f'{len(names)} {kind}: {shortened(names, count)}' for names, kind in kinds if names]
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, Any], source: str) -> WeightFit:
+    """Load weights into a model as far as they fit.
+
+    torch decides what fits, not a comparison of names: modules may rename or turn weights of earlier versions while
+    they load them.
+
+    Args:
+        model: The model.
+        weights: From name to tensor.
+        source: Name of the checkpoint, for the error.
+
+    Raises:
+        ValueError: If torch fails for another reason than shapes.
+    """
+    try:
+        result = model.load_state_dict(weights, strict=False)
+        return WeightFit(tuple(result.missing_keys), tuple(result.unexpected_keys))
+    except RuntimeError as error:
+        shapes = {name: (_numbers(theirs), _numbers(ours)) for name, theirs, ours in _MISMATCH.findall(str(error))}
+        if not shapes:
+            raise ValueError(f'checkpoint {source} cannot be loaded: {error}') from error
+    fitting = weights_below(weights, '')
+    for name in shapes:
+        fitting.pop(name, None)
+    if len(fitting) == len(weights):  # A module has renamed them: under which names they are in the file is unknown.
+        return WeightFit(shapes=shapes)
+    rest = load_weights(model, fitting, source)
+    missing = tuple(name for name in rest.missing if name not in shapes)
+    return WeightFit(missing, rest.unexpected, {**shapes, **rest.shapes})
+
+
+def check_weights(
+    model: nn.Module,
+    weights: Mapping[str, Any],
+    source: str,
+    allow_missing: Sequence[str] = (),
+    allow_unexpected: Sequence[str] = (),
+    owner: str = 'the model',
+) -> None:
+    """Load weights into a model and refuse any that is missing, left over or of another shape.
+
+    Args:
+        model: The model.
+        weights: From name to tensor; a leading ``module.`` is dropped.
+        source: Name of the checkpoint, for the error.
+        allow_missing: Patterns of names that may be missing.
+        allow_unexpected: Patterns of names that may be left over.
+        owner: Name of the model, for the error.
+
+    Raises:
+        ValueError: With all kinds of differences.
+    """
+    fit = load_weights(model, without_wrapper_prefix(weights), source).without(allow_missing, allow_unexpected)
+    if not fit:
+        raise ValueError('\n  '.join([f'checkpoint {source} does not fit {owner}:', *fit.lines()]) + _advice(fit))
+
+
+def without_wrapper_prefix(weights: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Drop the prefix ``module.`` of a wrapper for distributed training, if all names have it."""
+    wrapped = bool(weights) and all(name.startswith('module.') for name in weights)
+    return weights_below(weights, 'module.') if wrapped else weights
+
+
+def shortened(names: Sequence[str], count: int = 6) -> str:
+    """Join the first names with commas, and dots for the others."""
+    return ', '.join(names[:count]) + (', ...' if len(names) > count else '')
+
+
+def _unmatched(names: Iterable[str], patterns: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if not any(fnmatchcase(name, pattern) for pattern in patterns))
+
+
+def _numbers(shape: str) -> tuple[int, ...]:
+    return tuple(int(size) for size in re.findall(r'\d+', shape))
+
+
+def _advice(fit: WeightFit) -> str:
+    if any(name.startswith('student.') for name in fit.unexpected):
+        return f'\nThis is a checkpoint of a distiller. Take the student out of it with {_EXPORT} and load that'
+    if any(name.startswith('student.') for name in fit.missing):
+        return '\nThis is a checkpoint of a plain detector, but the config describes a distiller'
+    return (
+        '\nUse the config that it was trained with. If the gap is meant, name the weights in '
+        'CheckpointIdentityHook(allow_missing=[...], allow_unexpected=[...])'
+    )

@@ -1,0 +1,260 @@
+"""`bevdistill bench`: a run of the smallest size has every field; its statistics are worked by hand."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import verbs
+from mmengine.logging import MessageHub
+from torch import nn
+
+from benchmarks import ratios, report
+from benchmarks.clock import Clock, Spread, peak_bytes, ratio
+from benchmarks.reference.workload import encoder_workload
+from benchmarks.scaling import Fit
+from benchmarks.stages import BytesMoved, RecordedCalls, inputs_kept, stage_row
+from bevdistill.cli import bench
+
+REPO = Path(__file__).resolve().parents[2]
+SPREAD = {'median', 'low', 'high', 'repeats'}
+MARKS = f'{report.BEGIN}\nold\n{report.END}\n'
+
+
+@pytest.fixture
+def _process_of_its_own(one_thread: None) -> Iterator[None]:
+    """Give back what a run changes in its process."""
+    progress = MessageHub.get_current_instance().runtime_info
+    before = dict(progress)
+    yield
+    progress.clear()
+    progress.update(before)
+
+
+@pytest.fixture
+def data_root(synthetic_root: Path, synthetic_infos: Path, tmp_path: Path) -> Path:
+    """Tiny data with information files in their root."""
+    root = tmp_path / 'nuscenes'
+    root.mkdir()
+    for file in (*synthetic_root.iterdir(), *synthetic_infos.iterdir()):
+        (root / file.name).symlink_to(file)
+    return root
+
+
+@pytest.mark.slow  # builds the demo's models a dozen times: every part of the benchmark is run
+@pytest.mark.usefixtures('_process_of_its_own')
+def test_a_quick_run_has_every_field(
+    data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, document, plot = tmp_path / 'figures.json', tmp_path / 'docs' / 'page.md', tmp_path / 'docs' / 'plot.png'
+    document.parent.mkdir()
+    document.write_text(f'# Title\n\n{MARKS}\nafter\n')
+    argv = ['--quick', '--repeats', '1', '--data-root', str(data_root), '--out', str(out)]
+    argv += ['--markdown', str(document), '--plot', str(plot)]
+    monkeypatch.setattr(sys, 'argv', ['bevdistill', 'bench', *argv])
+    verbs.run(bench, *argv)
+    results = json.loads(out.read_text())
+    assert set(results['ratios']) == {
+        'encoder_time', 'encoder_memory', 'targets_time', 'distilled_live', 'distilled_cached', 'loader_wait',
+    }  # fmt: skip
+    for row in results['ratios'].values():
+        assert set(row) == SPREAD | {'what', 'target', 'met'}
+        assert row['median'] > 0
+    assert set(results['times']) == {
+        'encoder', 'encoder_reference', 'targets', 'targets_reference', 'student_forward', 'student_step',
+        'teacher_forward', 'distilled_step', 'distilled_step_cached', 'temporal_step',
+    }  # fmt: skip
+    for name, row in results['times'].items():
+        assert row['median'] > 0
+        assert row['samples_per_second'] > 0
+        assert row['peak_bytes'] is None if name.startswith('targets') else row['peak_bytes'] > 1000
+    assert results['loader']['workers'] == 2
+    assert all(set(results['loader'][key]) == SPREAD for key in ('seconds_per_sample', 'wait_seconds', 'step_seconds'))
+    assert [row['name'] for row in results['scaling']] == ['BEV cells', 'cameras', 'queue length T', 'samples']
+    assert all(len(row['sizes']) == len(row['seconds']) == 2 for row in results['scaling'])
+    assert list(results['stages']) == [
+        'backbone', 'neck', 'temporal attention', 'spatial attention', 'feed-forward', 'decoder',
+    ]  # fmt: skip
+    for row in results['stages'].values():
+        assert row['median'] == pytest.approx(row['forward_seconds'] + row['backward_seconds'], rel=0.5)
+        assert min(row['flops'], row['bytes'], row['share_of_product'], row['share_of_copy']) > 0
+    assert results['machine']['versions']['torch'] == torch.__version__
+    printed, text = capsys.readouterr().out, document.read_text()
+    assert text.startswith('# Title\n')
+    assert text.endswith('\nafter\n')
+    assert 'old' not in text
+    assert '](plot.png)' in text
+    assert plot.stat().st_size > 1000
+    for row in (*results['ratios'].values(), *results['times'].values()):
+        assert f'| {row["what"]} |' in text
+        assert f'| {row["what"]} |' in printed
+    assert str(tmp_path) not in text
+    assert results['command'].startswith('bevdistill bench --quick --repeats 1 --data-root nuscenes --out figures.json')
+
+
+def test_spread_by_hand() -> None:
+    # Quartiles of five sorted numbers are the second and the fourth.
+    assert Spread.of([10.0, 1.0, 3.0, 2.0, 4.0]) == Spread(3.0, 2.0, 4.0, 5)
+    assert Spread.of([7.0]) == Spread(7.0, 7.0, 7.0, 1)
+    with pytest.raises(ValueError, match='need at least one measurement'):
+        Spread.of([])
+
+
+def test_ratio_is_taken_round_by_round() -> None:
+    # A machine at half its speed in the second round: 3 / (1 + 2), 8 / (2 + 4) and 2 / (1 + 1).
+    times = dict(both=[3.0, 8.0, 2.0], one=[1.0, 2.0, 1.0], other=[2.0, 4.0, 1.0])
+    measured = ratio(times, ['both'], ['one', 'other'])
+    assert measured.median == pytest.approx(1.0)
+    assert measured.high == pytest.approx((1 + 8 / 6) / 2)
+    with pytest.raises(ValueError, match=r'equally many repeats, got \[1, 3\]'):
+        ratio(dict(times, one=[1.0]), ['both'], ['one'])
+
+
+def test_a_target_is_met_up_to_its_number() -> None:
+    assert ratios.entry('x', 0.5, 0.5)['met']
+    assert not ratios.entry('x', Spread(0.51, 0.1, 0.9, 3), 0.5)['met']
+
+
+def test_the_encoder_is_made_on_the_device_with_its_inputs() -> None:
+    sizes = dict(rows=2, cols=2, num_layers=1, embed_dims=32)
+    work = encoder_workload(**sizes)
+    with torch.device('meta'):
+        moved = encoder_workload(**sizes)
+    assert [tensor.shape for tensor in moved.leaves] == [tensor.shape for tensor in work.leaves]
+    tensors = [*moved.leaves, *moved.encoder.parameters(), moved.arguments[4].lidar2img, moved.arguments[4].can_bus]
+    assert {tensor.device.type for tensor in (*tensors, moved.arguments[3].shapes)} == {'meta'}
+    assert moved.arguments[3].sizes == work.arguments[3].sizes
+
+
+def test_sides_take_turns() -> None:
+    order: list[str] = []
+    rounds: list[int] = []
+    sides = {name: (lambda name=name: order.append(name)) for name in 'ab'}
+    times = Clock('cpu').alternate(sides, 2, lambda: rounds.append(len(order)))
+    assert ''.join(order) == 'ba' + 'ab' + 'ba'
+    assert rounds == [2, 4, 6]
+    assert {name: len(seconds) for name, seconds in times.items()} == dict(a=2, b=2)
+
+
+def test_waiting_is_no_processor_time() -> None:
+    assert Clock('cpu').seconds(lambda: time.sleep(0.2)) < 0.1
+
+
+def test_peak_memory_by_hand() -> None:
+    there_before = torch.ones(1000, 1000)
+
+    def run() -> None:
+        first = there_before + 1
+        second = first + 1
+        del first
+        third = second + 1
+        del second, third
+
+    # Two matrices of 4 MB at a time, the third in the place of the first.
+    assert peak_bytes(run, 'cpu') == pytest.approx(8e6, rel=0.01)
+
+
+def test_fits_find_known_series() -> None:
+    sizes = [1, 2, 4, 8]
+    fit = Fit.of(sizes, [0.5 * size**1.5 for size in sizes])
+    assert fit.exponent == pytest.approx(1.5)
+    assert fit.factor == pytest.approx(0.5)
+    fit = Fit.of(sizes, [2.0 + 3.0 * size for size in sizes])
+    assert fit.fixed == pytest.approx(2.0)
+    assert fit.each == pytest.approx(3.0)
+    assert 0.5 < fit.exponent < 1
+
+
+@pytest.mark.parametrize(('sizes', 'seconds'), [([1], [1.0]), ([2, 2], [1.0, 1.0]), ([1, 2], [0.0, 1.0])])
+def test_fits_refuse(sizes: list[int], seconds: list[float]) -> None:
+    with pytest.raises(ValueError, match='two sizes or more with positive seconds'):
+        Fit.of(sizes, seconds)
+
+
+def test_bytes_moved_by_hand() -> None:
+    left, right = torch.ones(2, 3), torch.ones(3, 4)
+    with BytesMoved() as moved:
+        product = left @ right
+    assert moved.total == 4 * (2 * 3 + 3 * 4 + 2 * 4)
+    with BytesMoved() as moved:
+        product.t().reshape(2, 4)[:1].expand(5, 4)
+    assert moved.total == 4 * 2 * 8  # reshaping the transposed matrix copies it, the rest are views
+    with BytesMoved() as moved:
+        product.add_(torch.ones(1).expand(2, 4))
+    assert moved.total == 4 + 4 * (8 + 1 + 8)  # ones(1) is written, then read as the one number that it holds
+
+
+def test_a_stage_is_its_calls_again() -> None:
+    first, second = nn.Linear(6, 5), nn.Linear(5, 4)
+    stage = RecordedCalls([second])
+    with inputs_kept(dict(stage=stage)):
+        second(first(torch.randn(3, 6)))
+        with torch.no_grad():
+            second(torch.randn(3, 5))
+    (_, ((given,), _)), = stage.calls
+    assert given.shape == (3, 5)
+    assert given.requires_grad
+    assert given.grad_fn is None
+    settings: Any = type('Settings', (), dict(clock=Clock('cpu'), device='cpu'))
+    row = stage_row(settings, stage, 2, dict(flops=1e9, bytes=1e9))
+    # Forward, gradient of the input, gradient of the weight: a product of 3 x 5 x 4 each, two operations a term.
+    assert row['flops'] == 3 * 2 * 3 * 5 * 4
+    assert given.grad is not None
+    assert second.weight.grad is not None
+    assert first.weight.grad is None
+
+
+@pytest.mark.parametrize(('argv', 'error', 'message'), [
+    (['--data-root', 'nowhere'], FileNotFoundError, r'no nowhere/nuscenes_infos_train.pkl; write it with: bevdistill'),
+    (['--markdown', 'page.md'], ValueError, 'the document has no lines <!-- benchmark: begin -->'),
+])  # fmt: skip
+def test_mistakes_are_found_before_anything_slow(
+    argv: list[str], error: type[Exception], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path('page.md').write_text('no marks\n')
+    with pytest.raises(error, match=message):
+        verbs.run(bench, *argv)
+
+
+@pytest.mark.usefixtures('_process_of_its_own')
+def test_the_config_must_be_a_distillation(data_root: Path) -> None:
+    config = REPO / 'configs' / 'synthetic' / 'bevformer' / 'bevformer_r50_1x_nus-3d.py'
+    with pytest.raises(ValueError, match='is the config of a BEVFormer alone; name one of a distillation'):
+        verbs.run(bench, '--only', 'loader', '--data-root', data_root, '--config', config)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
+def test_a_gpu_that_is_not_there() -> None:
+    with pytest.raises(ValueError, match='--device cuda, but torch sees no GPU'):
+        verbs.run(bench, '--device', 'cuda')
+
+
+def test_an_installed_package_says_where_the_benchmark_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(bench, 'CHECKOUT', tmp_path)
+    with pytest.raises(FileNotFoundError, match='clone the repository and run `make bench` there'):
+        verbs.run(bench)
+
+
+@pytest.mark.parametrize('argv', [['--repeats', '0'], ['--only', 'everything'], ['--threads', 'two']])
+def test_wrong_words(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        verbs.parse(bench, *argv)
+    assert end.value.code == 2
+    assert argv[0] in capsys.readouterr().err
+
+
+def test_every_part_has_its_time_and_its_measure() -> None:
+    from benchmarks import loader, run, scaling, stages
+
+    assert tuple(run.PARTS) == bench.PARTS
+    for part in bench.PARTS:
+        assert any(hasattr(module, f'measure_{part}') for module in (loader, ratios, scaling, stages)), part
+    for config in (bench.DEMO, bench.TEMPORAL):
+        assert Path(config).is_file()

@@ -1,0 +1,40 @@
+"""The verb data."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+from cli_runs import Run
+
+
+def test_writes_the_files_of_a_version(run: Run, synthetic_root: Path, tmp_path: Path) -> None:
+    words = ['nuscenes', '--root-path', synthetic_root, '--version', 'v1.0-mini', '--out-dir', tmp_path]
+    assert run('data', 'create', *words, '--max-sweeps', '1').code == 0
+    with open(tmp_path / 'nuscenes_infos_val.pkl', 'rb') as file:
+        content = pickle.load(file)
+    assert content['metainfo']['version'] == 'v1.0-mini'
+    assert {len(record.get('lidar_sweeps', [])) for record in content['data_list']} <= {0, 1}
+    assert any(any(record['can_bus']) for record in content['data_list'])
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (['--root-path', 'nowhere'], 'bevdistill data: error: no nuScenes root at nowhere'),
+        (['--root-path', '.', '--version', 'v2'], "bevdistill data: error: unknown version 'v2'"),
+    ],
+)
+def test_errors_are_one_line(run: Run, options: list[str], message: str) -> None:
+    done = run('data', 'create', 'nuscenes', *options)
+    assert done.code == 1
+    assert done.error.startswith(message)
+    assert '\n' not in done.error
+
+
+def test_help_documents_the_options(run: Run) -> None:
+    done = run('data', 'create', '--help')
+    assert done.code == 0
+    for option in ('--root-path', '--version', '--out-dir', '--canbus-root', '--max-sweeps'):
+        assert option in done.out

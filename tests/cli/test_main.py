@@ -1,0 +1,161 @@
+"""The command as a whole: verbs, help without heavy imports, errors in one line."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cli_runs import Run
+
+from bevdistill import __version__
+from bevdistill.cli import ls
+from bevdistill.cli.main import VERBS, is_users, module_of, tool, verb_parser
+
+REPO = Path(__file__).resolve().parents[2]
+HEAVY = {'torch', 'numpy', 'mmengine', 'mmcv', 'mmdet', 'mmdet3d', 'pandas', 'matplotlib', 'numba', 'scipy'}
+
+
+def test_help_lists_the_verbs_with_what_they_do(run: Run) -> None:
+    done = run('--help')
+    assert done.code == 0
+    for verb in VERBS:
+        assert f'{verb} ' in done.out
+        assert module_of(verb).HELP.split()[0] in done.out
+    assert run('--version').out == f'bevdistill {__version__}\n'
+
+
+@pytest.mark.parametrize('verb', VERBS)
+def test_help_of_a_verb_ends_with_examples(verb: str, run: Run) -> None:
+    done = run(verb, '--help')
+    assert done.code == 0
+    assert done.out.startswith(f'usage: bevdistill {verb} ')
+    assert f'bevdistill {verb}' in module_of(verb).EXAMPLES
+
+
+@pytest.mark.parametrize(('words', 'message'), [
+    ([], 'the following arguments are required: VERB'),
+    (['trian'], "invalid choice: 'trian'"),
+    (['train'], 'the following arguments are required: config'),
+    (['train', 'config.py', '--amp', 'float8'], "invalid choice: 'float8'"),
+])
+def test_wrong_words(words: list[str], message: str, run: Run) -> None:
+    done = run(*words)
+    assert done.code == 2
+    assert message in done.err
+
+
+def processor_seconds(*command: object) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(list(map(str, command)), cwd=REPO, stdout=subprocess.DEVNULL, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_help_imports_nothing_heavy_and_answers_at_once() -> None:
+    code = (
+        'import sys\n'
+        'from bevdistill.cli.main import VERBS, main, module_of, verb_parser\n'
+        'for verb in VERBS:\n'
+        '    verb_parser(module_of(verb), verb).format_help()\n'
+        f'print(sorted({HEAVY!r} & set(sys.modules)))\n'
+    )
+    done = subprocess.run([sys.executable, '-c', code], cwd=REPO, capture_output=True, text=True, check=True)
+    assert done.stdout == '[]\n'
+    # 0.1 s on an idle core.
+    assert processor_seconds(sys.executable, '-m', 'bevdistill', '--help') < 1
+    assert processor_seconds(sys.executable, 'tools/train.py', '--help') < 1
+
+
+@pytest.mark.parametrize(('verb', 'words', 'absent'), [
+    ('synthetic', ['out', '--workers', '0'], {'torch', 'mmengine', 'mmdet', 'mmdet3d'}),
+    ('data', ['create', 'nuscenes', '--root-path', 'nowhere'], {'mmdet', 'mmdet3d'}),
+    ('export', ['absent.pth', 'student.pth'], {'mmdet', 'mmdet3d.models', 'mmengine.runner'}),
+    ('errors', ['nowhere', 'results.json'], {'torch', 'mmengine', 'mmdet', 'mmdet3d'}),
+    ('bench', ['--data-root', 'nowhere'], {'torch', 'mmengine', 'mmdet', 'mmdet3d'}),
+])
+def test_verbs_without_a_model_load_no_models(verb: str, words: list[str], absent: set[str], tmp_path: Path) -> None:
+    code = (
+        'import sys\n'
+        'from bevdistill.cli.main import main\n'
+        f'code = main({[verb, *words]!r})\n'
+        f'print(code, sorted({absent!r} & set(sys.modules)))\n'
+    )
+    env = {**os.environ, 'PYTHONPATH': str(REPO)}
+    done = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.stdout == '1 []\n', done.stderr
+    assert f'bevdistill {verb}: error: ' in done.stderr
+
+
+def made_by(code: str, module: str) -> Exception:
+    try:
+        exec(compile(code, 'made', 'exec'), {'__name__': module})
+    except Exception as error:
+        return error
+    raise AssertionError('the code raises nothing')
+
+
+@pytest.mark.parametrize(('code', 'module', 'users'), [
+    ("raise ValueError('a word for people')", 'bevdistill.engine.launch', True),
+    ("raise ValueError('a word for people')", 'projects.fitnet', True),
+    ("raise ValueError('a word for people')", 'benchmarks.models', True),
+    ("raise ValueError('a defect')", 'torch.nn', False),
+    ("raise ValueError('a defect')", 'bevdistill_other', False),
+    ("int('x')", 'numpy', False),
+    ("open('/absent/file')", 'numpy', True),
+    ("raise ConnectionError('gone')", 'torch', True),
+    ("raise KeyError('x')", 'bevdistill.engine', False),
+])
+def test_mistakes_of_the_user(code: str, module: str, users: bool) -> None:
+    assert is_users(made_by(code, module)) is users
+
+
+def raising(error: BaseException) -> object:
+    def run(args: argparse.Namespace) -> None:
+        raise error
+
+    return run
+
+
+def test_errors_are_one_line_and_defects_keep_their_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ls, 'run', raising(FileNotFoundError('no file b')))
+    done = run('ls')
+    assert (done.code, done.err) == (1, 'bevdistill ls: error: no file b\n')
+    monkeypatch.setattr(ls, 'run', raising(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), 'a/b')))
+    assert run('ls').err == 'bevdistill ls: error: No space left on device\n'
+    monkeypatch.setattr(ls, 'run', raising(KeyboardInterrupt()))
+    assert run('ls').code == 130
+    monkeypatch.setattr(ls, 'run', raising(ValueError('a defect of a library')))
+    with pytest.raises(ValueError, match='a defect'):
+        run('ls')
+
+
+def test_a_script_of_tools_keeps_its_name(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(ls, 'run', raising(FileNotFoundError('no file b')))
+    monkeypatch.setattr(sys, 'argv', ['tools/list_configs.py', 'word'])
+    with pytest.raises(SystemExit) as end:
+        tool('ls', 'fixed')
+    assert (end.value.code, capsys.readouterr().err) == (1, 'list_configs.py: error: no file b\n')
+
+
+def test_the_parser_knows_the_words_of_the_module() -> None:
+    args = verb_parser(ls, 'ls').parse_args(['a', 'b'])
+    assert args.words == ['a', 'b']
+
+
+@pytest.mark.parametrize('script', [
+    'train.py', 'test.py', 'create_data.py', 'make_synthetic_nuscenes.py', 'cache_teacher.py',
+    'model_converters/convert_official.py', 'model_converters/export_student.py', 'analysis_tools/visualize.py',
+    'analysis_tools/browse_dataset.py',
+])
+def test_scripts_of_tools_run_from_any_folder(script: str, tmp_path: Path) -> None:
+    command = [sys.executable, str(REPO / 'tools' / script), '--help']
+    env = {key: value for key, value in os.environ.items() if key != 'PYTHONPATH'}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f'usage: {Path(script).name} ')
+    assert 'examples:' in done.stdout

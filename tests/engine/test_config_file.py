@@ -1,0 +1,55 @@
+"""A config file, its overrides and its work dir, read without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mmengine.config.config
+import pytest
+from mmengine.config import Config
+from toy_run import write_config
+
+from bevdistill.engine.config_file import load_config, read_config
+
+
+def test_missing_config_names_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / 'bevformer_r50.py').touch()
+    with pytest.raises(FileNotFoundError, match=r'no config file .*r51\.py; did you mean .*bevformer_r50\.py\?'):
+        load_config(tmp_path / 'bevformer_r51.py')
+    with pytest.raises(FileNotFoundError, match=r'the folder .*nowhere does not exist'):
+        load_config(tmp_path / 'nowhere/a.py')
+
+
+def test_work_dir(tmp_path: Path) -> None:
+    file = write_config(tmp_path)
+    assert load_config(file).work_dir == 'work_dirs/toy_epoch'
+    assert load_config(file, work_dir=tmp_path / 'x').work_dir == str(tmp_path / 'x')
+    file = write_config(tmp_path, extra="work_dir = 'own'\n")
+    assert load_config(file).work_dir == 'own'
+
+
+def test_text_of_a_config_is_a_config_and_takes_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # of what conftest.py does to the text
+    file = write_config(tmp_path)
+    cfg = load_config(file, {'model.num_classes': 2})
+    assert cfg.filename == str(file)
+    with monkeypatch.context() as patch:
+        patch.setattr(mmengine.config.config, 'FormatCode', None)  # yapf, seconds for each text
+        text = cfg.pretty_text
+    assert Config.fromstring(text, '.py').to_dict() == cfg.to_dict()
+
+
+def test_unknown_override(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no key 'model\.num_clases'; did you mean 'model\.num_classes'"):
+        load_config(write_config(tmp_path), {'model.num_clases': 3})
+    with pytest.raises(ValueError, match=r"'data_root' is a variable .*train_dataloader\.dataset\.dataset\.ann_file"):
+        load_config(write_config(tmp_path), {'data_root': '/elsewhere/'})
+
+
+def test_custom_modules_are_imported_after_reading_alone(tmp_path: Path) -> None:
+    file = tmp_path / 'config.py'
+    file.write_text("custom_imports = dict(imports=['absent_module_of_a_config'])\n")
+    assert read_config(file).custom_imports.imports == ['absent_module_of_a_config']
+    with pytest.raises(ImportError, match='absent_module_of_a_config'):
+        load_config(file)
+    assert load_config(file, {'custom_imports': None}).custom_imports is None

@@ -1,0 +1,38 @@
+"""The screen of a run is short, its log file complete."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from toy_run import write_config
+
+from bevdistill.engine.launch import build_runner, load_config
+from bevdistill.engine.screen import is_no_dump
+
+
+@pytest.mark.parametrize(('text', 'shown'), [
+    ('\n' + '-' * 60 + '\nSystem environment:\n    sys.platform: linux', False),
+    ('Config:\nmodel = dict()', False),
+    ('Hooks will be executed in the following order:\nbefore_run:', False),
+    ('Config: one line of a user', True),
+    ('Epoch(train) [1][2/4]  loss: 1.0', True),
+    ('', True),
+])
+def test_dumps_of_mmengine_are_told_from_messages(text: str, shown: bool) -> None:
+    assert is_no_dump(logging.makeLogRecord(dict(msg=text))) is shown
+
+
+def test_the_log_file_has_what_the_screen_leaves_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runner = build_runner(load_config(write_config(tmp_path), work_dir=tmp_path / 'run'))
+    runner.logger.info('a message')
+    screen = capsys.readouterr().out
+    log = Path(runner.log_dir) / f'{runner.timestamp}.log'
+    written = log.read_text()
+    for dump in ('System environment:', 'Config:', 'Hooks will be executed'):
+        assert dump in written
+        assert dump not in screen
+    assert f'environment, config and hooks are in {log}' in screen
+    assert 'a message' in screen
+    assert 'a message' in written

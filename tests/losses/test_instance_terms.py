@@ -1,0 +1,141 @@
+"""Terms of the instance loss on pairs that are written down, with values worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from mmdet3d.registry import MODELS
+
+from bevdistill.losses import InstancePairs, InstanceTerm, Pairing, TeacherBoxes, Weights
+from bevdistill.losses.pairing import gather_queries
+
+
+def pairs_of(make_outputs, weights: list[list[float]], average: str = 'batch', **sizes) -> InstancePairs:
+    """Two samples of three teacher boxes; boxes 0 and 1 of the first and 2 of the second have a student query."""
+    student, teacher = make_outputs(queries=4, layers=2, **sizes), make_outputs(queries=5, seed=1, **sizes)
+    boxes = TeacherBoxes.gather(
+        teacher, torch.tensor([[4, 0, 2], [1, 3, 0]]), torch.tensor([[True, True, False], [False, True, True]])
+    )
+    index = torch.tensor([[3, 1, 0], [0, 0, 2]]).expand(2, -1, -1)
+    matched = torch.tensor([[True, True, False], [False, False, True]]).expand(2, -1, -1)
+    numerator = torch.tensor(weights)
+    return InstancePairs(
+        student, teacher, Pairing(boxes, index, matched), Weights(numerator, torch.ones_like(numerator)),
+        slice(None), average,
+    )
+
+
+PAIRS = ((0, 3, 4, 0), (0, 1, 0, 1), (1, 2, 0, 2))
+"""Sample, student query, teacher query, teacher box."""
+ONES = [[1.0] * 3] * 2
+UNEVEN = [[2.0, 0.5, 9.0], [9.0, 9.0, 3.0]]
+
+
+@pytest.mark.parametrize('weights', [ONES, UNEVEN])
+@pytest.mark.parametrize('average', ['batch', 'sample'])
+def test_box_codes_by_hand(make_outputs, weights: list[list[float]], average: str) -> None:
+    pairs = pairs_of(make_outputs, weights, average)
+    got = MODELS.build(dict(type='BoxCodeTerm'))(pairs)
+    for layer in range(2):
+        sums, counts = [0.0, 0.0], [0, 0]
+        for sample, query, _, box in PAIRS:
+            difference = pairs.student.codes[layer, sample, query] - pairs.pairing.teacher_boxes.codes[sample, box]
+            factor = [1.0] * 8 + [0.2] * 2
+            error = sum(w * abs(d) for w, d in zip(factor, difference.tolist(), strict=True))
+            sums[sample] += weights[sample][box] * error
+            counts[sample] += 1
+        want = sum(sums) / sum(counts) if average == 'batch' else (sums[0] / counts[0] + sums[1] / counts[1]) / 2
+        assert float(got[layer]) == pytest.approx(want, rel=1e-5)
+
+
+def test_class_scores_by_hand(make_outputs) -> None:
+    pairs = pairs_of(make_outputs, UNEVEN)
+    weighted, plain = (MODELS.build(dict(type='SoftClassTerm', weighted=flag))(pairs) for flag in (True, False))
+    for got, weights in ((weighted, UNEVEN), (plain, ONES)):
+        for layer in range(2):
+            total = 0.0
+            for sample, query, teacher_query, box in PAIRS:
+                logits = zip(
+                    pairs.student.logits[layer, sample, query].tolist(),
+                    pairs.teacher.logits[-1, sample, teacher_query].tolist(),
+                    strict=True,
+                )
+                for x, y in logits:
+                    p, t = 1 / (1 + math.exp(-x)), 1 / (1 + math.exp(-y))
+                    total -= weights[sample][box] * (t * math.log(p) + (1 - t) * math.log(1 - p))
+            assert float(got[layer]) == pytest.approx(total / 3, rel=1e-4)
+
+
+def test_background_is_taught_to_the_queries_that_no_box_has(make_outputs) -> None:
+    pairs = pairs_of(make_outputs, ONES)
+    ignored, taught = (
+        MODELS.build(dict(type='SoftClassTerm', unmatched=unmatched))(pairs) for unmatched in ('ignore', 'background')
+    )
+    free = {(sample, query) for sample in range(2) for query in range(4)} - {pair[:2] for pair in PAIRS}
+    for layer in range(2):
+        total = sum(
+            math.log1p(math.exp(x))
+            for sample, query in free
+            for x in pairs.student.logits[layer, sample, query].tolist()
+        )
+        assert float(taught[layer] - ignored[layer]) == pytest.approx(total / 3, rel=1e-4)
+
+
+def test_states_by_hand_and_through_an_adapter(make_outputs) -> None:
+    pairs = pairs_of(make_outputs, UNEVEN)
+    adapter = dict(type='LinearAdapter', student_channels=4, teacher_channels=4)
+    plain, adapted = MODELS.build(dict(type='StateL1Term')), MODELS.build(dict(type='StateL1Term', adapter=adapter))
+    for term, project in ((plain, lambda state: state), (adapted, adapted.adapter)):
+        got = term(pairs)
+        for layer in range(2):
+            total = 0.0
+            for sample, query, teacher_query, box in PAIRS:
+                target = pairs.teacher.states[-1, sample, teacher_query]
+                error = (project(pairs.student.states[layer, sample, query]) - target).abs().mean()
+                total += UNEVEN[sample][box] * float(error)
+            assert float(got[layer]) == pytest.approx(total / 3, rel=1e-4)
+
+
+def test_last_layer_alone(make_outputs) -> None:
+    pairs = pairs_of(make_outputs, UNEVEN)
+    for kind in ('BoxCodeTerm', 'SoftClassTerm', 'StateL1Term'):
+        term = MODELS.build(dict(type=kind))
+        torch.testing.assert_close(term(pairs.last()), term(pairs)[-1:])
+
+
+def test_a_sample_without_pairs(make_outputs) -> None:
+    """It counts as 0 in the mean over samples, and not at all in the mean over pairs."""
+    by_average = {}
+    for average in ('batch', 'sample'):
+        pairs = pairs_of(make_outputs, ONES, average)
+        matched = pairs.pairing.matched.clone()
+        matched[:, 1] = False
+        lone = Pairing(pairs.pairing.teacher_boxes, pairs.pairing.student_index, matched)
+        pairs = InstancePairs(pairs.student, pairs.teacher, lone, pairs.weights, slice(None), average)
+        by_average[average] = pairs.mean(torch.ones(2, 2, 3)), pairs.per_pair(torch.tensor([[4.0, 0.0]] * 2))
+    assert [value.tolist() for value in by_average['batch']] == [[1.0, 1.0], [2.0, 2.0]]
+    assert [value.tolist() for value in by_average['sample']] == [[0.5, 0.5], [1.0, 1.0]]
+
+
+def test_values_of_unmatched_boxes_do_not_matter(make_outputs) -> None:
+    pairs = pairs_of(make_outputs, UNEVEN)
+    values = torch.rand(2, 2, 3)
+    spoilt = torch.where(pairs.matched, values, float('nan'))
+    torch.testing.assert_close(pairs.mean(spoilt), pairs.mean(values))
+
+
+def test_selected_queries() -> None:
+    values, index = torch.randn(2, 3, 5, 4), torch.tensor([[[4, 0], [1, 1], [2, 3]]] * 2)
+    got = gather_queries(values, index)
+    for a in range(2):
+        for b in range(3):
+            for m in range(2):
+                assert torch.equal(got[a, b, m], values[a, b, index[a, b, m]])
+    assert gather_queries(values, index[..., :0]).shape == (2, 3, 0, 4)
+
+
+def test_the_contract_is_abstract() -> None:
+    with pytest.raises(TypeError, match='forward'):
+        InstanceTerm()

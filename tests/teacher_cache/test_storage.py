@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch.multiprocessing as mp
+
+from bevdistill.teacher_cache import CacheKey, Samples, TeacherCache
+
+COMMAND = 'python tools/cache_teacher.py config.py teacher.pth --out cache'
+
+
+@pytest.fixture
+def cache(save_teacher, batch, fill_cache) -> TeacherCache:
+    return fill_cache(save_teacher(), batch())
+
+
+def refuse(content: bytes, path: Path) -> None:
+    raise AssertionError(f'nothing is to be written, but {path} is')
+
+
+def test_manifest_says_what_it_is(cache: TeacherCache) -> None:
+    again = TeacherCache(cache.folder)
+    assert again.manifest == cache.manifest
+    assert again.manifest.complete
+    assert again.manifest.num_samples == 2
+    assert set(again.samples.digests) == {'s0', 's1'}
+    again.check(CacheKey(sha256=cache.manifest.key.sha256))
+
+
+def test_a_missing_sample_names_token_and_command(cache: TeacherCache) -> None:
+    with pytest.raises(FileNotFoundError, match='sample s7 is not in the teacher cache') as caught:
+        cache.read('s7')
+    assert COMMAND in str(caught.value)
+
+
+def test_a_cut_record_is_told(cache: TeacherCache) -> None:
+    file = cache.record_path('s1')
+    file.write_bytes(file.read_bytes()[:-16])
+    assert cache.has('s0')
+    assert not cache.has('s1')
+    with pytest.raises(ValueError, match=r'(?s)sample s1 .* has \d+ bytes, the layout \d+; delete .*--out cache'):
+        cache.read('s1')
+
+
+def test_no_cache_and_another_format(tmp_path: Path, cache: TeacherCache) -> None:
+    with pytest.raises(FileNotFoundError, match=r'(?s)no teacher cache in .*tools/cache_teacher.py CONFIG CHECKPOINT'):
+        TeacherCache(tmp_path / 'nowhere').check(CacheKey())
+    manifest = cache.folder / 'manifest.json'
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | dict(format=99)))
+    with pytest.raises(ValueError, match='has format 99, this version reads 2'):
+        TeacherCache(cache.folder).check(CacheKey())
+
+
+def test_an_incomplete_cache_is_refused(save_teacher, batch, fill_cache) -> None:
+    cache = fill_cache(save_teacher(), batch(), complete=False)
+    cache.record_path('s0').unlink()
+    with pytest.raises(ValueError, match=r'(?s)not complete: 1 of 2 samples are missing. Go on with\n  python tools/'):
+        cache.check(CacheKey())
+    assert cache.finish(refuse) == ['s0']
+
+
+def test_a_folder_is_begun_once(cache: TeacherCache) -> None:
+    manifest, samples = cache.manifest, cache.samples
+    cache.begin(replace(manifest, command='another', complete=False), samples, refuse)
+    others = [
+        (replace(manifest, key=CacheKey('ff' * 32)), samples, 'this run names ffff'),
+        (manifest, Samples({'s0': 'other', 's1': 'digest'}, {}), '1 samples have other LiDAR files'),
+        (replace(manifest, num_samples=1), Samples({'s0': 'digest'}, {}), 'for 2 samples, the config has 1 of them'),
+        (replace(manifest, all_queries=9), samples, 'asked for are .* and 6 of 9 queries'),
+    ]
+    for other, own, message in others:
+        with pytest.raises(ValueError, match=f'(?s)holds a cache of something else.*{message}.*--out'):
+            cache.begin(other, own, refuse)
+
+
+@pytest.mark.parametrize('token', ['scene/1', '..', 'a' * 32])
+def test_any_token_has_a_file_inside_the_folder(tmp_path: Path, token: str) -> None:
+    file = TeacherCache(tmp_path).record_path(token)
+    assert file.resolve().is_relative_to(tmp_path.resolve() / 'records')
+    assert len(file.relative_to(tmp_path).parts) == 3
+
+
+def read_all(folder: str, answers: Any) -> None:
+    cache = TeacherCache(folder)
+    answers.put([int(cache.read(token).sum()) for token in ('s0', 's1') * 20])
+
+
+def test_two_processes_read_at_once(cache: TeacherCache) -> None:
+    context = mp.get_context('fork')
+    answers = context.SimpleQueue()
+    readers = [context.Process(target=read_all, args=(str(cache.folder), answers)) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    sums = [answers.get() for _ in readers]
+    for reader in readers:
+        reader.join(timeout=60)
+    want = [int(cache.read(token).sum()) for token in ('s0', 's1') * 20]
+    assert sums == [want, want]

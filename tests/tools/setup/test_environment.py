@@ -1,0 +1,281 @@
+"""The project's own environment."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sys
+import threading
+import time
+from collections import namedtuple
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.setup import environment
+from tools.setup.environment import Venv
+from tools.setup.process import SetupError
+
+LOCK = '''# via make lock
+mmcv==2.1.0 \\
+    --hash=sha256:0
+six==1.17.0 ; sys_platform == 'linux' \\
+    --hash=sha256:1 \\
+    --hash=sha256:2
+    # via mmcv
+uv==0.13.9 \\
+    --hash=sha256:3
+'''
+PROJECT = '[project]\nname = "bevdistill"\n[tool.ruff]\nline-length = 120\n'
+Usage = namedtuple('Usage', 'total used free')
+
+
+@pytest.fixture
+def venv(tmp_path: Path) -> Venv:
+    """A checkout's made-up ``.venv`` that has all pins."""
+    repo = tmp_path / 'repo'
+    (repo / 'requirements').mkdir(parents=True)
+    (repo / 'requirements' / 'lock.txt').write_text(LOCK)
+    (repo / 'requirements' / 'lock.in').write_text('torch==2.13.0  # without hashes\nmmcv==2.1.0\n')
+    (repo / 'pyproject.toml').write_text(PROJECT)
+    venv = Venv(repo, tmp_path / 'cache')
+    for name in ('torch-2.13.0+cpu', 'mmcv-2.1.0', 'six-1.17.0', 'uv-0.13.9'):
+        (venv.site / f'{name}.dist-info').mkdir(parents=True)
+        (venv.site / f'{name}.dist-info' / 'RECORD').touch()
+    venv.python.parent.mkdir()
+    venv.python.write_text('#!/bin/sh\necho 3 11\n')
+    venv.python.chmod(0o755)
+    (venv.folder / 'bin' / 'activate').write_text(f'VIRTUAL_ENV={venv.folder}\n')
+    venv.stamp.write_text('\n'.join([venv.key, *venv.installed()]))
+    return venv
+
+
+class Commands:
+    """Takes the place of running commands: remembers them, and fails those that it is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.failing: dict[str, int] = {}
+        self.done: list[str] = []
+        self.words: dict[str, list[str]] = {}
+        monkeypatch.setattr(environment, 'run', self)
+
+    def __call__(self, what: str, command: list[Any], log: Path, hold: int, **env: str) -> None:
+        self.done.append(what)
+        self.env = env
+        self.words[what] = [str(word) for word in command]
+        if self.failing.get(what):
+            self.failing[what] -= 1
+            raise SetupError(f'{what} failed', 'Mend it')
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
+    return Commands(monkeypatch)
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, *operators: str) -> None:
+    """Let the environment tell torch's version, and whether mmcv's operators import, call by call."""
+    left = list(operators)
+    monkeypatch.setattr(environment, 'ask', lambda python, option, code: (
+        '2.13.0+cpu||/include' if code == environment.FACTS else left.pop(0) if 'mmcv._ext' in code else '3 11'))
+
+
+def test_lock_is_read_with_its_hashes(venv: Venv) -> None:
+    assert venv.pins['six'] == ("six==1.17.0 ; sys_platform == 'linux' \\\n    --hash=sha256:1 \\\n"
+                                '    --hash=sha256:2')
+    assert (list(venv.pins), venv.torch) == (['mmcv', 'six', 'uv'], 'torch==2.13.0')
+
+
+def test_complete_environment_is_left_alone(venv: Venv, commands: Commands) -> None:
+    (venv.site / 'ipython-9.0.dist-info').mkdir()  # what people add does no harm
+    begin = time.monotonic()
+    assert venv.ensure(None) == venv.python
+    assert time.monotonic() - begin < 0.5
+    assert not commands.done
+
+
+@pytest.mark.parametrize('change', ['stamp', 'lock', 'torch', 'ranges', 'package', 'interpreter', 'place'])
+def test_environment_is_incomplete_after(venv: Venv, change: str) -> None:
+    assert venv.complete()
+    repo = venv.repo
+    if change == 'stamp':
+        venv.stamp.unlink()
+    elif change == 'lock':
+        (repo / 'requirements' / 'lock.txt').write_text(LOCK.replace('1.17', '1.18'))
+    elif change == 'torch':
+        (repo / 'requirements' / 'lock.in').write_text('torch==2.14.0\n')
+    elif change == 'ranges':
+        (repo / 'pyproject.toml').write_text(PROJECT.replace('[tool', 'dependencies = ["six"]\n[tool'))
+    elif change == 'package':
+        next(venv.site.glob('torch*')).rename(venv.site / 'torch-2.14.0.dist-info')
+    elif change == 'interpreter':
+        venv.python.unlink()
+    else:
+        repo = venv.repo.rename(venv.repo.with_name('moved'))
+    assert not Venv(repo, venv.cache).complete()
+
+
+def test_settings_of_linters_are_no_reason_to_work(venv: Venv) -> None:
+    (venv.repo / 'pyproject.toml').write_text(PROJECT.replace('120', '100'))
+    assert Venv(venv.repo, venv.cache).complete()
+
+
+def test_stamp_is_gone_while_work_is_done(venv: Venv, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def cut_off(self: Venv) -> None:
+        seen.append(self.stamp.exists())
+        raise SetupError('pip could not get the packages', 'Check the network')
+
+    monkeypatch.setattr(Venv, 'fill', cut_off)
+    venv.key = 'another'
+    with pytest.raises(SetupError, match='could not get'):
+        venv.ensure(None)
+    assert seen == [False]
+    assert not venv.complete()
+    assert venv.site.is_dir(), 'a missing network is no reason to throw away what is there'
+
+
+def test_repair_installs_and_stamps(venv: Venv, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, '1')
+    venv.key = 'another'
+    assert venv.ensure(None) == venv.python
+    assert commands.done == ['installing uv', 'installing packages by uv', 'installing torch', 'importing torch',
+                             'installing bevdistill',
+                             'importing the packages']
+    assert '--require-hashes' in commands.words['installing packages by uv']
+    assert '--hash' not in ' '.join(commands.words['installing torch'])
+    assert 'mmcv==' not in (venv.folder / 'lock.txt').read_text()
+    assert commands.env == {'PYTHONDONTWRITEBYTECODE': ''}, 'the imports leave their bytecode whatever the user has set'
+    assert venv.complete()
+
+
+def test_pip_goes_on_where_uv_does_not(
+        venv: Venv, commands: Commands, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    answers(monkeypatch, '1')
+    commands.failing = {'installing uv': 1}
+    venv.fill()
+    assert commands.done[:2] == ['installing uv', 'installing packages']
+    assert 'uv==' not in (venv.folder / 'lock.txt').read_text(), 'what failed is not tried again'
+    assert '--require-hashes' in commands.words['installing packages']
+    assert 'pip goes on alone' in capsys.readouterr().err
+
+
+def test_torn_packages_are_forgotten(venv: Venv) -> None:
+    torn = venv.site / 'numpy-1.26.4.dist-info'
+    torn.mkdir()
+    assert venv.usable()
+    assert not torn.exists()
+    assert venv.installed() == {'torch-2.13.0+cpu', 'mmcv-2.1.0', 'six-1.17.0', 'uv-0.13.9'}
+
+
+def test_environment_of_another_place_or_python_is_not_usable(venv: Venv) -> None:
+    venv.python.write_text('#!/bin/sh\necho 3 12\n')
+    assert not venv.usable()
+    venv.python.write_text('#!/bin/sh\necho 3 11\n')
+    assert venv.usable()
+    moved = venv.repo.rename(venv.repo.with_name('moved'))
+    assert not Venv(moved, venv.cache).usable(), 'its scripts name the old place'
+
+
+@pytest.mark.parametrize('importing', ['importing torch', 'importing the packages'])
+def test_environment_that_does_not_import_is_made_anew_once(
+        venv: Venv, commands: Commands, monkeypatch: pytest.MonkeyPatch, importing: str) -> None:
+    answers(monkeypatch, '1', '1')
+    monkeypatch.setattr(Venv, 'make', lambda self, base: commands.done.append('make') or venv.site.mkdir(parents=True))
+    monkeypatch.setattr(Venv, 'install_mmcv', lambda self, version: None)
+    commands.failing = {importing: 2}
+    venv.key = 'another'
+    with pytest.raises(SetupError, match=f'{importing} failed'):
+        venv.ensure(None)
+    assert [what for what in commands.done if what in (importing, 'make')] == [importing, 'make', importing]
+    assert not venv.complete()
+
+
+@pytest.mark.parametrize(('here', 'temporary', 'message'), [
+    (1 << 30, 1 << 40, r'no room on the disk: 1\.0 GB free at .*needs 4 GB\. Free some'),
+    (1 << 40, 1 << 20, r'0\.0 GB free at .*needs 1 GB.*TMPDIR'),
+])
+def test_no_disk_space(
+        venv: Venv, monkeypatch: pytest.MonkeyPatch, here: int, temporary: int, message: str) -> None:
+    free = {venv.repo: here}
+    monkeypatch.setattr(environment.shutil, 'disk_usage', lambda folder: Usage(0, 0, free.get(folder, temporary)))
+    with pytest.raises(SetupError, match=message):
+        venv.make(None)
+    assert venv.folder.exists()
+
+
+def test_making_begins_from_nothing(venv: Venv, commands: Commands) -> None:
+    venv.make(Path('base'))
+    assert commands.words['making .venv'] == ['base', '-m', 'venv', str(venv.folder)]
+    assert not venv.folder.exists()
+    venv.make(None)
+    assert commands.words['making .venv'][0] == sys.executable
+
+
+def test_no_module_to_make_it_with(venv: Venv, tmp_path: Path) -> None:
+    python = tmp_path / 'python3.11'
+    python.write_text('#!/bin/sh\necho "No environment: ensurepip is not available"; exit 1\n')
+    python.chmod(0o755)
+    venv.hold = 0
+    with pytest.raises(SetupError, match=r'\.venv failed: .* lacks .* venv and ensurepip\. .*python3\.11-venv'):
+        venv.make(python)
+
+
+def test_cached_wheel_is_installed(venv: Venv, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, '', '1')
+    folder = venv.cache / 'wheels' / 'cp311-torch2.13.0+cpu-mmcv2.1.0-cpu-linux_x86_64'
+    monkeypatch.setattr(environment.sysconfig, 'get_platform', lambda: 'linux-x86_64')
+    folder.mkdir(parents=True)
+    (folder / 'mmcv-2.1.0-cp311.whl').touch()
+    venv.install_mmcv('2.1.0')
+    assert commands.done == ['installing mmcv']
+    assert commands.words['installing mmcv'][-1] == str(folder / 'mmcv-2.1.0-cp311.whl')
+
+
+def test_wheel_that_does_not_work_is_built_again_once(
+        venv: Venv, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, '', '', '')
+    built = []
+
+    def build(run: Any, python: Path, includes: list[str], cuda: str, pin: str, folder: Path) -> Path:
+        built.append((includes, cuda, pin))
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / 'mmcv-2.1.0-new.whl'
+
+    monkeypatch.setattr(environment, 'build_wheel', build)
+    folder = venv.cache / 'wheels' / 'cp311-torch2.13.0+cpu-mmcv2.1.0-cpu-linux_x86_64'
+    monkeypatch.setattr(environment.sysconfig, 'get_platform', lambda: 'linux-x86_64')
+    folder.mkdir(parents=True)
+    (folder / 'mmcv-2.1.0-old.whl').touch()
+    with pytest.raises(SetupError, match='do not import although just built'):
+        venv.install_mmcv('2.1.0')
+    assert commands.done == ['installing mmcv', 'installing mmcv']
+    assert built == [(['/include'], '', 'mmcv==2.1.0 \\\n    --hash=sha256:0')]
+    assert not folder.exists(), 'the next set-up does not meet it'
+
+
+def test_one_set_up_at_a_time(venv: Venv, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    key, venv.key = venv.key, 'another'
+    hold = os.open(venv.repo, os.O_RDONLY)
+    fcntl.flock(hold, fcntl.LOCK_EX)
+    second = threading.Thread(target=venv.ensure, args=(None,))
+    second.start()
+    deadline, said = time.monotonic() + 20, ''
+    while 'waiting for its end' not in said and time.monotonic() < deadline:
+        time.sleep(0.05)
+        said += capsys.readouterr().err
+    venv.key = key  # the first one completes it
+    os.close(hold)
+    second.join(timeout=20)
+    assert not second.is_alive()
+    assert 'another set-up works in this checkout; waiting for its end' in said
+    assert venv.stamp.read_text().startswith(key), 'nothing was left to do'
+
+
+def test_without_the_folder_there_is_nothing_to_rely_on(venv: Venv) -> None:
+    shutil.rmtree(venv.folder)
+    assert not venv.complete()
+    assert not venv.usable()
