@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,14 +81,18 @@ class Monitor:
     Args:
         plan: The study.
         names: The jobs to follow.
-        cores: Jobs at a time.
+        cores: Jobs at a time; None on a cluster, where the pace so far tells how many there are.
+        clock: Returns seconds.
     """
 
-    def __init__(self, plan: Plan, names: Sequence[str], cores: int) -> None:
-        self._plan, self.names, self._cores = plan, names, cores
+    def __init__(
+        self, plan: Plan, names: Sequence[str], cores: int | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._plan, self.names, self._cores, self._clock, self._began = plan, names, cores, clock, clock()
         self._seen: dict[str, tuple[int, Record]] = {}
         self._watches: dict[str, tuple[Any, StageWatch]] = {}
         self.states = {name: self.record(name).get('state', 'waiting') for name in names}
+        self._done_before = [name for name, state in self.states.items() if state == 'done']
 
     def record(self, name: str) -> Record:
         """Return the record of a job; read again only if it was written since."""
@@ -153,7 +158,13 @@ class Monitor:
         states = ('waiting', 'stopped')
         waiting = [self._plan.jobs[name] for name in self.names if self.states[name] in states and name not in running]
         expected = {job.name: expected_seconds(job, done, self._plan.jobs) for job in waiting}
-        return seconds_left(waiting, running, expected, self._cores)
+        if self._cores is not None:
+            return seconds_left(waiting, running, expected, self._cores)
+        made = sum(wall_seconds(record) for name, record in done.items() if name not in self._done_before)
+        # One after the other, at the pace of this session: what was made in the time that it took.
+        rest = seconds_left(waiting, {}, expected, 1)
+        open_ = [left for left in running.values() if left is not None]
+        return None if rest is None or not made else (rest + sum(open_)) * (self._clock() - self._began) / made
 
     def summary(self) -> str:
         """Return one line on all jobs, with the time left."""

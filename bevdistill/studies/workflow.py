@@ -139,7 +139,7 @@ class Workflow:
         if importlib.util.find_spec('snakemake') is None:
             raise ValueError("studies run on Snakemake, which is not installed: pip install 'bevdistill[studies]'")
         self._forget_earlier_ends()
-        at_a_time = len(self._names) if self._cluster else max(1, self._cores // self.threads)
+        at_a_time = None if self._cluster else max(1, self._cores // self.threads)
         monitor = Monitor(self._plan, self._names, at_a_time)
         if all(state == 'done' for state in monitor.states.values()):
             self._manifest()

@@ -86,6 +86,20 @@ def test_a_test_is_expected_to_take_what_others_took(study: StudyFolder) -> None
     assert monitor.left() == pytest.approx(10.0, abs=1.0)
 
 
+def test_on_a_cluster_the_pace_so_far_counts(study: StudyFolder) -> None:
+    now = [0.0]
+    study.tree['seeds'] = [0, 1, 2, 3]
+    plan, names = study.plan('--until', 'student')
+    plan.folder.write('student_seed3', dict(state='done', **took(500.0)))
+    monitor = Monitor(plan, names, None, lambda: now[0])
+    assert monitor.left() is None, 'nothing was made in this session'
+    now[0] = 300.0
+    plan.folder.write('student_seed0', dict(state='done', **took(100.0)))
+    monitor.look()
+    # Runs take 300 s on average. 100 s of them were made in 300 s, with the waiting in the queue: 600 s take 1800.
+    assert monitor.left() == pytest.approx(1800.0)
+
+
 def test_bars_on_a_terminal(study: StudyFolder) -> None:
     plan, names = study.plan('--until', 'student')
     plan.folder.write('student_seed0', dict(state='running', attempts=[dict(stage='train', wall_s=0.0)]))

@@ -79,7 +79,8 @@ def test_two_nodes_end_with_the_table_of_one(study: StudyFolder, profile: str) -
     assert hosts.keys() == {'node-1', 'node-2'}
     submitted = (study.folder / 'slurm' / 'submitted').read_text().splitlines()
     assert len(submitted) == RUNS
-    assert '--job-name=study-a_seed0 --cpus-per-task=1 --gres=gpu:1' in submitted[0]
+    wanted = '--job-name=study-a_seed0 --cpus-per-task=1 --gres=gpu:1 --output=logs/slurm-%j.log '
+    assert sum(wanted in line for line in submitted) == 1
     columns = ('NDS', 'mAP')
     table = to_markdown(read_manifests([study.out / 'manifest.json']), columns)
 
