@@ -28,7 +28,7 @@ from bevdistill.distillers import BEVDistiller
 from bevdistill.engine import UntrainableError
 from bevdistill.engine.launch import run_training
 from bevdistill.layers import deformable_attention
-from bevdistill.students.bevformer import encoder, spatial_attention, temporal_attention
+from bevdistill.students.bevformer import encoder, frame, spatial_attention, temporal_attention
 from bevdistill.teachers import ObjectDGCNN
 
 pytestmark = pytest.mark.usefixtures('one_thread')
@@ -54,8 +54,8 @@ def geometry(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, torch.dtype]]:
 
         monkeypatch.setattr(owner, name, outer)
 
-    watch(encoder, 'pillar_points', 'pillar points')
-    watch(encoder, 'project', 'projections')
+    watch(frame, 'pillar_points', 'pillar points')
+    watch(frame, 'project', 'projections')
     watch(encoder.BEVFormerEncoder, 'references', 'references on the map')
     watch(query_decoder, 'refine_references', 'references of the decoder')
     samplers = {
