@@ -9,9 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from .results import Results
+from .results import Results, bases, compared
 from .statistics import half_width, mean_and_spread, paired_difference
-from .tables import bases, compared
 from .work_dirs import ERRORS
 
 GREY, BLUE, ORANGE = '#8c8c8c', '#1f5fa8', '#c05a00'

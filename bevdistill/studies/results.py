@@ -87,6 +87,16 @@ class Results:
         return replace(self, rows=list(order))
 
 
+def compared(results: Results, columns: Sequence[str]) -> list[str]:
+    """Return the columns that get a difference: metrics, where some row has a base."""
+    return [column for column in columns if column != 'seconds'] if bases(results) else []
+
+
+def bases(results: Results) -> list[str]:
+    """Return the titles of all rows that others of the table are compared with."""
+    return sorted({results.titles[base] for row in results.rows if (base := results.bases.get(row)) is not None})
+
+
 def frame(runs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return the frame of :class:`Results`."""
     return pd.DataFrame(list(runs)).astype(dict(seed='Int64', seconds=float))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from .results import Results
+from .results import Results, bases, compared
 from .statistics import mean_and_spread, paired_difference
 
 DIGITS = {'seconds': 0}
@@ -39,16 +39,6 @@ def difference_cell(results: Results, row: str, column: str) -> str:
     low, high = difference.interval
     short = '' if difference.pairs == len(results.by_seed(row, column)) else f' ({difference.pairs} pairs)'
     return f'{text} [{low:+.3f}, {high:+.3f}]{short}'
-
-
-def compared(results: Results, columns: Sequence[str]) -> list[str]:
-    """Return the columns that get a difference: metrics, where some row has a base."""
-    return [column for column in columns if column != 'seconds'] if bases(results) else []
-
-
-def bases(results: Results) -> list[str]:
-    """Return the titles of all rows that others of the table are compared with."""
-    return sorted({results.titles[base] for row in results.rows if (base := results.bases.get(row)) is not None})
 
 
 def table_cells(results: Results, columns: Sequence[str]) -> list[list[str]]:
