@@ -84,6 +84,33 @@ def test_torchvision(tmp_path: Path) -> None:
     check(model.img_backbone, weights)
 
 
+@pytest.mark.parametrize(('name', 'student'), [('bevformer', 'model'), ('bevdistill', 'model.student')])
+def test_cpu_sized_students_start_from_a_camera_detector(tmp_path: Path, name: str, student: str) -> None:
+    """The pretrained twins take backbone and neck of the detector that is trained for them, and nothing else of it."""
+    file, teacher = tmp_path / 'camera.pth', tmp_path / 'teacher.pth'
+    camera = build('synthetic/bevformer/bevformer_r50_1x_pretraining')
+    state = random_weights(camera)
+    torch.save(dict(state_dict=state), file)
+    options = [f'{student}.{part}.init_cfg.checkpoint={file}' for part in ('img_backbone', 'img_neck')]
+    if name == 'bevdistill':
+        options += [f'model.teacher_checkpoint={teacher}', '+model.trust_teacher=True', 'model.init_from_teacher=False']
+    model = build(f'synthetic/{name}/{name}_r50_1x_pretrained', *options)
+    if name == 'bevdistill':
+        torch.save(model.teacher.detector.state_dict(), teacher)
+    model.init_weights()
+    taught = model if name == 'bevformer' else model.student
+    for part in ('img_backbone', 'img_neck'):
+        check(getattr(taught, part), part_of(state, f'{part}.'))
+    rest = part_of(state, 'pts_bbox_head.')
+    assert any(not torch.equal(value, rest[key]) for key, value in taught.pts_bbox_head.state_dict().items())
+    taught.train()
+    norms = [part for part in taught.img_backbone.modules() if isinstance(part, nn.BatchNorm2d)]
+    assert norms
+    assert not any(part.training or part.weight.requires_grad for part in norms), 'batch norms are fixed'
+    assert not taught.img_backbone.layer1[0].conv1.weight.requires_grad
+    assert taught.img_backbone.layer2[0].conv1.weight.requires_grad
+
+
 def test_student_of_a_distiller(tmp_path: Path) -> None:
     file, teacher = tmp_path / 'fcos3d.pth', tmp_path / 'teacher.pth'
     config = 'bevdistill/bevdistill_r50_1x'

@@ -62,6 +62,10 @@ def test_trains_and_is_scored(
         options |= {'train_dataloader.sampler.labelled': 1, 'train_dataloader.sampler.unlabelled': 1}
     if name.startswith('bevdistill'):
         options |= distiller_options(name, teacher_weights)
+    if 'pretrained' in name:
+        student = 'model.student' if name.startswith('bevdistill') else 'model'
+        for part in ('img_backbone', 'img_neck'):
+            options[f'{student}.{part}.init_cfg.checkpoint'] = teacher_weights['BEVFormer']
     cfg = tiny_config(CONFIGS / name, ITERATIONS, synthetic_root, synthetic_infos, tmp_path, options)
     if name.startswith('bevdistill'):
         cfg.model.trust_teacher = True
