@@ -13,6 +13,7 @@ from tiny_runs import train
 
 import bevdistill
 from bevdistill.engine.launch import run_testing
+from bevdistill.engine.trainable import UntrainableError
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'synthetic'
 TEACHER = 'object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py'
@@ -80,6 +81,17 @@ def test_distillation_trains_the_student_only(tiny_config, teacher_checkpoint: s
     plain = tiny_config(STUDENT, 1)
     student = {key.removeprefix('student.') for key in saved if key.startswith('student.')}
     assert student == set(bevdistill.students.BEVFormer(**without_type(plain.model)).state_dict())
+    # A test of the distiller's own config names no teacher and finds none.
+    Path(teacher_checkpoint).unlink()
+    tested = tiny_config(DISTILLED, 3, 'tested')
+    assert tested.model.get('teacher_checkpoint') is None
+    assert 0 <= run_testing(tested, str(tmp_path / 'distilled' / 'iter_3.pth'))['nuscenes/NDS'] <= 1
+
+
+def test_a_distiller_without_a_teacher_is_refused_before_data_is_read(tiny_config, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bevdistill.datasets.SequenceNuScenesDataset, '__init__', lambda *_, **__: pytest.fail('read'))
+    with pytest.raises(UntrainableError, match='training a distiller needs teacher_checkpoint'):
+        train(tiny_config(DISTILLED, 1))
 
 
 def without_type(model: Config) -> dict[str, Any]:

@@ -41,9 +41,6 @@ def describe(
     init_default_scope(cfg.get('default_scope', 'mmdet3d'))
     config = cfg.model.to_dict()
     is_distiller = config['type'] == BEVDistiller.__name__
-    if is_distiller and config.get('teacher_checkpoint') is None:
-        # It is read before the first training step, which never comes.
-        config['teacher_checkpoint'] = 'none.pth'
     model = MODELS.build(config)
     detectors = {'student': model.student, 'teacher': model.teacher.detector} if is_distiller else {'model': model}
     facts: dict[str, Any] = {'model': config['type'], 'sides': {}, 'losses': []}

@@ -44,8 +44,8 @@ class BEVDistiller(Base3DDetector):
     Args:
         student: Config of the student, a detector with ``forward_outputs`` and ``loss_from_outputs``.
         teacher: Config of the teacher, a detector with ``forward_outputs``.
-        teacher_checkpoint: File with the trained weights of the teacher. It must be named; it is read before the first
-            training step, and for testing it need not exist.
+        teacher_checkpoint: File with the trained weights of the teacher. It is read before the first training step; for
+            testing it need neither be named nor exist.
         teacher_cache: Folder that ``tools/cache_teacher.py`` made. The teacher's outputs are read from it, see
             :class:`~bevdistill.teacher_cache.CachedTeacher`; ``tools/train.py`` adapts the data pipeline.
         losses: Config of each loss by name. Beside the loss's own arguments an entry may have ``weight`` (a number,
@@ -63,7 +63,7 @@ class BEVDistiller(Base3DDetector):
         init_cfg: Initialisation, see mmengine.
 
     Raises:
-        ValueError: If the checkpoint is not named, a loss is named badly or wants what the pair does not offer, ranges
+        ValueError: If a loss is named badly or wants what the pair does not offer, ranges
             or numbers of classes differ, or a detector brings a preprocessor of its own. Before the first step: if
             the checkpoint or the cache does not fit.
     """
@@ -147,6 +147,15 @@ class BEVDistiller(Base3DDetector):
     def checkpoint_meta(self) -> dict[str, Any]:
         """Return what a checkpoint's meta data hold beside classes and range: the teacher's identity."""
         return {'teacher': self.teacher_identity}
+
+    def check_trainable(self) -> None:
+        """Check, before any data is read, that the teacher's weights are named and there.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If none is named.
+        """
+        self.teacher.checkpoint.existing()
 
     def init_weights(self) -> None:
         """Initialise the student, read the teacher, then copy from it what `init_from_teacher` names."""

@@ -36,22 +36,16 @@ class TeacherCheckpoint:
     range and box convention it was trained with.
 
     Args:
-        path: The file.
+        path: The file, or None in a distiller that is only tested or described. That it is named and exists is checked
+            when it is needed: before the first training step, never in testing.
         class_names: Class names of the run in label order, or None to learn them from the data set later.
         trusted: Accept a file that does not say what it was trained with.
-
-    Raises:
-        ValueError: If no file is named. Its existence is checked when it is needed, which is never in testing.
     """
 
     def __init__(
         self, path: str | Path | None, class_names: Sequence[str] | None = None, trusted: bool = False
     ) -> None:
-        if not path:
-            raise ValueError(
-                f'a distiller needs teacher_checkpoint, the weights of a trained teacher.\n{TRAIN_A_TEACHER}'
-            )
-        self.path = Path(path).expanduser()
+        self.path = Path(path).expanduser() if path else None
         self.class_names = None if class_names is None else list(class_names)
         self.trusted = trusted
         self.saved_class_names: list[str] | None = None
@@ -64,7 +58,7 @@ class TeacherCheckpoint:
             FileNotFoundError: If there is no such file.
         """
         if self._digest is None:
-            self._digest = sha256_of(self._existing())
+            self._digest = sha256_of(self.existing())
         return self._digest
 
     def load_into(self, detector: nn.Module) -> None:
@@ -104,27 +98,36 @@ class TeacherCheckpoint:
                     'things. Use one class order for teacher, student and data'
                 )
 
-    def _existing(self) -> Path:
+    def existing(self) -> Path:
+        """Return the path of the file.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If none is named.
+        """
+        if self.path is None:
+            raise ValueError(
+                f'training a distiller needs teacher_checkpoint, the weights of a trained teacher.\n{TRAIN_A_TEACHER}'
+            )
         if not self.path.is_file():
             raise FileNotFoundError(f'there is no teacher checkpoint {self.path}.\n{TRAIN_A_TEACHER}')
         return self.path
 
     def _read(self) -> dict[str, Any]:
+        path = self.existing()
         try:
-            checkpoint: dict[str, Any] = torch.load(self._existing(), map_location='cpu', weights_only=True)
-        except FileNotFoundError:
-            raise
+            checkpoint: dict[str, Any] = torch.load(path, map_location='cpu', weights_only=True)
         except Exception as error:  # The reader of a file that is no checkpoint can fail in any way.
             raise ValueError(
-                f'teacher checkpoint {self.path} cannot be read as plain data. Either it is damaged, or it holds '
-                f'Python objects, and loading those could run code: {unreadable_advice(self.path)}'
+                f'teacher checkpoint {path} cannot be read as plain data. Either it is damaged, or it holds '
+                f'Python objects, and loading those could run code: {unreadable_advice(path)}'
             ) from error
         return checkpoint
 
     def _identity_gaps(self, meta: dict[str, Any], weights: dict[str, Any], detector: Any) -> list[str]:
         saved = meta.get(META_KEY)
         if saved is None:
-            return [] if self.trusted else [_anonymous(self.path, weights, meta)]
+            return [] if self.trusted else [_anonymous(self.existing(), weights, meta)]
         if 'classes' in saved:
             self.saved_class_names = list(saved['classes'])
         own: dict[str, Any] = dict(

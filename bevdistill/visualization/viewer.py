@@ -159,16 +159,12 @@ def _load_weights(model: Any, checkpoint: str, config: str | Path) -> None:
 
 
 def _settle_teacher(cfg: Config, checkpoint: str) -> bool:
-    """Name the teacher that a distiller was trained with; return whether its weights are there.
-
-    A distiller cannot be built without the name of its teacher's weights, but reads them only when the teacher
-    runs, so a name is filled in even where they are gone.
-    """
+    """Name the teacher that a distiller was trained with, if it is known; return whether its weights are there."""
     if 'teacher' not in cfg.model:
         return False
     path = cfg.model.get('teacher_checkpoint')
     if not path:
         meta = torch.load(checkpoint, map_location='cpu', weights_only=True).get('meta') or {}
-        path = (meta.get('bevdistill') or {}).get('teacher', {}).get('path') or 'unknown teacher'
+        path = (meta.get('bevdistill') or {}).get('teacher', {}).get('path')
     cfg.model.teacher_checkpoint = path
-    return Path(path).is_file()
+    return path is not None and Path(path).is_file()

@@ -225,14 +225,23 @@ def test_names_of_losses(save_teacher, name: str) -> None:
         build(save_teacher(), losses={name: DENSE})
 
 
-def test_teacher_checkpoint_is_required() -> None:
-    with pytest.raises(ValueError, match=r'(?s)needs teacher_checkpoint.*tools/train.py configs/object_dgcnn'):
-        build(None)
+def test_teacher_checkpoint_is_required_for_training_alone(batch) -> None:
+    model = build(None)
+    for use in (model.check_trainable, model.init_weights):
+        with pytest.raises(ValueError, match=r'(?s)needs teacher_checkpoint.*tools/train.py configs/object_dgcnn'):
+            use()
+    with pytest.raises(ValueError, match='needs teacher_checkpoint'):
+        model(**batch(), mode='loss')
+    model.eval()
+    assert len(model(**batch(), mode='predict')) == len(batch()['data_samples'])
+    assert model.checkpoint_meta() == {'teacher': {}}
 
 
 def test_absent_teacher_checkpoint_stops_before_the_first_step(tmp_path) -> None:
-    with pytest.raises(FileNotFoundError, match=r'(?s)there is no teacher checkpoint.*tools/train\.py'):
-        build(tmp_path / 'absent.pth').init_weights()
+    model = build(tmp_path / 'absent.pth')
+    for use in (model.check_trainable, model.init_weights):
+        with pytest.raises(FileNotFoundError, match=r'(?s)there is no teacher checkpoint.*tools/train\.py'):
+            use()
 
 
 def test_one_preprocessor_serves_both(save_teacher) -> None:

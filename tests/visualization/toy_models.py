@@ -84,8 +84,6 @@ class ToyDistiller(BaseModel):
 
     def __init__(self, student: dict[str, Any], teacher: dict[str, Any], teacher_checkpoint: str | None = None) -> None:
         super().__init__(data_preprocessor=BaseDataPreprocessor())
-        if not teacher_checkpoint:
-            raise ValueError('a distiller needs teacher_checkpoint')
         self.student = MODELS.build(student)
         detector = MODELS.build(teacher)
         self.__dict__['teacher'] = detector.forward_outputs
