@@ -67,6 +67,8 @@ def read(args: argparse.Namespace) -> tuple[Results, tuple[str, ...]]:
             print(f'not done yet, {len(results.missing)} runs: {", ".join(results.missing)}\n', file=sys.stderr)
     else:
         results = read_work_dirs(args.runs)
+        for reason in results.missing:
+            print(f'left out: {reason}', file=sys.stderr)
     if args.base is not None:
         base = results.named(args.base, '--base')
         results.bases = {row: base for row in results.titles if row != base}

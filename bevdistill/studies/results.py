@@ -28,7 +28,7 @@ class Results:
         titles: Titles by row.
         bases: Row that each is compared with.
         metrics: Columns of the table by default.
-        missing: Runs that are not done.
+        missing: Runs that are not done, or why folders were left out.
         jobs: Records of the runs, as far as there are any.
         parts: What lies behind their hashes of code and data.
         rows: Rows of the table in their order; the others are there to be compared with.
@@ -103,16 +103,31 @@ def frame(runs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def read_work_dirs(work_dirs: Iterable[Path]) -> Results:
-    """Read work dirs; those that differ only in their ending ``_seed0``, ``_seed1`` are one row."""
+    """Read work dirs; those that differ only in their ending ``_seed0``, ``_seed1`` are one row.
+
+    Folders without a test result are left out, and named in ``missing``.
+
+    Raises:
+        FileNotFoundError: If none has a result.
+    """
     runs: list[dict[str, Any]] = []
     records: list[dict[str, Any]] = []
+    missing: list[FileNotFoundError] = []
     for work_dir in work_dirs:
         row, seed = split_seed(work_dir.name)
-        runs.append(dict(row=row, seed=seed, seconds=read_training_seconds(work_dir)) | read_metrics(work_dir))
+        try:
+            metrics = read_metrics(work_dir)
+        except FileNotFoundError as error:
+            missing.append(error)
+            continue
+        runs.append(dict(row=row, seed=seed, seconds=read_training_seconds(work_dir)) | metrics)
         record = work_dir.absolute().parents[1] / 'records' / f'{work_dir.name}.json'
         records += [json.loads(record.read_text())] if record.is_file() else []
+    if not runs:
+        raise missing[0]
     parts = {job['identity'][part]: job['made_from'][part] for job in records for part in POOLED if 'made_from' in job}
-    return Results(frame(runs), {run['row']: run['row'] for run in runs}, jobs=records, parts=parts)
+    titles = {run['row']: run['row'] for run in runs}
+    return Results(frame(runs), titles, missing=[str(error) for error in missing], jobs=records, parts=parts)
 
 
 def read_manifests(paths: Sequence[Path], held_out: bool = False) -> Results:

@@ -80,8 +80,16 @@ def test_all_files_are_written_and_what_is_missing_is_named(tmp_path: Path, caps
     assert (tmp_path / 'out' / 'table_seeds.csv').read_text().splitlines()[1].startswith('student,0,0.5,0.1')
     assert (tmp_path / 'out' / 'table.png').stat().st_size > 5000
     (tmp_path / 'untested').mkdir()
+    (tmp_path / 'a_file.txt').touch()
+    run(*dirs, tmp_path / 'untested', tmp_path / 'a_file.txt')
+    shown, said = capsys.readouterr()
+    assert [line.split(';')[0] for line in said.splitlines()] == [
+        f'left out: no test result in {tmp_path}/untested', f'left out: no test result in {tmp_path}/a_file.txt'
+    ]  # fmt: skip
+    assert 'student' in shown
+    assert 'untested' not in shown
     with pytest.raises(FileNotFoundError, match=r'no test result in .*tools/test\.py CONFIG CHECKPOINT --work-dir'):
-        run(*dirs, tmp_path / 'untested')
+        run(tmp_path / 'untested')
 
 
 def test_base_order_columns_and_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
