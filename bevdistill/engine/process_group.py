@@ -128,7 +128,8 @@ def _lost_contact_explained(cfg: Config) -> Iterator[None]:
         yield
     except RuntimeError as error:
         text = str(error)
-        of_network = 'gloo/transport' in text or isinstance(error, dist.DistError)
+        # Before torch 2.4 NCCL's own errors are the base of all.
+        of_network = 'gloo/transport' in text or isinstance(error, getattr(dist, 'DistError', dist.DistBackendError))
         if not of_network or not any(sign in text.lower() for sign in _LOST):
             raise
         checkpoint = latest_checkpoint(cfg.work_dir)

@@ -7,7 +7,11 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     # backend 'atomic': a checkpoint is whole or absent, also when the run dies while it is written.
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3, backend_args=dict(backend='atomic')),
+    # The keys tell save_best of which metrics more is better, and of which less.
+    checkpoint=dict(
+        type='CheckpointHook', interval=1, max_keep_ckpts=3, backend_args=dict(backend='atomic'),
+        greater_keys=['NDS', 'mAP', 'AP'], less_keys=['mATE', 'mASE', 'mAOE', 'mAVE', 'mAAE', '_err', 'loss'],
+    ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     plain_checkpoint=dict(type='PlainCheckpointHook'),
     checkpoint_identity=dict(type='CheckpointIdentityHook', allow_missing=[], allow_unexpected=[], ignore=[]),

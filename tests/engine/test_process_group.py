@@ -87,6 +87,17 @@ def test_a_lost_process_is_explained(tmp_path: Path, error: Exception) -> None:
         raise error
 
 
+def test_torch_before_2_4_has_no_common_base_of_network_errors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(torch.distributed, 'DistError')
+    with pytest.raises(RuntimeError, match='out of memory'), module._lost_contact_explained(Config()):
+        raise RuntimeError('CUDA out of memory')
+    cfg = Config(dict(work_dir=str(tmp_path)))
+    with pytest.raises(ConnectionError, match='lost contact'), module._lost_contact_explained(cfg):
+        raise torch.distributed.DistBackendError('NCCL error: remote process exited or there was a network error')
+
+
 @pytest.mark.parametrize(
     'error',
     [
