@@ -15,7 +15,12 @@ from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader
 
-from ..checkpoints import check_weights, convention_unknown, conversion_advice
+from ..checkpoints import (
+    check_weights,
+    convention_unknown,
+    conversion_advice,
+    inert_loader,  # noqa: F401  below CheckpointLoader
+)
 from ..checkpoints.find import existing_checkpoint, unreadable_checkpoints_explained
 from ..engine.launch import load_config
 from ..structures import BEVOutputs
