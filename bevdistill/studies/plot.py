@@ -14,6 +14,8 @@ from .statistics import half_width, mean_and_spread, paired_difference
 from .work_dirs import ERRORS
 
 GREY, BLUE, ORANGE = '#8c8c8c', '#1f5fa8', '#c05a00'
+INCH_PER_LETTER = 0.085
+"""Width of a row's title beside the panels."""
 
 
 def save_plot(results: Results, columns: Sequence[str], path: Path) -> None:
@@ -24,7 +26,8 @@ def save_plot(results: Results, columns: Sequence[str], path: Path) -> None:
     differing = compared(results, metrics)
     per_metric = 2 if differing else 1
     height = 0.38 * len(results.rows) + 1.5
-    figure = Figure(figsize=(5.2 * per_metric, height * len(metrics)), layout='constrained')
+    width = 3.4 * per_metric + INCH_PER_LETTER * max(len(results.titles[row]) for row in results.rows)
+    figure = Figure(figsize=(width, height * len(metrics)), layout='constrained')
     axes = figure.subplots(len(metrics), per_metric, squeeze=False)
     for line, metric in zip(axes, metrics, strict=True):
         _values(line[0], results, metric)
@@ -49,7 +52,7 @@ def _prepare(axis: Any, results: Results, heading: str, names: bool) -> None:
 def _values(axis: Any, results: Results, metric: str) -> None:
     """Draw seeds as small dots, and the mean with the interval of the mean."""
     better = 'less is better' if metric in ERRORS else 'more is better'
-    _prepare(axis, results, f'{metric} ({better})\nmean, 95 % interval, seeds', names=True)
+    _prepare(axis, results, f'{metric} ({better})\nmean, 95 % interval, seeds (one: hollow)', names=True)
     for place, row in enumerate(results.rows):
         values = results.values(row, metric)
         if len(values):
@@ -73,4 +76,5 @@ def _interval(axis: Any, place: int, each: pd.Series, mean: float, half: float, 
     axis.plot(each, [place + 0.22] * len(each), 'o', color=GREY, markersize=3, alpha=0.8)
     if not math.isnan(half):
         axis.plot([mean - half, mean + half], [place, place], color=colour, linewidth=2, solid_capstyle='butt')
-    axis.plot([mean], [place], 'o', color=colour, markersize=6)
+    # Hollow: one seed, of which the spread is unknown.
+    axis.plot([mean], [place], 'o', color=colour, markersize=6, fillstyle='full' if len(each) > 1 else 'none')

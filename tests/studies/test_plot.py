@@ -42,3 +42,33 @@ def test_panels_lines_and_points(tmp_path: Path, with_base: bool, monkeypatch: p
         assert list(seeds.get_xdata()) == pytest.approx([0.2, 0.2, 0.2])
         assert list(mean.get_xdata()) == pytest.approx([0.2])
         assert axes[1].get_title().endswith('to A')
+
+
+@pytest.mark.parametrize('title', ['A', 'distilled student (losses + teacher-head initialisation)'])
+@pytest.mark.parametrize('with_base', [False, True])
+def test_all_words_are_within_the_picture(
+    tmp_path: Path, title: str, with_base: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = []
+    save = Figure.savefig
+    monkeypatch.setattr(Figure, 'savefig', lambda self, *a, **k: (figures.append(self), save(self, *a, **k))[1])
+    drawn = results(with_base)
+    drawn.titles['b'] = title
+    save_plot(drawn, ('NDS', 'mATE'), tmp_path / 'a.png')
+    (figure,) = figures
+    figure.draw_without_rendering()
+    right, top = figure.bbox.max
+    for axis in figure.axes:
+        for text in (axis.title, *axis.get_yticklabels()):
+            place = text.get_window_extent()
+            assert place.x0 >= -1 and place.x1 <= right + 1 and place.y1 <= top + 1, text.get_text()
+
+
+def test_the_mean_of_one_seed_is_hollow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = []
+    save = Figure.savefig
+    monkeypatch.setattr(Figure, 'savefig', lambda self, *a, **k: (figures.append(self), save(self, *a, **k))[1])
+    runs = [dict(row='a', seed=0, seconds=1.0, NDS=0.1)] + [dict(row='b', seed=s, seconds=1.0, NDS=0.2) for s in (0, 1)]
+    save_plot(Results(frame(runs), dict(a='A', b='B')), ('NDS',), tmp_path / 'a.png')
+    means = [line for line in figures[0].axes[0].lines if line.get_marker() == 'o' and line.get_markersize() == 6]
+    assert [line.get_fillstyle() for line in means] == ['none', 'full']
