@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -111,11 +111,16 @@ class Folder:
         with path.open('a') as file:
             return not _locked(file)
 
-    def write_manifest(self, head: Record, jobs: Iterable[str]) -> None:
-        """Gather the records into ``manifest.json``, with the parts behind the hashes of code and data."""
+    def write_manifest(self, head: Record, jobs: Mapping[str, str]) -> None:
+        """Gather the records into ``manifest.json``, with the parts behind the hashes of code and data.
+
+        Args:
+            head: What it begins with.
+            jobs: Kind of each job by name.
+        """
         entries, parts = [], {}
-        for job in jobs:
-            record = self.read(job) or dict(job=job, state='waiting')
+        for job, kind in jobs.items():
+            record = self.read(job) or dict(job=job, kind=kind, state='waiting')
             made_from = record.pop('made_from', {})
             parts.update({record['identity'][key]: made_from[key] for key in POOLED if key in made_from})
             entries.append(record)

@@ -205,4 +205,5 @@ class Workflow:
     def _manifest(self) -> None:
         """Write the manifest: all jobs of the plan, and earlier tests on the held-out world."""
         tested = [name for name in map(held_out_name, self._plan.jobs) if self._plan.folder.record_file(name).exists()]
-        self._plan.folder.write_manifest(self._head, dict.fromkeys([*self._plan.jobs, *tested]))
+        kinds = {name: job.kind for name, job in self._plan.jobs.items()}
+        self._plan.folder.write_manifest(self._head, kinds | dict.fromkeys(tested, 'held_out'))

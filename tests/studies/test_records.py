@@ -75,7 +75,7 @@ def test_a_manifest_keeps_parts_once_and_leaves_configs_out(tmp_path: Path) -> N
         identity = dict(config=name, code='c', data='d')
         folder.write(name, dict(job=name, state='done', identity=identity, made_from=made_from))
     folder.write('old', dict(job='old', state='running'))
-    folder.write_manifest(dict(matrix='study'), ['a', 'b', 'old', 'new'])
+    folder.write_manifest(dict(matrix='study'), dict.fromkeys(['a', 'b', 'old', 'new'], 'run'))
     tree = json.loads((tmp_path / 'manifest.json').read_text())
     assert tree['parts'] == dict(c={'x.py': '1'}, d={'infos': '2'})
     assert [job['state'] for job in tree['jobs']] == ['done', 'done', 'running', 'waiting']

@@ -141,9 +141,10 @@ def test_variables_and_tail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_manifest_keeps_each_set_of_hashes_once(study: StudyFolder) -> None:
     study.run_plain()
     plan, names = study.plan()
-    plan.folder.write_manifest(dict(matrix='study'), [*names, 'later'])
+    plan.folder.write_manifest(dict(matrix='study'), dict.fromkeys(names, 'run') | dict(later='picture'))
     tree = json.loads((study.out / 'manifest.json').read_text())
     assert [job['state'] for job in tree['jobs']] == ['done'] * 6 + ['waiting']
+    assert tree['jobs'][-1]['kind'] == 'picture', 'so that a comparison does not miss it'
     assert not [job for job in tree['jobs'] if 'made_from' in job]
     hashes = {job['identity'][part] for job in tree['jobs'][:6] for part in ('code', 'data')}
     assert tree['parts'].keys() == hashes

@@ -17,7 +17,7 @@ from bevdistill.studies.screen import Lines, open_screen
 def conclude(study: StudyFolder, states: dict[str, str]) -> int:
     """The end of a session in which the jobs came to these states."""
     spec, plan, names = verb.prepare(study.arguments())
-    plan.folder.write_manifest(session.manifest_head(spec, 'study.yml'), names)
+    plan.folder.write_manifest(session.manifest_head(spec, 'study.yml'), {name: plan.jobs[name].kind for name in names})
     return session._conclude(spec, plan, {name: states.get(name, 'done') for name in names})
 
 

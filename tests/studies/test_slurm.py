@@ -89,7 +89,7 @@ def test_two_nodes_end_with_the_table_of_one(study: StudyFolder, profile: str) -
     study.run_plain()
     plan, names = study.plan()
     rows = [dict(name=row['name'], title=row['name'], base=row.get('base')) for row in study.tree['rows']]
-    plan.folder.write_manifest(dict(matrix='study', metrics=columns, rows=rows), names)
+    plan.folder.write_manifest(dict(matrix='study', metrics=columns, rows=rows), dict.fromkeys(names, 'run'))
     assert table == to_markdown(read_manifests([study.out / 'manifest.json']), columns)
 
 
