@@ -59,8 +59,13 @@ def test_interruption_stops_all_that_was_started(tmp_path: Path) -> None:
     pids = tmp_path / 'pids'
     command = ['sh', '-c', f'sleep 60 & echo $! > {pids}; wait']
     main = threading.main_thread().ident
-    timer = threading.Timer(1, lambda: signal.pthread_kill(main or 0, signal.SIGINT))
-    timer.start()
+
+    def interrupt() -> None:
+        while not (pids.exists() and pids.read_text().strip()):
+            time.sleep(0.05)
+        signal.pthread_kill(main or 0, signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
     begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         run('slow', command, tmp_path / 'log', 0)
