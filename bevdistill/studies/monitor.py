@@ -93,6 +93,10 @@ class Monitor:
         self._watches: dict[str, tuple[Any, StageWatch]] = {}
         self.states = {name: self.record(name).get('state', 'waiting') for name in names}
         self._done_before = [name for name, state in self.states.items() if state == 'done']
+        self._told = {
+            name: len(self.record(name).get('attempts', [])) - (state == 'running')
+            for name, state in self.states.items()
+        }
 
     def record(self, name: str) -> Record:
         """Return the record of a job; read again only if it was written since."""
@@ -108,12 +112,14 @@ class Monitor:
         for name in self.names:
             record = self.record(name)
             state, attempts = record.get('state', 'waiting'), record.get('attempts', [])
+            # A short stage may have ended between two looks.
+            stages = [attempt['stage'] for attempt in attempts[self._told[name] :]]
+            lines += [f'{name}: {stage} (log: {self._plan.folder.log(name, stage)})' for stage in stages]
+            self._told[name] = len(attempts)
             key = (attempts[-1]['stage'], len(attempts)) if attempts else None
             if state == 'running' and key is not None:
                 if name not in self._watches or self._watches[name][0] != key:
-                    log = self._plan.folder.log(name, key[0])
-                    self._watches[name] = (key, StageWatch(log))
-                    lines.append(f'{name}: {key[0]} (log: {log})')
+                    self._watches[name] = (key, StageWatch(self._plan.folder.log(name, key[0])))
                 self._watches[name][1].look()
             else:
                 self._watches.pop(name, None)
