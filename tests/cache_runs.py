@@ -17,6 +17,8 @@ from bevdistill.teacher_cache import CacheWriter
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 DISTILLED = CONFIGS / 'synthetic' / 'bevdistill' / 'bevdistill_r50_1x_nus-3d.py'
+SAMPLES = 8
+"""Samples that are cached."""
 COMMAND = 'python tools/cache_teacher.py CONFIG teacher.pth --out cache'
 
 

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bevdistill.cli.arguments import add_overrides
+
 if TYPE_CHECKING:
     from mmengine.config import Config
 
@@ -46,14 +48,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', type=Path, required=True, metavar='FOLDER', help='folder of the run')
     parser.add_argument('--resume', action='store_true', help='go on from the newest checkpoint of the folder')
     parser.add_argument('--seed', type=int, default=0, metavar='N')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action='extend',
-        default=[],
-        metavar='KEY=VALUE',
-        help='override entries of the config; a key that does not exist is an error',
-    )
+    add_overrides(parser)
     return parser.parse_args(argv)
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import shlex
 from pathlib import Path
 
 import pytest
+from made_up_work_dirs import work_dir
 
 from bevdistill.cli import compare
 from bevdistill.studies.results import Results, read_work_dirs
 from bevdistill.studies.tables import cell, to_csv, to_markdown
 from bevdistill.studies.work_dirs import METRICS
 
-PREFIX = 'NuScenes metric/pred_instances_3d_NuScenes'
 RESULTS = Path(__file__).resolve().parents[2] / 'docs' / 'results'
 
 
@@ -23,15 +22,6 @@ def run(*words: object) -> None:
     parser = argparse.ArgumentParser()
     compare.add_arguments(parser)
     compare.run(parser.parse_args([str(word) for word in words]))
-
-
-def work_dir(root: Path, name: str, mean_ap: float, time: str = '20260101_000000') -> Path:
-    folder = root / name / time
-    folder.mkdir(parents=True)
-    metrics = {f'{PREFIX}/{key}': 0.5 for key in METRICS} | {f'{PREFIX}/mAP': mean_ap}
-    metrics |= {f'{PREFIX}/car_AP_dist_0.5': 0.1, 'time': 0.2}
-    (folder / f'{time}.json').write_text(json.dumps(metrics))
-    return root / name
 
 
 def three_students(root: Path) -> Results:

@@ -8,9 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'studies'))
-
 from study_folder import REPO, StudyFolder
 
 from bevdistill.cli import study as verb

@@ -7,26 +7,15 @@ import math
 from pathlib import Path
 
 import pytest
+from made_up_work_dirs import work_dir
 
 from bevdistill.studies.work_dirs import (
-    METRICS,
     find_test,
     read_all_metrics,
     read_metrics,
     read_training_seconds,
     split_seed,
 )
-
-PREFIX = 'NuScenes metric/pred_instances_3d_NuScenes'
-
-
-def work_dir(root: Path, name: str, mean_ap: float, time: str = '20260101_000000') -> Path:
-    folder = root / name / time
-    folder.mkdir(parents=True)
-    metrics = {f'{PREFIX}/{key}': 0.5 for key in METRICS} | {f'{PREFIX}/mAP': mean_ap}
-    metrics |= {f'{PREFIX}/car_AP_dist_0.5': 0.1, 'time': 0.2}
-    (folder / f'{time}.json').write_text(json.dumps(metrics))
-    return root / name
 
 
 def train_log(work_dir: Path, time: str, entries: list[tuple[int, float]]) -> None:

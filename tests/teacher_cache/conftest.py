@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import cache_runs
 import pytest
 from fake_detector import batch, save_teacher  # noqa: F401
 from mmdet3d.registry import MODELS
@@ -15,6 +16,22 @@ from bevdistill.distillers import FrozenTeacher, TeacherCheckpoint
 from bevdistill.teacher_cache import RECORD, CacheKey, CacheManifest, RecordLayout, Samples, TeacherCache, best_queries
 
 COMMAND = 'python tools/cache_teacher.py config.py teacher.pth --out cache'
+
+
+@pytest.fixture(scope='module')
+def data(
+    synthetic_root: Path, synthetic_infos: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """The synthetic root, and information files of its first samples."""
+    return synthetic_root, cache_runs.few(synthetic_infos, tmp_path_factory.mktemp('infos'), cache_runs.SAMPLES)
+
+
+@pytest.fixture(scope='module')
+def teacher(data: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The CPU-sized teacher with weights of its own."""
+    folder = tmp_path_factory.mktemp('teacher')
+    model = cache_runs.distilled(folder, data, folder).model.teacher
+    return cache_runs.save_teacher(folder / 'teacher.pth', model)
 
 
 def put(content: bytes, path: Path) -> None:

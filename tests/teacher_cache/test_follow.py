@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from cache_runs import distilled, few, released, save_teacher, with_cache, write
+from cache_runs import distilled, released, save_teacher, with_cache, write
 from mmengine.config import Config
 from tiny_runs import train
 
@@ -18,22 +18,7 @@ from bevdistill.datasets import LoadLidarPoints
 from bevdistill.engine.launch import run_testing
 from bevdistill.teacher_cache import TeacherCache, follow_teacher_cache
 
-SAMPLES = 8
-
 pytestmark = pytest.mark.usefixtures('one_thread')
-
-
-@pytest.fixture(scope='module')
-def data(
-    synthetic_root: Path, synthetic_infos: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, Path]:
-    return synthetic_root, few(synthetic_infos, tmp_path_factory.mktemp('infos'), SAMPLES)
-
-
-@pytest.fixture(scope='module')
-def teacher(data: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp('teacher')
-    return save_teacher(folder / 'teacher.pth', distilled(folder, data, folder).model.teacher)
 
 
 @pytest.fixture(scope='module')

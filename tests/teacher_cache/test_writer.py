@@ -14,29 +14,14 @@ from typing import Any
 import pytest
 import torch
 import torch.multiprocessing as mp
-from cache_runs import COMMAND, distilled, few, released, save_teacher, with_cache, write
+from cache_runs import COMMAND, SAMPLES, distilled, released, save_teacher, with_cache, write
 from mmengine.config import Config
 
 from bevdistill.checkpoints import AtomicBackend
 from bevdistill.structures import BEVGrid
 from bevdistill.teacher_cache import CacheWriter, TeacherCache, follow_teacher_cache
 
-SAMPLES = 8
-
 pytestmark = pytest.mark.usefixtures('one_thread')
-
-
-@pytest.fixture(scope='module')
-def data(
-    synthetic_root: Path, synthetic_infos: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, Path]:
-    return synthetic_root, few(synthetic_infos, tmp_path_factory.mktemp('infos'), SAMPLES)
-
-
-@pytest.fixture(scope='module')
-def teacher(data: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp('teacher')
-    return save_teacher(folder / 'teacher.pth', distilled(folder, data, folder).model.teacher)
 
 
 @pytest.fixture(scope='module')

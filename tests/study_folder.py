@@ -14,7 +14,7 @@ from bevdistill.cli import study as verb
 from bevdistill.studies import run_job
 from bevdistill.studies.plan import Plan
 
-REPO = Path(__file__).resolve().parents[2]
+REPO = Path(__file__).resolve().parents[1]
 
 STAND_IN = '''
 import json, os, pathlib, sys, time
