@@ -42,9 +42,16 @@ def run(**variables: str) -> tuple[str, int, int]:
 @pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='only glibc can be told to keep what is freed')
 @pytest.mark.skipif(torch.cuda.is_available(), reason='with a GPU the host is left as it is')
 def test_a_freed_block_is_not_asked_for_again() -> None:
-    word, before, after = run()
-    # 64 MiB are 16,384 pages of 4 KiB; fewer where pages are larger or huge.
-    assert word == 'True' and after * 10 < before, (before, after)
+    # 64 MiB are 16,384 pages of 4 KiB; fewer where pages are larger or huge. One process in hundreds was seen in which
+    # glibc accepts the settings and maps the block all the same (its heap cannot grow): three in a row are a fault.
+    tries = []
+    while len(tries) < 3:
+        word, before, after = run()
+        assert word == 'True'
+        tries.append((before, after))
+        if after * 10 < before:
+            return
+    pytest.fail(f'pages before and after, in each of {len(tries)} processes: {tries}')
 
 
 def test_a_choice_of_the_user_stands() -> None:
