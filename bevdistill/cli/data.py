@@ -1,7 +1,8 @@
 """Prepare data on disk.
 
 create writes the information files that the data sets read: one record per keyframe, with everything but the sensors'
-data. v1.0-trainval and v1.0-mini give nuscenes_infos_{train,val,trainval}.pkl, v1.0-test gives nuscenes_infos_test.pkl.
+data. v1.0-trainval and v1.0-mini give nuscenes_infos_{train,val,trainval}.msgpack.gz, v1.0-test gives
+nuscenes_infos_test.msgpack.gz.
 """
 
 from __future__ import annotations

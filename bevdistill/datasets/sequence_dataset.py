@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,12 +13,11 @@ from numpy.typing import NDArray
 from ..structures.cameras import CAMERAS
 from ..structures.ego_state import relative_can_bus
 from .ego_pose import absolute_can_bus, rigid_transform
-from .infos import TEMPORAL_FIELDS
+from .infos import TEMPORAL_FIELDS, find_infos, read_infos
+from .infos.files import CREATE
 from .queues import QUEUE_RULES
 from .transforms import build_stages, refuse_with_cameras
 from .transforms.stages import Pipeline
-
-COMMAND = 'python tools/create_data.py nuscenes --root-path {root} --version {version}'
 
 DEFAULT_PREFIX = {
     'pts': 'samples/LIDAR_TOP',
@@ -109,15 +107,17 @@ class SequenceNuScenesDataset(NuScenesDataset):
         self._metainfo['modality'] = {sensor: bool(used) for sensor, used in sensors.items()}
 
     def load_data_list(self) -> list[dict[str, Any]]:
-        """Read the information file.
+        """Read the information file; nothing in it is run (:func:`read_infos`).
 
         Raises:
             FileNotFoundError: If it is missing.
+            ValueError: If it is damaged, holds more than plain data, or a record is not what it should be.
         """
-        if '://' not in self.ann_file and not os.path.isfile(self.ann_file):
-            command = COMMAND.format(root=self.data_root, version='VERSION')
-            raise FileNotFoundError(f'no information file {self.ann_file}; write it with: {command}')
-        return super().load_data_list()
+        self.ann_file = find_infos(self.ann_file)
+        infos = read_infos(self.ann_file)
+        for key, value in infos['metainfo'].items():
+            self._metainfo.setdefault(key, value)
+        return [self.parse_data_info(record) for record in infos['data_list']]
 
     def parse_data_info(self, info: dict[str, Any]) -> dict[str, Any]:
         """Check a record and keep the fields that a pipeline uses.
@@ -127,7 +127,7 @@ class SequenceNuScenesDataset(NuScenesDataset):
         """
         missing = [field for field in TEMPORAL_FIELDS if field not in info]
         if missing:
-            command = COMMAND.format(root=self.data_root, version=self._metainfo.get('version', 'VERSION'))
+            command = CREATE.format(root=self.data_root)
             raise ValueError(
                 f'{self.ann_file}: sample {info.get("token")} lacks the temporal field {", ".join(missing)}. '
                 f'The file was written by another converter; write it again with: {command}'

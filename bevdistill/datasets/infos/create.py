@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
@@ -16,19 +15,9 @@ from tqdm import tqdm
 
 from .annotations import AnnotationRecords
 from .can_bus import CanBusReader
+from .files import ENDING, write_infos
 from .names import CATEGORIES
 from .sensors import SensorRecords
-
-TEMPORAL_FIELDS = (
-    'scene_token',
-    'frame_idx',
-    'prev',
-    'next',
-    'can_bus',
-    'ego2global_rotation',
-    'ego2global_translation',
-)
-"""Fields of a record beyond mmdet3d's own."""
 
 SPLITS: dict[str, dict[str, list[str]]] = {
     'v1.0-trainval': {'train': splits.train, 'val': splits.val},
@@ -44,9 +33,9 @@ def create_nuscenes_infos(
     canbus_root: str | Path | None = None,
     max_sweeps: int = 10,
 ) -> dict[str, Path]:
-    """Write ``nuscenes_infos_{train,val,test}.pkl`` for a nuScenes root, and train + val as ``trainval``.
+    """Write ``nuscenes_infos_{train,val,test}.msgpack.gz`` for a nuScenes root, and train + val as ``trainval``.
 
-    Each record holds what mmdet3d 1.x's converter writes plus :data:`TEMPORAL_FIELDS`: ``scene_token``,
+    Each record holds what mmdet3d 1.x's converter writes plus ``TEMPORAL_FIELDS``: ``scene_token``,
     ``frame_idx`` (0 at the start of a scene), ``prev`` and ``next`` (sample tokens, '' at the ends), ``can_bus``
     (18 raw numbers, zeros without CAN bus data), ``ego2global_rotation`` (w, x, y, z) and
     ``ego2global_translation`` (metres) at the LiDAR's time.
@@ -85,8 +74,9 @@ def create_nuscenes_infos(
         ignored = sorted(annotations.ignored) if annotations is not None else []
         categories = {**{name: i for i, name in enumerate(CATEGORIES)}, **dict.fromkeys(ignored, -1)}
         metainfo = {'categories': categories, 'dataset': 'nuscenes', 'version': version, 'info_version': '1.1'}
-        written[split] = out / f'nuscenes_infos_{split}.pkl'
-        write_aside(written[split], {'metainfo': metainfo, 'data_list': records})
+        written[split] = write_infos(
+            out / f'nuscenes_infos_{split}{ENDING}', {'metainfo': metainfo, 'data_list': records}
+        )
         print_log(f'{written[split]}: {len(records)} samples of {count} scenes', 'current')
 
     for split, split_scenes in scenes.items():
@@ -183,17 +173,6 @@ def merged_records(splits: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any
     starts = {record['scene_token']: record['timestamp'] for record in records if record['frame_idx'] == 0}
     records.sort(key=lambda record: (starts[record['scene_token']], record['scene_token'], record['frame_idx']))
     return [{**record, 'sample_idx': position} for position, record in enumerate(records)]
-
-
-def write_aside(path: Path, content: dict[str, Any]) -> None:
-    """Pickle to a temporary file beside `path`, then rename it, so that `path` is never incomplete."""
-    aside = path.with_name(path.name + '.part')
-    try:
-        with open(aside, 'wb') as file:
-            pickle.dump(content, file, protocol=pickle.HIGHEST_PROTOCOL)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def report_can_bus(can_bus: CanBusReader, scenes: dict[str, list[dict[str, Any]]]) -> None:

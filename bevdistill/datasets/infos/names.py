@@ -1,4 +1,4 @@
-"""Name the detection classes and attributes of nuScenes in mmdet3d's order, without importing mmdet3d's models."""
+"""Name the detection classes and attributes of nuScenes in mmdet3d's order, and fields, without heavy imports."""
 
 from __future__ import annotations
 
@@ -14,3 +14,14 @@ ATTRIBUTES = (
     'pedestrian.sitting_lying_down', 'vehicle.moving', 'vehicle.parked', 'vehicle.stopped', NO_ATTRIBUTE,
 )  # fmt: skip
 """``mmdet3d.datasets.convert_utils.nus_attributes``."""
+
+TEMPORAL_FIELDS = (
+    'scene_token',
+    'frame_idx',
+    'prev',
+    'next',
+    'can_bus',
+    'ego2global_rotation',
+    'ego2global_translation',
+)
+"""Fields of a record beyond mmdet3d's own."""

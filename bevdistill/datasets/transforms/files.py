@@ -23,7 +23,7 @@ def read_bytes(path: str, token: str, kind: str, backend_args: BackendArgs = Non
     except OSError as error:
         raise FileNotFoundError(
             f'sample {token}: cannot read {kind} {path} ({error.strerror or error}). '
-            f'Unpack the archive that holds it, or write the information files again with tools/create_data.py.'
+            f'Unpack the archive that holds it, or write the information files again with: bevdistill data create'
         ) from error
     return content
 
