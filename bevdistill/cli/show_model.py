@@ -57,6 +57,7 @@ def draw(args: argparse.Namespace) -> list[Path]:
 
     from mmengine.device import get_device
 
+    from bevdistill.datasets.infos.names import name_of_file
     from bevdistill.engine.overrides import parse_overrides
     from bevdistill.visualization import ModelViewer, Page, report_page, save_figure
 
@@ -91,6 +92,6 @@ def draw(args: argparse.Namespace) -> list[Path]:
             threshold=args.threshold,
             foreground_of=model.role,
         )
-        paths.append(save_figure(report_page(page), args.out / f'{index:05d}_{view.frame.token[:8]}.png'))
+        paths.append(save_figure(report_page(page), args.out / f'{index:05d}_{name_of_file(view.frame.token)[:8]}.png'))
         print(f'saved {paths[-1]}', flush=True)
     return paths

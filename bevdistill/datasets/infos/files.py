@@ -10,8 +10,6 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from ...checkpoints.atomic_backend import AtomicBackend
-
 ENDING = '.msgpack.gz'
 ENDINGS = (ENDING, '.pkl', '.json')
 """Of information files that are taken for one another, the preferred first."""
@@ -162,6 +160,8 @@ def write_infos(path: str | Path, infos: Infos) -> Path:
         ValueError: If the name ends otherwise, or a value is not plain.
     """
     import msgpack
+
+    from ...checkpoints.atomic_backend import AtomicBackend
 
     if not str(path).endswith((ENDING, '.json')):
         raise ValueError(f'information files end in {ENDING}, got {path}; name it {split_of(path)}{ENDING}')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -227,3 +228,42 @@ def test_the_test_split_has_no_annotations(synthetic_root: Path, tmp_path: Path)
     records = load(files['test'])['data_list']
     assert len(records) == 30
     assert all(record['instances'] == [] and 'cam_instances' not in record for record in records)
+
+
+Rows = list[dict[str, Any]]
+
+
+def endless(rows: Rows) -> None:
+    rows[1]['next'] = rows[1]['token']
+
+
+@pytest.mark.parametrize(
+    ('table', 'change', 'message'),
+    [
+        ('sample', endless, "expected a chain of 'next' that ends, found one that comes back here"),
+        ('sample', lambda rows: rows[0].update(next=rows[-1]['token']), 'expected a sample of this scene'),
+        ('sample', lambda rows: rows[0].update(next=''), r'expected nbr_samples = 3, found [12] that are linked'),
+        ('scene', lambda rows: rows[0].update(first_sample_token='gone'), "found no 'gone'"),
+        ('ego_pose', lambda rows: [row.update(rotation=[1, 2]) for row in rows], 'expected nuScenes tables'),
+        ('ego_pose', lambda rows: [row.update(translation=[0, None, 0]) for row in rows], 'expected'),
+        ('calibrated_sensor', lambda rows: [row.update(rotation=[0, 0, 0, 0]) for row in rows], 'expected'),
+        ('calibrated_sensor', lambda rows: [row.update(camera_intrinsic=[]) for row in rows], 'expected'),
+        ('sample_annotation', lambda rows: rows[0].update(size=[0, -1, 1]), r'sample .*bbox_3d: expected x, y, z'),
+    ],
+)
+def test_tables_that_cannot_be_are_told_and_nothing_is_written(
+    synthetic_root: Path, tmp_path: Path, table: str, change: Callable[[Rows], Any], message: str
+) -> None:
+    for folder in ('samples', 'sweeps', 'maps', 'can_bus'):
+        (tmp_path / folder).symlink_to(synthetic_root / folder)
+    (tmp_path / 'v1.0-mini').mkdir()
+    for file in (synthetic_root / 'v1.0-mini').glob('*.json'):
+        (tmp_path / 'v1.0-mini' / file.name).symlink_to(file)
+    rows = json.loads((synthetic_root / 'v1.0-mini' / f'{table}.json').read_text())
+    change(rows)
+    (tmp_path / 'v1.0-mini' / f'{table}.json').unlink()
+    (tmp_path / 'v1.0-mini' / f'{table}.json').write_text(json.dumps(rows))
+    with np.errstate(all='ignore'), pytest.raises(ValueError, match=rf'v1\.0-mini: .*{message}.*npack') as refused:
+        create_nuscenes_infos(tmp_path, 'v1.0-mini')
+    assert '\n' not in str(refused.value)
+    assert not list(tmp_path.glob('*infos*'))
