@@ -16,6 +16,7 @@ FARTHEST_POINT = 1e5
 ENDS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND'}
 """What a whole file has near its end; a decoder fills what is missing of a picture with grey."""
 TAIL = 1024
+TEXT = bytes(range(32, 127)) + b'\t\r\n'
 
 
 class ImageHeader(NamedTuple):
@@ -60,6 +61,8 @@ def as_points(content: bytes, features: int) -> NDArray[np.float32]:
         ValueError: If they cannot be points: the message says what was expected and found.
     """
     row = 4 * features
+    if content and not content[:256].translate(None, TEXT):
+        raise ValueError('expected float32 numbers, found text')
     if len(content) % row:
         raise ValueError(
             f'expected a multiple of {row} bytes ({features} float32 per point), found {len(content)}: the file is '

@@ -52,11 +52,11 @@ FROM_0 = Limit('a number from 0 on', lambda v: _number(v) and v >= 0)
 PART = Limit('a number from 0 to below 1', lambda v: _number(v) and 0 <= v < 1)
 EVERY = Limit('a whole number from 1 on, or -1 for never', lambda v: type(v) is int and (v >= 1 or v == -1))
 RANGE = Limit(
-    'x, y, z from, then x, y, z to, each above where it starts',
-    lambda v: _numbers(v, 6) and all(low < high for low, high in zip(v[:3], v[3:], strict=True)),
+    'x, y, z from, then x, y, z to, each above where it starts (or x, y from alone)',
+    lambda v: _numbers(v, 2) or (_numbers(v, 6) and all(low < high for low, high in zip(v[:3], v[3:], strict=True))),
 )
 LIMITS: dict[str, Limit] = {
-    'voxel_size': Limit('3 numbers above 0', lambda v: _numbers(v, 3) and min(v) > 0),
+    'voxel_size': Limit('3 numbers above 0', lambda v: (_numbers(v, 3) or _numbers(v, 2)) and min(v) > 0),
     'point_cloud_range': RANGE, 'pc_range': RANGE,
     'max_norm': ABOVE_0, 'clip_value': ABOVE_0, 'lr': ABOVE_0, 'weight_decay': FROM_0, 'eps': FROM_0,
     'temperature': ABOVE_0, 'timeout': ABOVE_0, 'dropout': PART, 'attn_drop': PART, 'ffn_drop': PART, 'drop_prob': PART,
