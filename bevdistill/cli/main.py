@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from .one_line import one_line
 
@@ -78,8 +79,18 @@ def verb_parser(module: ModuleType, prog: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.add_arguments(parser)
-    parser.add_argument('--traceback', action='store_true', help='show where in the code an error was raised')
+    add_traceback(parser, False)
     return parser
+
+
+def add_traceback(parser: argparse.ArgumentParser, default: Any) -> None:
+    """Add ``--traceback`` to a parser and to those of its actions."""
+    text = 'show where in the code an error was raised'
+    parser.add_argument('--traceback', action='store_true', default=default, help=text)
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in set(action.choices.values()):
+                add_traceback(below, argparse.SUPPRESS)
 
 
 def _parse_verb(words: Sequence[str]) -> None:

@@ -73,15 +73,20 @@ def read_infos(path: str | Path) -> Infos:
         FileNotFoundError: If it is missing.
         ValueError: If it is damaged, holds more than plain data, or is no information file.
     """
-    from mmengine.fileio import get
-
     name = find_infos(path)
-    content: bytes = get(name)
+    content = _fetched(name) if '://' in name else Path(name).read_bytes()
     try:
         infos = _decoded(content)
     except (ValueError, RecursionError, MemoryError, OverflowError, zlib.error) as error:
         raise ValueError(_unreadable(name, content, error)) from error
     return _checked(infos, name)
+
+
+def _fetched(address: str) -> bytes:
+    from mmengine.fileio import get
+
+    content: bytes = get(address)
+    return content
 
 
 def _decoded(content: bytes) -> Any:
