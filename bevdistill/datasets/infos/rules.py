@@ -15,6 +15,8 @@ Mask = NDArray[np.bool_]
 
 TURN_TOLERANCE = 2e-3
 """Largest entry of ``R R^T - 1``, and error of a quaternion's length; files in float32 keep 1e-6."""
+LONGEST = 1e5
+"""Pixels of a focal length or a camera's centre."""
 FARTHEST = 1e7
 """Metres from the origin of the global frame; UTM coordinates stay below."""
 
@@ -93,7 +95,8 @@ def _intrinsic(values: Sequence[Any]) -> Mask:
 
     def test(array: Array) -> Mask:
         focal = (array[:, 0, 0] > 0) & (array[:, 1, 1] > 0) & (array[:, :2, 2] > 0).all(axis=1)
-        return _finite(array) & focal & (array[:, 2, :3] == [0, 0, 1]).all(axis=1) & (array[:, 1, 0] == 0)
+        last = (array[:, 2, :3] == [0, 0, 1]).all(axis=1) & (array[:, 1, 0] == 0)
+        return _within(-LONGEST, LONGEST)(array) & focal & last
 
     for shape in ((3, 3), (4, 4), (3, 4)):
         stacked = column(values, shape)
@@ -131,7 +134,9 @@ CALIBRATION = numbers(
     'a rigid 4 x 4 matrix between sensors of one car, less than 100 m apart', (4, 4), lambda m: is_rigid(m, 100)
 )
 MOTION = numbers('a rigid 4 x 4 matrix of less than 1000 m', (4, 4), lambda m: is_rigid(m, 1000))
-INTRINSIC = Rule('a 3 x 3 matrix with positive focal lengths and centre, last row 0, 0, 1', _intrinsic)
+INTRINSIC = Rule(
+    'a 3 x 3 matrix with positive focal lengths and centre, at most 1e5 pixels, last row 0, 0, 1', _intrinsic
+)
 QUATERNION = numbers(
     'a unit quaternion w, x, y, z', (4,), lambda q: np.abs(np.sqrt((q * q).sum(axis=1)) - 1) < TURN_TOLERANCE
 )

