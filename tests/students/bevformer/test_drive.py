@@ -89,6 +89,8 @@ def make_dataset(world, template, tmp_path_factory: pytest.TempPathFactory):
                     token=f'frame{index}',
                     scene_token='drive',
                     frame_idx=index,
+                    timestamp=template['data_list'][0]['timestamp'] + index * PERIOD,
+                    lidar_sweeps=[],
                     ego2global=pose.tolist(),
                     ego2global_translation=pose[:3, 3].tolist(),
                     ego2global_rotation=Rotation.from_matrix(pose[:3, :3]).as_quat(scalar_first=True).tolist(),
