@@ -29,7 +29,8 @@ def samples_of(nusc: NuScenes, scene: dict[str, Any]) -> Iterator[dict[str, Any]
             raise TablesError(f"{where}: expected a chain of 'next' that ends, found one that comes back here. {AGAIN}")
         sample = nusc.get('sample', token)
         if sample['scene_token'] != scene['token']:
-            raise TablesError(f'{where}: expected a sample of this scene, found one of scene {sample["scene_token"]}. {AGAIN}')
+            found = f'one of scene {sample["scene_token"]}'
+            raise TablesError(f'{where}: expected a sample of this scene, found {found}. {AGAIN}')
         seen.add(token)
         yield sample
         token = sample['next']
