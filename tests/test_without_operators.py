@@ -1,7 +1,7 @@
 """Every operator that mmcv compiles refuses to work, as those for CUDA do in a CPU build: nothing of ours may notice.
 
-Deformable attention takes the reference in torch: the Triton kernels, which a GPU has, call nothing of mmcv either. Focal
-loss has its own test in tests/detection, since mmdet asks the device which form it takes.
+Deformable attention takes the reference in torch: the Triton kernels, which a GPU has, call nothing of mmcv either.
+Focal loss has its own test in tests/detection, since mmdet asks the device which form it takes.
 """
 
 from __future__ import annotations
