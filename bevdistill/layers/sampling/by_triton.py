@@ -54,7 +54,7 @@ def images(
     # Each pair is a row of its own, whose places are the origin.
     pairs = Pairs(
         locations.new_zeros(len(image), 1, 2),
-        image,
+        image.contiguous(),
         torch.arange(len(image) + 1, device=image.device),
         weights.new_ones(len(image)),
     )
@@ -102,8 +102,9 @@ class TritonSampling(torch.autograd.Function):
         output = torch.empty(rows, heads, value.shape[3], dtype=full_precision(value[:0]).dtype, device=value.device)
         if output.numel():
             given = _arguments(value, offsets, logits, levels, pairs)
-            sizes = _sizes(value, offsets, logits, levels, softmax, pairs)
-            triton_kernels.gather[(rows * heads,)](*given, output, **sizes)
+            sizes = _sizes(value, offsets, logits, softmax, pairs, per_thread=8)
+            with torch.cuda.device_of(value):
+                triton_kernels.gather[(rows * heads,)](*given, output, **sizes)
         return output.flatten(1)
 
     @staticmethod
@@ -120,9 +121,10 @@ class TritonSampling(torch.autograd.Function):
         unit = _unit(gradient, logits, ctx.softmax, pairs) if fixed else gradient
         if logits.numel() and value.numel():
             given = _arguments(value, offsets, logits, ctx.levels, pairs)
-            sizes = _sizes(value, offsets, logits, ctx.levels, ctx.softmax, pairs)
+            sizes = _sizes(value, offsets, logits, ctx.softmax, pairs, per_thread=4)
             found = of_value, of_offsets, of_logits, unit
-            triton_kernels.scatter[(rows * heads,)](*given, gradient, *found, **sizes, FIXED=fixed)
+            with torch.cuda.device_of(value):
+                triton_kernels.scatter[(rows * heads,)](*given, gradient, *found, **sizes, FIXED=fixed)
         if fixed:
             of_value = of_value.to(gradient.dtype) / unit
         return of_value.to(value.dtype), of_offsets, of_logits, None, None, None
@@ -142,10 +144,12 @@ def _arguments(
 
 
 def _sizes(
-    value: Tensor, offsets: Tensor, logits: Tensor, levels: FeatureLevels, softmax: bool, pairs: Pairs | None
+    value: Tensor, offsets: Tensor, logits: Tensor, softmax: bool, pairs: Pairs | None, per_thread: int
 ) -> dict[str, Any]:
+    """Sizes of a kernel, and so many warps that each thread has `per_thread` numbers of a tile: registers are few."""
     heads, channels = value.shape[2:]
     num_levels, points = logits.shape[2:]
+    block_p, block_k = triton.next_power_of_2(points), triton.next_power_of_2(channels)
     return dict(
         tokens=value.shape[1],
         offsets_row=offsets.stride(0),
@@ -158,9 +162,10 @@ def _sizes(
         PLACES=0 if pairs is None else pairs.points.shape[1],
         SOFTMAX=softmax,
         NUMBER=tl.float64 if value.dtype == torch.float64 else tl.float32,
-        BLOCK_P=triton.next_power_of_2(num_levels * points),
-        BLOCK_K=triton.next_power_of_2(channels),
-        num_warps=1 if triton.next_power_of_2(num_levels * points) * triton.next_power_of_2(channels) <= 1024 else 4,
+        BLOCK_P=block_p,
+        BLOCK_K=block_k,
+        BLOCK_LP=triton.next_power_of_2(num_levels * points),
+        num_warps=min(max(block_p * block_k // (32 * per_thread), 1), 4),
     )
 
 
