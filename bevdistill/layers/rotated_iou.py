@@ -35,9 +35,8 @@ def bev_overlap(first_N5: Tensor, second_M5: Tensor) -> Tensor:
         (N, M), square of the unit of lengths.
     """
     first, second = first_N5.detach().double(), second_M5.detach().double()
-    origin_N2 = first[:, :2]
-    own_NM42 = _corners(first, first[:, None, :2] - origin_N2[:, None]).expand(-1, len(second), -1, -1)
-    other_NM42 = _corners(second, second[None, :, :2] - origin_N2[:, None])
+    own_NM42 = _corners(first)[:, None].expand(-1, len(second), -1, -1)
+    other_NM42 = _corners(second) + (second[:, :2] - first[:, None, :2])[:, :, None]
     crossings_NM82, crosses = _crossings(own_NM42, other_NM42)
     inside = [_inside(own_NM42, other_NM42), _inside(other_NM42, own_NM42)]
     points_NME2 = torch.cat((own_NM42, other_NM42, crossings_NM82), dim=2)
@@ -87,12 +86,12 @@ def ground_rectangles(boxes_N7: Tensor) -> Tensor:
     return torch.cat((boxes_N7[:, :2], boxes_N7[:, 3:5], boxes_N7[:, 6:7]), dim=1)
 
 
-def _corners(boxes_5: Tensor, centre_2: Tensor) -> Tensor:
-    """Return corners counter-clockwise around centres (..., boxes, 2): (..., boxes, 4, 2)."""
-    sides_42 = constant_like(CORNERS, boxes_5) * boxes_5[:, None, 2:4].clamp(min=SMALLEST)
-    along, across = sides_42.unbind(dim=-1)
-    cos, sin = boxes_5[:, None, 4].cos(), boxes_5[:, None, 4].sin()
-    return torch.stack((along * cos - across * sin, along * sin + across * cos), dim=-1) + centre_2[..., None, :]
+def _corners(boxes_N5: Tensor) -> Tensor:
+    """Return corners relative to the centre, counter-clockwise, (N, 4, 2)."""
+    sides_N42 = constant_like(CORNERS, boxes_N5) * boxes_N5[:, None, 2:4].clamp(min=SMALLEST)
+    along, across = sides_N42.unbind(dim=-1)
+    cos, sin = boxes_N5[:, None, 4].cos(), boxes_N5[:, None, 4].sin()
+    return torch.stack((along * cos - across * sin, along * sin + across * cos), dim=-1)
 
 
 def _cross(first: Tensor, second: Tensor) -> Tensor:
