@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from mmcv.ops import get_compiling_cuda_version
 
 from bevdistill.detection import gaussian as fast
 from bevdistill.layers.sampling import Backend, use_backend
+from bevdistill.layers.sampling.backend import mmcv_has_cuda
 from bevdistill.structures import BEVGrid
 
 from .clock import Run, Spread, peak_bytes, ratio
@@ -58,8 +58,7 @@ def encode_and_back(encoder: torch.nn.Module, work: Workload) -> Run:
 
 def other_backends(device: str) -> list[Backend]:
     """Name the sampling backends that a device has beside its default: on CUDA mmcv's, where it was built for it."""
-    built = device == 'cuda' and get_compiling_cuda_version() != 'not available'
-    return ['mmcv'] if built else []
+    return ['mmcv'] if device == 'cuda' and mmcv_has_cuda() else []
 
 
 def sampled_by(name: Backend, run: Run) -> Run:

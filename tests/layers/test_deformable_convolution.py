@@ -6,6 +6,7 @@ import pytest
 import torch
 from mmcv.ops import ModulatedDeformConv2dPack
 from mmdet3d.registry import MODELS
+from mmengine.registry import init_default_scope
 from torch.nn import functional
 
 from bevdistill.layers import DeformableConvolution
@@ -64,8 +65,9 @@ def test_under_autocast():
 
 
 def test_a_backbone_finds_it():
+    init_default_scope('mmdet3d')
     backbone = MODELS.build(dict(
-        type='mmdet.ResNet', depth=18, base_channels=4, stage_with_dcn=(False, False, False, True), out_indices=(3,),
+        type='mmdet.ResNet', depth=50, base_channels=4, stage_with_dcn=(False, False, False, True), out_indices=(3,),
         dcn=dict(type='DCNv2', deform_groups=1, fallback_on_stride=False),
     ))  # fmt: skip
     found = {type(module) for module in backbone.modules() if isinstance(module, ModulatedDeformConv2dPack)}

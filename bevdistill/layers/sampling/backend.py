@@ -43,6 +43,8 @@ def backend_of(tensor: Tensor) -> Backend:
         allowed = ('triton', 'mmcv', 'reference') if device == 'cuda' else ('reference',)
         if wanted not in allowed:
             raise ValueError(f"{VARIABLE}='{wanted}': tensors on {device} are sampled by one of {', '.join(allowed)}")
+        if wanted == 'mmcv' and not mmcv_has_cuda():
+            raise ValueError(f"{VARIABLE}='mmcv': this mmcv was built without CUDA operators; unset it or rebuild mmcv")
         return wanted  # type: ignore[return-value]
     return 'triton' if device == 'cuda' and _has_triton() else 'reference'
 
@@ -51,6 +53,13 @@ def lists_of(tensor: Tensor) -> Lists:
     """Tell which pairs of camera and query the tensor's backend wants in a list."""
     lists: dict[Backend, Lists] = {'host': 'seen', 'reference': 'seen', 'triton': 'all', 'mmcv': 'padded'}
     return lists[backend_of(tensor)]
+
+
+@cache
+def mmcv_has_cuda() -> bool:
+    """Whether mmcv was built with its CUDA operators."""
+    built: str = import_module('mmcv.ops').get_compiling_cuda_version()
+    return built != 'not available'
 
 
 @contextmanager

@@ -43,6 +43,10 @@ def test_without_triton_torch_samples_and_says_so_once(monkeypatch, caplog):
 
 def test_the_variable_chooses(monkeypatch):
     monkeypatch.setenv(backend.VARIABLE, 'mmcv')
+    monkeypatch.setattr(backend, 'mmcv_has_cuda', lambda: False)
+    with pytest.raises(ValueError, match='this mmcv was built without CUDA operators'):
+        backend_of(on('cuda'))
+    monkeypatch.setattr(backend, 'mmcv_has_cuda', lambda: True)
     assert backend_of(on('cuda')) == 'mmcv' and lists_of(on('cuda')) == 'padded'
     assert backend_of(on('cpu')) == 'host', 'it is for accelerators'
     with pytest.raises(ValueError, match="BEVDISTILL_SAMPLING='mmcv': tensors on mps are sampled by one of reference"):
