@@ -7,6 +7,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
+from mmdet3d.models.layers import spconv as spconv_layers
 
 from bevdistill import sparse_library
 from bevdistill.sparse_library import fault, package_for, provide_spconv
@@ -29,7 +30,7 @@ def machine(monkeypatch):
     def make(library: str | None, gpu: bool, cuda: str | None = '13.0', cpu_build: bool = False) -> None:
         monkeypatch.setattr(torch.cuda, 'is_available', lambda: gpu)
         monkeypatch.setattr(torch.version, 'cuda', cuda)
-        monkeypatch.setattr('mmdet3d.models.layers.spconv.IS_SPCONV2_AVAILABLE', library is not None)
+        monkeypatch.setattr(spconv_layers, 'IS_SPCONV2_AVAILABLE', library is not None)
         modules = {
             'spconv.pytorch': SimpleNamespace(__name__=f'{library}.pytorch'),
             'spconv.cppconstants': SimpleNamespace(CPU_ONLY_BUILD=cpu_build),

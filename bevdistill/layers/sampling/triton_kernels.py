@@ -7,7 +7,7 @@ head: larger ones run out of registers.
 Legend: I images, S tokens of an image, M heads, K channels of a head, R rows, A pairs of a row and an image, L levels,
 P points, V places of a pair that points start from.
 """
-# mypy: allow-untyped-defs
+# mypy: allow-untyped-defs, allow-incomplete-defs
 
 import triton
 import triton.language as tl
@@ -49,33 +49,38 @@ def _places(offset_x, offset_y, place, p, known, width, height, PLACES: tl.const
 
 
 @triton.jit
+def _corner(x, y, inside, start, width, height, right: tl.constexpr, low: tl.constexpr):
+    """One of the four cells around each point: its token, whether it is on the map, its shares along x and y."""
+    col, line = tl.floor(x).to(tl.int32) + right, tl.floor(y).to(tl.int32) + low
+    on_map = inside & (col >= 0) & (line >= 0) & (col < width) & (line < height)
+    return start + line * width + col, on_map, 1 - tl.abs(x - col), 1 - tl.abs(y - line)
+
+
+@triton.jit
 def gather(
-    value,  # (I, S, M, K)
-    shapes,  # (L, 2), height and width
-    starts,  # (L,)
-    offsets,  # (R, M, L, P, 2), rows `offsets_row` apart
-    logits,  # (R, M, L, P), rows `logits_row` apart
-    points,  # (A, V, 2)
-    image,  # (A,)
-    first,  # (R + 1,), first pair of each row
-    scale,  # (A,)
-    output,  # (R, M, K), written
-    tokens,
-    offsets_row,
-    logits_row,
-    queries,  # rows of an image, where there are no pairs
-    HEADS: tl.constexpr,
-    CHANNELS: tl.constexpr,
-    LEVELS: tl.constexpr,
-    POINTS: tl.constexpr,
-    PLACES: tl.constexpr,
-    SOFTMAX: tl.constexpr,
-    NUMBER: tl.constexpr,
-    BLOCK_P: tl.constexpr,
-    BLOCK_K: tl.constexpr,
-    BLOCK_LP: tl.constexpr,
-):
-    """Weighted sum of a row's bilinear samples, see the interface."""
+    value, shapes, starts, offsets, logits, points, image, first, scale, output,
+    tokens, offsets_row, logits_row, queries,
+    HEADS: tl.constexpr, CHANNELS: tl.constexpr, LEVELS: tl.constexpr, POINTS: tl.constexpr, PLACES: tl.constexpr,
+    SOFTMAX: tl.constexpr, NUMBER: tl.constexpr, BLOCK_P: tl.constexpr, BLOCK_K: tl.constexpr, BLOCK_LP: tl.constexpr,
+):  # fmt: skip
+    """Weighted sum of a row's bilinear samples, see the interface.
+
+    Tensors and numbers:
+        value: (I, S, M, K).
+        shapes: Height and width of each level, (L, 2).
+        starts: First token of each level, (L,).
+        offsets: (R, M, L, P, 2), rows `offsets_row` apart.
+        logits: (R, M, L, P), rows `logits_row` apart; weights without SOFTMAX.
+        points: (A, V, 2), read with PLACES, as are the next three.
+        image: (A,).
+        first: First pair of each row, (R + 1,).
+        scale: Factor of each pair, (A,).
+        output: (R, M, K), written.
+        tokens: S.
+        offsets_row: Numbers.
+        logits_row: Numbers.
+        queries: Rows of an image, read without PLACES.
+    """
     row = tl.program_id(0).to(tl.int64) // HEADS
     head = tl.program_id(0) % HEADS
     p, k = tl.arange(0, BLOCK_P), tl.arange(0, BLOCK_K)
@@ -96,61 +101,63 @@ def gather(
         offset_x = tl.load(offsets + (level * POINTS + p) * 2, mask=known, other=0.0).to(NUMBER)
         offset_y = tl.load(offsets + (level * POINTS + p) * 2 + 1, mask=known, other=0.0).to(NUMBER)
         for pair in range(begin, end):
-            factor = tl.full((), 1.0, dtype=NUMBER)
-            at = row // queries
+            factor, at = tl.full((), 1.0, dtype=NUMBER), row // queries
             if PLACES > 0:
-                factor = tl.load(scale + pair).to(NUMBER)
-                at = tl.load(image + pair)
+                factor, at = tl.load(scale + pair).to(NUMBER), tl.load(image + pair)
             if factor != 0:
                 place = points + pair * PLACES * 2
                 x, y, inside = _places(offset_x, offset_y, place, p, known, width, height, PLACES, NUMBER)
-                left, top = tl.floor(x), tl.floor(y)
                 cells = value + (at * tokens * HEADS + head) * CHANNELS
                 sample = tl.zeros((BLOCK_P, BLOCK_K), dtype=NUMBER)
                 for corner in tl.static_range(4):
-                    col, line = left.to(tl.int32) + corner % 2, top.to(tl.int32) + corner // 2
-                    share = (1 - tl.abs(x - col)) * (1 - tl.abs(y - line))
-                    ok = inside & (col >= 0) & (line >= 0) & (col < width) & (line < height)
-                    here = ((start + line * width + col) * (HEADS * CHANNELS))[:, None] + k[None, :]
+                    token, ok, along, across = _corner(x, y, inside, start, width, height, corner % 2, corner // 2)
+                    here = (token * (HEADS * CHANNELS))[:, None] + k[None, :]
                     found = tl.load(cells + here, mask=ok[:, None] & real[None, :], other=0.0)
-                    sample += share[:, None] * found.to(NUMBER)
+                    sample += (along * across)[:, None] * found.to(NUMBER)
                 total += factor * tl.sum(tl.where(inside, weight, 0.0)[:, None] * sample, axis=0)
     tl.store(output + (row * HEADS + head) * CHANNELS + k, total, mask=real)
 
 
 @triton.jit
+def _spread(
+    value, of_value, given, k, real, x, y, inside, start, width, height, weight, factor, unit,
+    ROW: tl.constexpr, NUMBER: tl.constexpr, FIXED: tl.constexpr,
+):  # fmt: skip
+    """Add to the gradient of an image's value, return the gradients of x and y over the weight, and of the weight."""
+    of_x = of_y = of_weight = tl.zeros_like(x)
+    for corner in tl.static_range(4):
+        token, ok, along, across = _corner(x, y, inside, start, width, height, corner % 2, corner // 2)
+        here, used = (token * ROW)[:, None] + k[None, :], ok[:, None] & real[None, :]
+        found = tl.load(value + here, mask=used, other=0.0).to(NUMBER)
+        product = factor * tl.sum(given[None, :] * found, axis=1)
+        of_weight += product * along * across
+        of_x += product * (across if corner % 2 else -across)
+        of_y += product * (along if corner // 2 else -along)
+        part = (factor * weight * along * across)[:, None] * given[None, :]
+        if FIXED:
+            part = (part * tl.load(unit)).to(tl.int64)
+        tl.atomic_add(of_value + here, part, mask=used, sem='relaxed')
+    return of_x, of_y, of_weight
+
+
+@triton.jit
 def scatter(
-    value,
-    shapes,
-    starts,
-    offsets,
-    logits,
-    points,
-    image,
-    first,
-    scale,
-    gradient,  # of the output, (R, M, K)
-    of_value,  # (I, S, M, K), added to; with FIXED as integers, in units of 1 / unit
-    of_offsets,  # (R, M, L, P, 2), written
-    of_logits,  # (R, M, L, P), written
-    unit,  # one number, read with FIXED
-    tokens,
-    offsets_row,
-    logits_row,
-    queries,
-    HEADS: tl.constexpr,
-    CHANNELS: tl.constexpr,
-    LEVELS: tl.constexpr,
-    POINTS: tl.constexpr,
-    PLACES: tl.constexpr,
-    SOFTMAX: tl.constexpr,
-    NUMBER: tl.constexpr,
-    BLOCK_P: tl.constexpr,
-    BLOCK_K: tl.constexpr,
-    BLOCK_LP: tl.constexpr,
+    value, shapes, starts, offsets, logits, points, image, first, scale,
+    gradient, of_value, of_offsets, of_logits, unit,
+    tokens, offsets_row, logits_row, queries,
+    HEADS: tl.constexpr, CHANNELS: tl.constexpr, LEVELS: tl.constexpr, POINTS: tl.constexpr, PLACES: tl.constexpr,
+    SOFTMAX: tl.constexpr, NUMBER: tl.constexpr, BLOCK_P: tl.constexpr, BLOCK_K: tl.constexpr, BLOCK_LP: tl.constexpr,
     FIXED: tl.constexpr,
-):
-    """Gradients of :func:`gather`, of which the first nine arguments are; nothing else was kept."""
+):  # fmt: skip
+    """Gradients of :func:`gather`, of which the first nine arguments and the sizes are; nothing else was kept.
+
+    Tensors:
+        gradient: Of the output, (R, M, K).
+        of_value: (I, S, M, K), added to; with FIXED as integers, in units of 1 / unit.
+        of_offsets: (R, M, L, P, 2), written.
+        of_logits: (R, M, L, P), written.
+        unit: One number, read with FIXED.
+    """
     row = tl.program_id(0).to(tl.int64) // HEADS
     head = tl.program_id(0) % HEADS
     p, k = tl.arange(0, BLOCK_P), tl.arange(0, BLOCK_K)
@@ -176,31 +183,20 @@ def scatter(
         of_x, of_y = tl.zeros((BLOCK_P,), dtype=NUMBER), tl.zeros((BLOCK_P,), dtype=NUMBER)
         of_weight = tl.zeros((BLOCK_P,), dtype=NUMBER)
         for pair in range(begin, end):
-            factor = tl.full((), 1.0, dtype=NUMBER)
-            at = row // queries
+            factor, at = tl.full((), 1.0, dtype=NUMBER), row // queries
             if PLACES > 0:
-                factor = tl.load(scale + pair).to(NUMBER)
-                at = tl.load(image + pair)
+                factor, at = tl.load(scale + pair).to(NUMBER), tl.load(image + pair)
             if factor != 0:
                 place = points + pair * PLACES * 2
                 x, y, inside = _places(offset_x, offset_y, place, p, known, width, height, PLACES, NUMBER)
-                left, top = tl.floor(x), tl.floor(y)
                 cells = (at * tokens * HEADS + head) * CHANNELS
-                for corner in tl.static_range(4):
-                    col, line = left.to(tl.int32) + corner % 2, top.to(tl.int32) + corner // 2
-                    share_x, share_y = 1 - tl.abs(x - col), 1 - tl.abs(y - line)
-                    ok = inside & (col >= 0) & (line >= 0) & (col < width) & (line < height)
-                    here = ((start + line * width + col) * (HEADS * CHANNELS))[:, None] + k[None, :]
-                    used = ok[:, None] & real[None, :]
-                    found = tl.load(value + cells + here, mask=used, other=0.0).to(NUMBER)
-                    product = factor * tl.sum(given[None, :] * found, axis=1)
-                    of_weight += product * share_x * share_y
-                    of_x += product * (share_y if corner % 2 else -share_y)
-                    of_y += product * (share_x if corner // 2 else -share_x)
-                    spread = (factor * weight * share_x * share_y)[:, None] * given[None, :]
-                    if FIXED:
-                        spread = (spread * tl.load(unit)).to(tl.int64)
-                    tl.atomic_add(of_value + cells + here, spread, mask=used, sem='relaxed')
+                more_x, more_y, more_weight = _spread(
+                    value + cells, of_value + cells, given, k, real, x, y, inside, start, width, height, weight, factor,
+                    unit, HEADS * CHANNELS, NUMBER, FIXED,
+                )  # fmt: skip
+                of_x += more_x
+                of_y += more_y
+                of_weight += more_weight
         if PLACES == 0:
             of_x *= width
             of_y *= height
