@@ -124,7 +124,7 @@ def _spread(
     ROW: tl.constexpr, NUMBER: tl.constexpr, FIXED: tl.constexpr,
 ):  # fmt: skip
     """Add to the gradient of an image's value, return the gradients of x and y over the weight, and of the weight."""
-    of_x = of_y = of_weight = tl.zeros_like(x)
+    of_x, of_y, of_weight = tl.zeros_like(x), tl.zeros_like(x), tl.zeros_like(x)
     for corner in tl.static_range(4):
         token, ok, along, across = _corner(x, y, inside, start, width, height, corner % 2, corner // 2)
         here, used = (token * ROW)[:, None] + k[None, :], ok[:, None] & real[None, :]
