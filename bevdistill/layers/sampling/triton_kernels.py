@@ -180,8 +180,7 @@ def scatter(
         weight = _weights(logits + level * POINTS + p, known, highest, exponentials, SOFTMAX, NUMBER)
         offset_x = tl.load(offsets + (level * POINTS + p) * 2, mask=known, other=0.0).to(NUMBER)
         offset_y = tl.load(offsets + (level * POINTS + p) * 2 + 1, mask=known, other=0.0).to(NUMBER)
-        of_x, of_y = tl.zeros((BLOCK_P,), dtype=NUMBER), tl.zeros((BLOCK_P,), dtype=NUMBER)
-        of_weight = tl.zeros((BLOCK_P,), dtype=NUMBER)
+        of_x, of_y, of_weight = tl.zeros_like(weight), tl.zeros_like(weight), tl.zeros_like(weight)
         for pair in range(begin, end):
             factor, at = tl.full((), 1.0, dtype=NUMBER), row // queries
             if PLACES > 0:
