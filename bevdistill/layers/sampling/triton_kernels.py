@@ -49,14 +49,6 @@ def _places(offset_x, offset_y, place, p, known, width, height, PLACES: tl.const
 
 
 @triton.jit
-def _corner(x, y, inside, start, width, height, right: tl.constexpr, low: tl.constexpr):
-    """One of the four cells around each point: its token, whether it is on the map, its shares along x and y."""
-    col, line = tl.floor(x).to(tl.int32) + right, tl.floor(y).to(tl.int32) + low
-    on_map = inside & (col >= 0) & (line >= 0) & (col < width) & (line < height)
-    return start + line * width + col, on_map, 1 - tl.abs(x - col), 1 - tl.abs(y - line)
-
-
-@triton.jit
 def gather(
     value, shapes, starts, offsets, logits, points, image, first, scale, output,
     tokens, offsets_row, logits_row, queries,
@@ -110,8 +102,10 @@ def gather(
                 cells = value + (at * tokens * HEADS + head) * CHANNELS
                 sample = tl.zeros((BLOCK_P, BLOCK_K), dtype=NUMBER)
                 for corner in tl.static_range(4):
-                    token, ok, along, across = _corner(x, y, inside, start, width, height, corner % 2, corner // 2)
-                    here = (token * (HEADS * CHANNELS))[:, None] + k[None, :]
+                    col, line = tl.floor(x).to(tl.int32) + corner % 2, tl.floor(y).to(tl.int32) + corner // 2
+                    ok = inside & (col >= 0) & (line >= 0) & (col < width) & (line < height)
+                    along, across = 1 - tl.abs(x - col), 1 - tl.abs(y - line)
+                    here = ((start + line * width + col) * (HEADS * CHANNELS))[:, None] + k[None, :]
                     found = tl.load(cells + here, mask=ok[:, None] & real[None, :], other=0.0)
                     sample += (along * across)[:, None] * found.to(NUMBER)
                 total += factor * tl.sum(tl.where(inside, weight, 0.0)[:, None] * sample, axis=0)
@@ -126,8 +120,10 @@ def _spread(
     """Add to the gradient of an image's value, return the gradients of x and y over the weight, and of the weight."""
     of_x, of_y, of_weight = tl.zeros_like(x), tl.zeros_like(x), tl.zeros_like(x)
     for corner in tl.static_range(4):
-        token, ok, along, across = _corner(x, y, inside, start, width, height, corner % 2, corner // 2)
-        here, used = (token * ROW)[:, None] + k[None, :], ok[:, None] & real[None, :]
+        col, line = tl.floor(x).to(tl.int32) + corner % 2, tl.floor(y).to(tl.int32) + corner // 2
+        ok = inside & (col >= 0) & (line >= 0) & (col < width) & (line < height)
+        along, across = 1 - tl.abs(x - col), 1 - tl.abs(y - line)
+        here, used = ((start + line * width + col) * ROW)[:, None] + k[None, :], ok[:, None] & real[None, :]
         found = tl.load(value + here, mask=used, other=0.0).to(NUMBER)
         product = factor * tl.sum(given[None, :] * found, axis=1)
         of_weight += product * along * across
