@@ -1,0 +1,128 @@
+"""Comparison of all rows with one base: against scipy, by hand, and by simulated rows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import dunnett
+
+from bevdistill.studies import effect_tables
+from bevdistill.studies.effects import compare_with
+from bevdistill.studies.results import Results, frame
+
+Values = dict[str, dict[str, list[float]]]
+
+
+def results(values: Values, *held_out: Values) -> Results:
+    """Results of ``{row: {teacher: numbers}}``; seeds count on from teacher to teacher."""
+    frames = [
+        frame([
+            dict(row=row, seed=100 * place + seed, teacher=teacher, seconds=1.0, NDS=value)
+            for row, cells in world.items() for place, (teacher, numbers) in enumerate(sorted(cells.items()))
+            for seed, value in enumerate(numbers)
+        ])
+        for world in (values, *held_out)
+    ]  # fmt: skip
+    return Results(frames[0], {row: row.upper() for row in values}, held_out=frames[1] if held_out else None)
+
+
+def test_one_teacher_and_world_are_dunnetts_test() -> None:
+    numbers = dict(base=[0.30, 0.31, 0.29, 0.30], a=[0.33, 0.35, 0.34], b=[0.31, 0.30, 0.30, 0.33], c=[0.28, 0.27])
+    found = compare_with(results({row: {'t': each} for row, each in numbers.items()}), 'base', 'NDS', [['a', 'b', 'c']])
+    base, *rows = numbers.values()
+    scipys = dunnett(*rows, control=base, random_state=0)
+    effects = [found.effects[row] for row in 'abc']
+    assert [effect.p for effect in effects] == pytest.approx(list(scipys.pvalue), abs=5e-4)
+    assert [effect.p_all for effect in effects] == [effect.p for effect in effects], 'one family'
+    interval = scipys.confidence_interval(0.95)
+    assert [effect.interval[0] for effect in effects] == pytest.approx(list(interval.low), abs=5e-5)
+    assert [effect.interval[1] for effect in effects] == pytest.approx(list(interval.high), abs=5e-5)
+    assert effects[0].seeds == (3, 4)
+
+
+def test_rows_of_one_seed_other_seeds_and_other_teachers() -> None:
+    values: Values = dict(
+        base=dict(s=[0.30, 0.31], t=[0.40, 0.42, 0.41]),
+        # Only under t, where all numbers are higher: compared there alone.
+        late=dict(t=[0.45]),
+        both=dict(s=[0.33, 0.33, 0.33], t=[0.42]),
+        alone=dict(u=[0.9, 0.9]),
+    )
+    found = compare_with(results(values), 'base', 'NDS', [['late'], ['both', 'alone']])
+    assert found.effects['late'].mean == pytest.approx(0.04)
+    assert found.effects['late'].half > 0, 'its spread is that of the other rows'
+    assert found.effects['both'].mean == pytest.approx((0.33 - 0.305 + 0.42 - 0.41) / 2)
+    assert found.effects['both'].teachers == 2
+    assert 'alone' not in found.effects
+    assert found.effects['late'].p_all >= found.effects['late'].p
+
+
+def test_nothing_without_spread_and_a_base_without_numbers() -> None:
+    found = compare_with(results(dict(base=dict(t=[0.3]), a=dict(t=[0.4]))), 'base', 'NDS', [['a']])
+    effect = found.effects['a']
+    assert effect.mean == pytest.approx(0.1)
+    assert math.isnan(effect.half) and math.isnan(effect.p_all)
+    with pytest.raises(ValueError, match=r"--against: 'BASE' has no mAP in every world"):
+        compare_with(results(dict(base=dict(t=[0.3]))), 'base', 'mAP', [[]])
+
+
+def test_runs_that_only_one_world_has_are_left_out() -> None:
+    first: Values = dict(base=dict(t=[0.3, 0.4]), a=dict(t=[0.5, 0.7]))
+    second: Values = dict(base=dict(t=[0.5]), a=dict(t=[0.6]))
+    found = compare_with(results(first, second), 'base', 'NDS', [['a']])
+    assert found.effects['a'].seeds == (1, 1)
+    assert found.effects['a'].mean == pytest.approx((0.5 - 0.3 + 0.6 - 0.5) / 2)
+
+
+def simulated(rng: np.random.Generator, teachers: int, worlds: int, seeds: int, teacher: float, world: float) -> Results:
+    """Four rows without difference: seeds of deviation 1, and interactions of row with teacher and with world."""
+    shape = (4, worlds, teachers, seeds)
+    value = np.broadcast_to(rng.normal(size=(4, 1, teachers, seeds)), shape) + 0.2 * rng.normal(size=shape)
+    value = value + teacher * rng.normal(size=(4, 1, teachers, 1)) + world * rng.normal(size=(4, worlds, 1, 1))
+    value = value + 5 * rng.normal(size=(1, worlds, teachers, 1))  # Shared by all rows.
+    row, w, g, s = (axis.ravel() for axis in np.indices(shape))
+    lines = pd.DataFrame(dict(row=row.astype(str), seed=10 * g + s, teacher=g.astype(str), world=w, NDS=value.ravel()))
+    frames = [lines[lines['world'] == place].reset_index(drop=True) for place in range(worlds)]
+    held_out = frames[1] if worlds > 1 else None
+    return Results(frames[0], {name: name for name in '0123'}, held_out=held_out)
+
+
+def test_intervals_hold_what_they_say() -> None:
+    """Over 500 tables, an interval contains the truth 95 times in 100, with what teachers and worlds add; not without."""
+    rng = np.random.default_rng(3)
+    settings = dict(seeds=(1, 1, 3, 0.0, 0.0), teachers=(3, 1, 2, 1.0, 0.0), both=(3, 2, 2, 1.0, 1.0))
+    for name, setting in settings.items():
+        count = 500 if name == 'both' else 150
+        hits = held = 0
+        for _ in range(count):
+            found = compare_with(simulated(rng, *setting), '0', 'NDS', [['1']])
+            effect = found.effects['1']
+            hits += abs(effect.mean) <= effect.half
+            seeds_alone = math.sqrt(2 * found.variances.seeds.value / (setting[0] * setting[2]))
+            held += abs(effect.mean) <= 2.1 * seeds_alone
+        assert hits / count > 0.915, name
+        assert hits / count < 0.995, name
+        assert (held / count < 0.8) == (name != 'seeds'), 'seeds alone would not do'
+
+
+def test_table_and_note(tmp_path: pytest.TempPathFactory) -> None:
+    values: Values = dict(base=dict(t=[0.30, 0.31]), a=dict(t=[0.40, 0.41]), b=dict(t=[0.20]), c=dict(u=[0.5]))
+    made = results(values)
+    families = [['a'], ['b', 'c']]
+    comparison = compare_with(made, 'base', 'NDS', families)
+    header, first, second = effect_tables.effect_cells(made, [comparison])
+    assert header == ['model', 'seeds', 'Δ NDS', 'p']
+    assert first[:2] == ['A', '2 / 2']
+    assert first[2].startswith('+0.100 [+0.0')
+    assert second[:2] == ['B', '1 / 2']
+    note = effect_tables.effect_note(made, [comparison], families)
+    for words in ('difference to `BASE`', 'Holm over the families', 'Family 2: B, C', 'seeds 0.0071 (2 df)', '1 world.'):
+        assert words in note
+    assert effect_tables.p_text(0.00001) == '<0.0001'
+    unknown = replace(comparison.effects['b'], half=math.nan)
+    comparison.effects['b'] = unknown
+    assert effect_tables.effect_cells(made, [comparison])[2][2:] == ['-0.105', '-']
