@@ -47,8 +47,8 @@ def effect_note(results: Results, comparisons: Sequence[Comparison], families: S
     lines = [
         f'Δ: difference to `{base}`, each teacher with one weight, with 95 % intervals that hold together within a '
         f'family, and p by Dunnett{" and Holm over the families" if len(families) > 1 else ""}; seeds of the row / of '
-        'the base, which need not be the same ones. Variances are pooled over the rows; in the intervals are those between '
-        'seeds and those by which a teacher or a world suits one row more than another.'
+        'the base, which need not be the same ones. Variances are pooled over the rows; in the intervals are those '
+        'between seeds and those by which a teacher or a world suits one row more than another.'
     ]
     if len(families) > 1:
         lines += [f'Family {place + 1}: {_names(results, rows)}.' for place, rows in enumerate(families)]
@@ -57,7 +57,7 @@ def effect_note(results: Results, comparisons: Sequence[Comparison], families: S
 
 
 def _names(results: Results, rows: Sequence[str]) -> str:
-    return ', '.join(results.titles[row] for row in rows)
+    return '; '.join(results.titles[row] for row in rows)
 
 
 def _spread(comparison: Comparison) -> str:
@@ -69,10 +69,10 @@ def _spread(comparison: Comparison) -> str:
     ):
         parts.append(f'{name} {math.sqrt(value):.4f} ({square.df} df)' if square.df else f'{name} unknown')
     teachers = max((effect.teachers for effect in comparison.effects.values()), default=0)
-    return (
-        f'{comparison.column}, standard deviation between {", ".join(parts)}; {teachers} teachers, '
-        f'{found.number_of_worlds} world{"s" * (found.number_of_worlds > 1)}.'
-    )
+    counts = [f'{count} {name}{"s" * (count != 1)}' for count, name in (
+        (teachers, 'teacher'), (found.number_of_worlds, 'world')
+    )]
+    return f'{comparison.column}, standard deviation between {", ".join(parts)}; {", ".join(counts)}.'
 
 
 def to_text(results: Results, comparisons: Sequence[Comparison], families: Sequence[Sequence[str]]) -> str:

@@ -52,7 +52,7 @@ def test_holm_by_hand() -> None:
 
 
 def test_families_with_true_and_false_differences_keep_the_level() -> None:
-    # In each family a difference that is certain, and one that is none: a step taken by the least p would fail in 7.4 %.
+    # In each family a certain difference, and one that is none: a step taken by the least p would fail in 7.4 %.
     rng = np.random.default_rng(1)
     wrong = sum(
         min(value for _, value in over_families([[0.0, p], [0.0, q]])) <= 0.05 for p, q in rng.random((4000, 2))

@@ -78,7 +78,9 @@ def test_runs_that_only_one_world_has_are_left_out() -> None:
     assert found.effects['a'].mean == pytest.approx((0.5 - 0.3 + 0.6 - 0.5) / 2)
 
 
-def simulated(rng: np.random.Generator, teachers: int, worlds: int, seeds: int, teacher: float, world: float) -> Results:
+def simulated(
+    rng: np.random.Generator, teachers: int, worlds: int, seeds: int, teacher: float, world: float
+) -> Results:
     """Four rows without difference: seeds of deviation 1, and interactions of row with teacher and with world."""
     shape = (4, worlds, teachers, seeds)
     value = np.broadcast_to(rng.normal(size=(4, 1, teachers, seeds)), shape) + 0.2 * rng.normal(size=shape)
@@ -92,7 +94,7 @@ def simulated(rng: np.random.Generator, teachers: int, worlds: int, seeds: int, 
 
 
 def test_intervals_hold_what_they_say() -> None:
-    """Over 500 tables, an interval contains the truth 95 times in 100, with what teachers and worlds add; not without."""
+    """Over 500 tables an interval contains the truth 95 times in 100, with what teachers and worlds add; else not."""
     rng = np.random.default_rng(3)
     settings = dict(seeds=(1, 1, 3, 0.0, 0.0), teachers=(3, 1, 2, 1.0, 0.0), both=(3, 2, 2, 1.0, 1.0))
     for name, setting in settings.items():
@@ -120,7 +122,8 @@ def test_table_and_note(tmp_path: pytest.TempPathFactory) -> None:
     assert first[2].startswith('+0.100 [+0.0')
     assert second[:2] == ['B', '1 / 2']
     note = effect_tables.effect_note(made, [comparison], families)
-    for words in ('difference to `BASE`', 'Holm over the families', 'Family 2: B, C', 'seeds 0.0071 (2 df)', '1 world.'):
+    parts = ('difference to `BASE`', 'Holm over the families', 'Family 2: B; C', '0.0071 (2 df)', '1 teacher, 1 world.')
+    for words in parts:
         assert words in note
     assert effect_tables.p_text(0.00001) == '<0.0001'
     unknown = replace(comparison.effects['b'], half=math.nan)
