@@ -46,7 +46,7 @@ def save_plots(
     prefix.parent.mkdir(parents=True, exist_ok=True)
     paths = []
     for metric in (column for column in columns if column != 'seconds'):
-        paths.append(prefix.with_name(f'{prefix.name}_{metric}.png'))
+        paths.append(prefix.with_name(f'{prefix.name}_{metric.replace("/", "_")}.png'))
         _draw(results, metric, by_column.get(metric)).savefig(paths[-1], dpi=DPI)
     return paths
 
@@ -64,9 +64,7 @@ def _draw(results: Results, metric: str, comparison: Comparison | None) -> Any:
     better = 'less is better' if metric in ERRORS else 'more is better'
     _panel(axes[0], _means(results, metric), f'{metric} ({better})\nmean, 95 % interval, seeds', names, BLUE, size)
     if differing:
-        lines, base, held = (
-            _paired(results, metric) if comparison is None else _against(results, comparison)
-        )
+        lines, base, held = _paired(results, metric) if comparison is None else _against(results, comparison)
         heading = f'Δ {metric} to {base}\n95 % interval, {held}; hollow: one seed'
         _panel(axes[1], lines, heading, [''] * len(names), ORANGE, size)
         axes[1].axvline(0.0, color='#404040', linewidth=0.8)
@@ -108,6 +106,7 @@ def _against(results: Results, comparison: Comparison) -> tuple[Mapping[int, Lin
 def _panel(
     axis: Any, lines: Mapping[int, Line], heading: str, names: Sequence[str], colour: str, size: float
 ) -> None:
+    """Draw one line of the panel per row: dots below, interval, mean."""
     axis.set_yticks(range(len(names)), names, fontsize=size)
     axis.set_ylim(len(names) - 0.5, -0.5)
     axis.set_title(heading, fontsize=9)
