@@ -73,13 +73,15 @@ def read(args: argparse.Namespace) -> tuple[Results, tuple[str, ...]]:
         FileNotFoundError: If a work dir holds no result.
         ValueError: If a name is unknown, or results of different code or data would be mixed.
     """
+    _check_flags(args)
     from bevdistill.studies.results import read_manifests, read_work_dirs
 
-    _check_flags(args)
+    held_out = None
     if all(path.suffix == '.json' for path in args.runs):
         results = read_manifests(args.runs, args.held_out)
         if args.both_worlds:
-            results.held_out = read_manifests(args.runs, held_out=True).runs
+            held_out = read_manifests(args.runs, held_out=True)
+            results.held_out = held_out.runs
         if results.missing:
             print(f'not done yet, {len(results.missing)} runs: {", ".join(results.missing)}\n', file=sys.stderr)
     else:
@@ -97,7 +99,12 @@ def read(args: argparse.Namespace) -> tuple[Results, tuple[str, ...]]:
             raise ValueError(f'--metrics: no run has {unknown}; there are {known}')
         columns = tuple(args.metrics)
     results.rows = chosen(results, args.rows)
-    _refuse_mixture(results, args.mixed)
+    also = [] if args.against is None else [results.named(args.against, '--against')]
+    lines = results.mixed(also)
+    if held_out is not None:
+        held_out.rows, held_out.bases = [*results.rows, *also], {}
+        lines += held_out.mixed()
+    _refuse_mixture(lines, args.mixed)
     return results.sorted_by(args.sort), columns
 
 
@@ -135,9 +142,8 @@ def families(results: Results, base: str, wanted: Sequence[Sequence[str]] | None
     return found
 
 
-def _refuse_mixture(results: Results, allowed: bool) -> None:
+def _refuse_mixture(lines: Sequence[str], allowed: bool) -> None:
     """Stop, or warn where that is allowed, if the rows or their bases are of different code or data."""
-    lines = results.mixed()
     if not lines:
         return
     what = 'results of different code or data:\n  ' + '\n  '.join(lines)

@@ -73,9 +73,9 @@ class Results:
             raise ValueError(f'{flag} {title}: no such row; there are {list(self.titles.values())}')
         return found[0]
 
-    def mixed(self) -> list[str]:
-        """Return how the code or data of the table's runs differ, those of its bases included."""
-        rows = {*self.rows, *(self.bases[row] for row in self.rows if row in self.bases)}
+    def mixed(self, also: Sequence[str] = ()) -> list[str]:
+        """Return how the code or data of the table's runs differ, those of its bases and of further rows included."""
+        rows = {*self.rows, *also, *(self.bases[row] for row in self.rows if row in self.bases)}
         return mixture([job for job in self.jobs if job['row'] in rows], self.parts)
 
     def sorted_by(self, column: str | None) -> Results:

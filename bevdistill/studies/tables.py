@@ -80,7 +80,7 @@ def unequal_seeds(results: Results) -> str:
     if len(sets) < 2:
         return ''
     named = [f'{_ranges(each)} ({count} rows)'.replace('(1 rows)', '(1 row)') for each, count in sets.most_common()]
-    return f'Means under each other are not of the same seeds, which differ: {", ".join(named)}.'
+    return f'Rows have different seeds, so that their means are not of the same runs: {", ".join(named)}.'
 
 
 def _ranges(seeds: Sequence[int]) -> str:

@@ -113,7 +113,7 @@ def test_all_rows_against_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     words = ['--against', 'student', '--metrics', 'mAP', '--out', tmp_path / 'out' / 'table']
     run(*dirs, *words, '--family', 'near', '--family', 'far', 'teach*')
     shown = capsys.readouterr().out
-    assert 'Means under each other are not of the same seeds, which differ: 0-1 (2 rows), 0-2 (1 row).' in shown
+    assert 'their means are not of the same runs: 0-1 (2 rows), 0-2 (1 row).' in shown
     assert 'Family 2: far; teacher.' in shown
     lines = (tmp_path / 'out' / 'table_against.md').read_text().splitlines()
     assert lines[0] == '| model | seeds | Δ mAP | p |'

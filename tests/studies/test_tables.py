@@ -111,9 +111,9 @@ def test_a_base_outside_the_table_is_still_compared_with() -> None:
 
 
 def test_other_seeds_are_said() -> None:
-    assert 'Means under each other' not in to_markdown(results(), ('NDS',))
+    assert 'different seeds' not in to_markdown(results(), ('NDS',))
     text = to_markdown(results(2, 0), ('NDS',))
-    assert text.endswith('same seeds, which differ: 0 + 2 (1 row), 0-2 (1 row).\n')
+    assert text.endswith('same runs: 0 + 2 (1 row), 0-2 (1 row).\n')
 
 
 def test_errors_are_sorted_least_first() -> None:
