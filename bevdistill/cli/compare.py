@@ -73,7 +73,6 @@ def read(args: argparse.Namespace) -> tuple[Results, tuple[str, ...]]:
         FileNotFoundError: If a work dir holds no result.
         ValueError: If a name is unknown, or results of different code or data would be mixed.
     """
-    _check_flags(args)
     from bevdistill.studies.results import read_manifests, read_work_dirs
 
     held_out = None
@@ -173,24 +172,39 @@ def chosen(results: Results, patterns: Sequence[str] | None) -> list[str]:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print the tables and save them where asked."""
+    """Print the tables and save them where asked.
+
+    Raises:
+        ValueError: If all rows are to be compared with one, and no column is a metric.
+    """
+    _check_flags(args)
     from bevdistill.studies.tables import note, save, to_text
 
     results, columns = read(args)
     print(to_text(results, columns))
     if note(results):
         print(f'\n{note(results)}')
-    comparisons, paths = [], []
-    if args.against is not None:
-        from bevdistill.studies import effect_tables
-        from bevdistill.studies.effects import compare_with
-
-        base = results.named(args.against, '--against')
-        found = families(results, base, args.family)
-        comparisons = [compare_with(results, base, column, found) for column in columns if column != 'seconds']
-        print(f'\n{effect_tables.to_text(results, comparisons, found)}')
-    if args.out is not None:
-        paths = save(results, columns, args.out, comparisons)
-        paths += effect_tables.save(results, comparisons, found, args.out) if comparisons else []
+    if args.against is None:
+        paths = [] if args.out is None else save(results, columns, args.out)
+    else:
+        paths = _run_against(args, results, columns)
     for path in paths:
         print(f'saved {path}')
+
+
+def _run_against(args: argparse.Namespace, results: Results, columns: Sequence[str]) -> list[Path]:
+    """Print and save the comparison of all rows with one too; returns the files."""
+    from bevdistill.studies import effect_tables
+    from bevdistill.studies.effects import compare_with
+    from bevdistill.studies.tables import save
+
+    base = results.named(args.against, '--against')
+    groups = families(results, base, args.family)
+    comparisons = [compare_with(results, base, column, groups) for column in columns if column != 'seconds']
+    if not comparisons:
+        raise ValueError('--against compares metrics, and --metrics names none')
+    print(f'\n{effect_tables.to_text(results, comparisons, groups)}')
+    if args.out is None:
+        return []
+    saved = effect_tables.save(results, comparisons, groups, args.out)
+    return [*save(results, columns, args.out, comparisons), *saved]

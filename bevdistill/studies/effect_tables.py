@@ -93,6 +93,7 @@ def save(
         )
         for comparison in comparisons for row in results.rows if (effect := comparison.effects.get(row)) is not None
     ]  # fmt: skip
+    prefix.parent.mkdir(parents=True, exist_ok=True)
     texts = {'.md': markdown(effect_cells(results, comparisons), words), '.csv': csv_text(pd.DataFrame(lines))}
     for ending, text in texts.items():
         prefix.with_name(f'{prefix.name}_against{ending}').write_text(text)

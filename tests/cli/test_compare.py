@@ -127,6 +127,7 @@ def test_all_rows_against_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (['--against', 'far', '--family', 'x*'], r'--family x\*: no such row in the table; there are'),
         (['--against', 'far', '--family', 'n*', '--family', 'near'], r"\['near'\] are in two families"),
         (['--against', 'far', '--both-worlds'], '--both-worlds takes manifests of studies'),
+        (['--against', 'far', '--metrics', 'seconds'], '--against compares metrics, and --metrics names none'),
     ):
         with pytest.raises(ValueError, match=message):
             run(*dirs[:4], *dirs[5:], *extra)
