@@ -61,12 +61,14 @@ def test_the_base_of_a_comparison_is_in_the_title_and_rows_of_one_seed_are_hollo
     save_plots(made, ('NDS',), tmp_path / 'a', [comparison])
     means, differences = figures[0].axes
     assert differences.get_title().startswith('Δ NDS to the base\n')
-    faces = [line.get_markerfacecolor() for line in means.lines if line.get_markersize() == 6]
-    assert faces[1] == 'white' and faces[0] != 'white'
+    faces, effects = (
+        [line for line in axis.lines if line.get_marker() == 'o' and line.get_markersize() == 6]
+        for axis in (means, differences)
+    )
+    assert [line.get_markerfacecolor() == 'white' for line in faces] == [False, True]
     (interval,) = [line for line in differences.lines if line.get_linewidth() == 2]
     assert list(interval.get_xdata()) == pytest.approx(list(comparison.effects['b'].interval))
-    (mean,) = [line for line in differences.lines if line.get_markersize() == 6 and line.get_marker() == 'o']
-    assert mean.get_markerfacecolor() == 'white'
+    assert [line.get_markerfacecolor() for line in effects] == ['white']
 
 
 @pytest.mark.parametrize('count', [1, 60])
