@@ -15,12 +15,12 @@ from .report import LOWER_HEIGHT, Page, draw_heading
 LEGEND_HEIGHT = 0.46
 
 
-def side_by_side_page(page: Page, models: Sequence[tuple[str, BoxSet]]) -> Figure:
+def side_by_side_page(page: Page, models: Sequence[tuple[str, BoxSet | None]]) -> Figure:
     """Draw one bird's-eye panel per model, with the same points, ground truth, range and threshold.
 
     Args:
         page: Sample, grid, classes and threshold; its own predictions and maps are not drawn.
-        models: Name and decoded predictions of each model, from left to right.
+        models: Name and decoded predictions of each model (None: it has none), from left to right.
     """
     frame, colours = page.frame.within(page.grid), class_colours(page.classes)
     rows = [0.36, LEGEND_HEIGHT, LOWER_HEIGHT]
@@ -34,6 +34,6 @@ def side_by_side_page(page: Page, models: Sequence[tuple[str, BoxSet]]) -> Figur
     panels.subplots_adjust(left=0.04, right=0.995, bottom=0.065, top=0.955, wspace=0.12)
     axes = panels.subplots(1, len(models), squeeze=False)[0]
     for axis, (name, predictions) in zip(axes, models, strict=True):
-        shown = predictions.within(page.grid).confident(page.threshold, page.limit)
+        shown = predictions and predictions.within(page.grid).confident(page.threshold, page.limit)
         draw_bev(axis, page.grid, frame.points, frame.truth, shown, colours, page.threshold, name)
     return figure
