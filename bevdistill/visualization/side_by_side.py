@@ -34,6 +34,6 @@ def side_by_side_page(page: Page, models: Sequence[tuple[str, BoxSet | None]]) -
     panels.subplots_adjust(left=0.04, right=0.995, bottom=0.065, top=0.955, wspace=0.12)
     axes = panels.subplots(1, len(models), squeeze=False)[0]
     for axis, (name, predictions) in zip(axes, models, strict=True):
-        shown = predictions and predictions.within(page.grid).confident(page.threshold, page.limit)
+        shown = None if predictions is None else predictions.within(page.grid).confident(page.threshold, page.limit)
         draw_bev(axis, page.grid, frame.points, frame.truth, shown, colours, page.threshold, name)
     return figure

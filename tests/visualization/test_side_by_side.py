@@ -40,4 +40,5 @@ def test_no_predictions_at_all(tmp_path: Path) -> None:
     left, _ = outlines(empty, empty)
     assert len(left) == 1
     page = Page('sample', Frame('0123', {}, {}, None, None), GRID, CLASSES)
-    assert save_figure(side_by_side_page(page, [('one', empty), ('none', None)]), tmp_path / 'a.png').stat().st_size > 5_000
+    figure = side_by_side_page(page, [('one', empty), ('none', None)])
+    assert save_figure(figure, tmp_path / 'a.png').stat().st_size > 5_000
