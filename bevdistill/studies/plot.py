@@ -58,7 +58,10 @@ def _draw(results: Results, metric: str, comparison: Comparison | None) -> Any:
     height = min(MOST_INCHES, 0.3 * len(results.rows) + 1.2)
     size = max(4.0, min(9.0, 45 * (height - 1.2) / len(results.rows)))
     names = [results.titles[row] for row in results.rows]
-    width = (8.0 if differing else 4.5) + INCH_PER_LETTER * size * max(map(len, names))
+    # Rows with bases of their own name them at the right.
+    of_rows = [results.bases.get(row) for row in results.rows] if comparison is None and len(bases(results)) > 1 else []
+    others = [f'to {results.titles[base]}' if base is not None else '' for base in of_rows] or [''] * len(names)
+    width = (8.0 if differing else 4.5) + INCH_PER_LETTER * size * sum(max(map(len, each)) for each in (names, others))
     figure = Figure(figsize=(width, height), layout='constrained')
     axes = figure.subplots(1, 1 + differing, squeeze=False)[0]
     better = 'less is better' if metric in ERRORS else 'more is better'
@@ -66,7 +69,8 @@ def _draw(results: Results, metric: str, comparison: Comparison | None) -> Any:
     if differing:
         lines, base, held = _paired(results, metric) if comparison is None else _against(results, comparison)
         heading = f'Δ {metric} to {base}\n95 % interval, {held}; hollow: one seed'
-        _panel(axes[1], lines, heading, [''] * len(names), ORANGE, size)
+        axes[1].yaxis.tick_right()
+        _panel(axes[1], lines, heading, others, ORANGE, size)
         axes[1].axvline(0.0, color='#404040', linewidth=0.8)
     return figure
 
@@ -110,6 +114,7 @@ def _panel(
     axis.set_yticks(range(len(names)), names, fontsize=size)
     axis.set_ylim(len(names) - 0.5, -0.5)
     axis.set_title(heading, fontsize=9)
+    axis.locator_params(axis='x', nbins=6)
     axis.grid(axis='x', color='#e4e4e4')
     axis.set_axisbelow(True)
     for side in ('top', 'right', 'left'):

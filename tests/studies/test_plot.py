@@ -71,6 +71,14 @@ def test_the_base_of_a_comparison_is_in_the_title_and_rows_of_one_seed_are_hollo
     assert [line.get_markerfacecolor() for line in effects] == ['white']
 
 
+def test_rows_with_bases_of_their_own_name_them(tmp_path: Path, figures: list[Figure]) -> None:
+    runs = [dict(row=row, seed=0, seconds=1.0, NDS=0.1) for row in 'abc']
+    save_plots(Results(frame(runs), dict(a='A', b='B', c='C'), dict(b='a', c='b')), ('NDS',), tmp_path / 'a')
+    differences = figures[0].axes[1]
+    assert [label.get_text() for label in differences.get_yticklabels()] == ['', 'to A', 'to B']
+    assert 'to the base of each row' in differences.get_title()
+
+
 @pytest.mark.parametrize('count', [1, 60])
 def test_all_words_are_within_a_picture_that_fits_on_a_screen(
     tmp_path: Path, count: int, figures: list[Figure]
