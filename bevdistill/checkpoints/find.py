@@ -15,6 +15,7 @@ import torch
 
 from .atomic_backend import AtomicBackend
 from .public_kinds import unreadable_advice
+from .refusal import reason_of
 
 _NUMBERED = re.compile(r'^(?:epoch|iter)_(\d+)\.pth$')
 
@@ -103,5 +104,5 @@ def unreadable_checkpoints_explained(path: str | Path | None) -> Iterator[None]:
     except pickle.UnpicklingError as error:
         raise ValueError(
             f'checkpoint {path} holds Python objects, and loading those could run code, so it was refused: '
-            + (unreadable_advice(path) if path else str(error).splitlines()[0])
-        ) from error
+            + (unreadable_advice(path) if path else reason_of(error))
+        ) from None

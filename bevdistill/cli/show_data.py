@@ -67,6 +67,7 @@ def draw(args: argparse.Namespace) -> list[Path]:
     from mmdet3d.registry import DATASETS
     from mmengine.registry import init_default_scope
 
+    from bevdistill.datasets.infos.names import name_of_file
     from bevdistill.structures import BEVGrid
     from bevdistill.visualization import Frame, Page, report_page, save_figure
 
@@ -91,6 +92,7 @@ def draw(args: argparse.Namespace) -> list[Path]:
             note=f'sample {index} of {len(dataset)}, boxes are ground truth',
             limit=len(frame.truth or ()),
         )
-        paths.append(save_figure(report_page(page), args.out / f'{args.split}_{index:05d}_{frame.token[:8]}.png'))
+        name = f'{args.split}_{index:05d}_{name_of_file(frame.token)[:8]}.png'
+        paths.append(save_figure(report_page(page), args.out / name))
         print(f'saved {paths[-1]}', flush=True)
     return paths

@@ -66,6 +66,7 @@ def draw(args: argparse.Namespace) -> list[Path]:
     load_libraries()
     from mmengine.device import get_device
 
+    from bevdistill.datasets.infos.names import name_of_file
     from bevdistill.engine.overrides import parse_overrides
     from bevdistill.visualization import ModelViewer, report_page, save_figure, side_by_side_page
 
@@ -90,7 +91,7 @@ def draw(args: argparse.Namespace) -> list[Path]:
             pair = [(beside, predictions), (args.title or Path(args.config).stem, page.predictions)]
             figures['_beside'] = side_by_side_page(replace(page, title=f'sample {token[:8]}'), pair)
         for ending, figure in figures.items():
-            paths.append(save_figure(figure, args.out / f'{index:05d}_{token[:8]}{ending}.png'))
+            paths.append(save_figure(figure, args.out / f'{index:05d}_{name_of_file(token)[:8]}{ending}.png'))
             print(f'saved {paths[-1]}', flush=True)
     return paths
 

@@ -19,7 +19,8 @@ examples:
   # the test server: v1.0-test has no annotations, so write <work dir>/predictions/pred_instances_3d/results_nusc.json
   # without scoring; use_external=True where data beyond nuScenes were used
   bevdistill test CONFIG CHECKPOINT --format-only --cfg-options test_evaluator.use_external=False \\
-      test_dataloader.dataset.ann_file=nuscenes_infos_test.pkl test_evaluator.ann_file=nuscenes_infos_test.pkl
+      test_dataloader.dataset.ann_file=nuscenes_infos_test.msgpack.gz \\
+      test_evaluator.ann_file=nuscenes_infos_test.msgpack.gz
 
   # change entries of the config; a key that does not exist is an error
   bevdistill test CONFIG CHECKPOINT --cfg-options test_dataloader.batch_size=4

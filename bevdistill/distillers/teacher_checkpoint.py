@@ -117,11 +117,11 @@ class TeacherCheckpoint:
         path = self.existing()
         try:
             checkpoint: dict[str, Any] = torch.load(path, map_location='cpu', weights_only=True)
-        except Exception as error:  # The reader of a file that is no checkpoint can fail in any way.
+        except Exception:  # The reader of a file that is no checkpoint can fail in any way.
             raise ValueError(
                 f'teacher checkpoint {path} cannot be read as plain data. Either it is damaged, or it holds '
                 f'Python objects, and loading those could run code: {unreadable_advice(path)}'
-            ) from error
+            ) from None
         return checkpoint
 
     def _identity_gaps(self, meta: dict[str, Any], weights: dict[str, Any], detector: Any) -> list[str]:

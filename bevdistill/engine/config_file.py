@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
 
+from .config_check import check_config
 from .overrides import apply_overrides
 
 
@@ -29,7 +30,7 @@ def read_config(
 
     Raises:
         FileNotFoundError: If the file does not exist; names the nearest file beside it.
-        ValueError: If an override does not fit.
+        ValueError: If an override does not fit, a top-level key is misspelt or a value cannot be.
     """
     file = Path(path)
     if not file.is_file():
@@ -39,6 +40,7 @@ def read_config(
     # fromfile has this option too, but forgets it.
     cfg = Config(cfg.to_dict(), cfg.text, cfg.filename, cfg.env_variables, format_python_code=False)
     apply_overrides(cfg, overrides or {})
+    check_config(cfg.to_dict(), str(file))
     if work_dir is not None:
         cfg.work_dir = str(work_dir)
     elif cfg.get('work_dir') is None:

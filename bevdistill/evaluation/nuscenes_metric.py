@@ -19,6 +19,7 @@ from nuscenes import NuScenes
 from nuscenes.eval.detection.evaluate import NuScenesEval
 from terminaltables import AsciiTable
 
+from ..datasets.infos import read_infos
 from .splits import EVAL_SETS
 from .submission import MAX_BOXES, global_boxes, submission_meta
 
@@ -60,7 +61,7 @@ class BEVNuScenesMetric(NuScenesMetric):
     def __init__(
         self,
         data_root: str,
-        ann_file: str = 'nuscenes_infos_val.pkl',
+        ann_file: str = 'nuscenes_infos_val.msgpack.gz',
         class_range: float | Mapping[str, float] | None = None,
         modality: Mapping[str, bool] | None = None,
         use_external: bool = False,
@@ -115,6 +116,22 @@ class BEVNuScenesMetric(NuScenesMetric):
                     'pred_instances_3d': {key: boxes[key].to('cpu') for key in ('bboxes_3d', 'scores_3d', 'labels_3d')},
                 }
             )
+
+    def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
+        """Score the predictions, or only write them.
+
+        Note:
+            mmdet3d unpickles the information file, which runs what is in it; :func:`read_infos` does not.
+        """
+        self.version = self.dataset_meta['version']
+        self.data_infos = read_infos(self.ann_file)['data_list']
+        classes = self.dataset_meta['classes']
+        files, folder = self.format_results(results, classes, self.jsonfile_prefix)
+        try:
+            return {} if self.format_only else self.nus_evaluate(files, classes=classes)
+        finally:
+            if folder is not None:
+                folder.cleanup()
 
     def format_results(
         self, results: list[dict[str, Any]], classes: list[str] | None = None, jsonfile_prefix: str | None = None

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..json_file import read_json_object
 from . import fingerprints
 from .graph import Job
 from .records import Folder, Record, write_whole
@@ -56,7 +57,8 @@ class Plan:
     def load(cls, out: Path) -> Plan:
         """Read the plan of an output folder."""
         folder = Folder(out)
-        tree = json.loads(folder.plan_file.read_text())
+        keys = ('jobs', 'configs', 'stale', 'code')
+        tree = read_json_object(folder.plan_file, *keys, advice='Start the study again, which writes it anew')
         jobs = {name: Job(**job) for name, job in tree['jobs'].items()}
         return cls(folder, jobs, tree['configs'], tree['stale'], tree['code'])
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from ..json_file import read_json_object
+
 Record = dict[str, Any]
 POOLED = ('code', 'data')
 """Fingerprint parts that a manifest keeps, each distinct set once."""
@@ -65,10 +67,9 @@ class Folder:
     def read(self, job: str) -> Record:
         """Read the record of a job; empty if it never ran."""
         try:
-            record: Record = json.loads(self.record_file(job).read_text())
+            return read_json_object(self.record_file(job), advice='Delete it: the job runs again')
         except FileNotFoundError:
             return {}
-        return record
 
     def write(self, job: str, record: Record) -> None:
         """Replace the record of a job."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,11 +10,14 @@ from typing import Any
 
 import pandas as pd
 
+from ..json_file import read_json_object
 from .fingerprints import SHOWN, differences
 from .graph import TEACHER
 from .records import POOLED
 from .work_dirs import ERRORS, METRICS, read_metrics, read_training_seconds, split_seed
 
+DELETE, COPY = 'Delete it: the job runs again', 'Copy it again, or make it anew from the study'
+"""What to do with a damaged file."""
 MOST_LINES = 8
 HELD_OUT = ('held_out', 'final')
 """Kinds of the jobs that test on the held-out world; manifests before 2027 have the second name."""
@@ -129,7 +131,7 @@ def read_work_dirs(work_dirs: Iterable[Path]) -> Results:
             continue
         runs.append(dict(row=row, seed=seed, seconds=read_training_seconds(work_dir)) | metrics)
         record = work_dir.absolute().parents[1] / 'records' / f'{work_dir.name}.json'
-        records += [json.loads(record.read_text())] if record.is_file() else []
+        records += [read_json_object(record, advice=DELETE)] if record.is_file() else []
     if not runs:
         raise missing[0]
     parts = {job['identity'][part]: job['made_from'][part] for job in records for part in POOLED if 'made_from' in job}
@@ -150,7 +152,7 @@ def read_manifests(paths: Sequence[Path], held_out: bool = False) -> Results:
         ValueError: If no run is done, or a row has one seed twice, or another config in another session.
     """
     kinds = HELD_OUT if held_out else ('run',)
-    trees = [json.loads(path.read_text()) for path in paths]
+    trees = [read_json_object(path, 'rows', 'jobs', advice=COPY) for path in paths]
     entries = {entry['name']: entry for tree in reversed(trees) for entry in tree['rows']}
     order = dict.fromkeys(entry['name'] for tree in trees for entry in tree['rows'])
     every = [(path, job) for path, tree in zip(paths, trees, strict=True) for job in tree['jobs']]
@@ -221,7 +223,7 @@ def _known_parts(paths: Sequence[Path], trees: Sequence[Mapping[str, Any]]) -> d
             for key in {job.get('identity', {}).get(part) for part in POOLED} - {None, *parts}:
                 file = path.parent / 'known' / f'{key}.json'
                 if file.is_file():
-                    parts[key] = json.loads(file.read_text())
+                    parts[key] = read_json_object(file, advice=COPY)
     return parts
 
 

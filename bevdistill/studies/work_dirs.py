@@ -72,7 +72,10 @@ def read_training_seconds(work_dir: Path) -> float:
     seconds_at: dict[int, float] = {}
     for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
         for line in path.read_text().splitlines():
-            entry = json.loads(line)
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError:  # the last line of a run that was killed
+                continue
             if 'time' in entry and 'loss' in entry:
                 seconds_at[int(entry['step'])] = float(entry['time'])
     if not seconds_at:

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..json_file import read_json_object
 from .key import CacheKey
 from .record_layout import OPTIONAL_TAPS, RecordLayout
 from .samples import Samples
@@ -101,7 +102,7 @@ class TeacherCache:
         if self._manifest is None:
             if not self.exists:
                 raise FileNotFoundError(f'there is no teacher cache in {self.folder}; make one with\n  {TOOL}')
-            plain = json.loads((self.folder / 'manifest.json').read_text())
+            plain = read_json_object(self.folder / 'manifest.json', advice=f'Make the cache anew with\n  {TOOL}')
             if plain.get('format') != FORMAT:
                 raise ValueError(
                     f'the teacher cache in {self.folder} has format {plain.get("format")}, this version reads '
@@ -114,7 +115,7 @@ class TeacherCache:
     def samples(self) -> Samples:
         """Return the samples of the complete cache."""
         manifest = self.manifest
-        digests = json.loads((self.folder / 'samples.json').read_text())
+        digests = read_json_object(self.folder / 'samples.json', advice=f'Make the cache anew with\n  {TOOL}')
         return Samples(digests, manifest.probes, manifest.infos)
 
     def check(self, own: CacheKey, more: list[str] | None = None) -> None:

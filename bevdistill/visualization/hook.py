@@ -14,6 +14,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
+from ..datasets.infos.names import name_of_file
 from ..detection.bev_detector import BEVDetector
 from ..structures import BEVGrid, BEVOutputs
 from .boxes import BoxSet
@@ -106,7 +107,7 @@ class BEVVisualizationHook(Hook):
         for place in self._wanted(len(outputs)):
             inputs = {key: values[place] for key, values in data_batch['inputs'].items()}
             page = self._page(runner, inputs, outputs[place], kept, place)
-            path = save_figure(report_page(page), self.show_dir / f'{page.frame.token}.png')
+            path = save_figure(report_page(page), self.show_dir / f'{name_of_file(page.frame.token)}.png')
             print_log(f'saved {path}', logger='current')
             self._saved += 1
         self._seen += len(outputs)

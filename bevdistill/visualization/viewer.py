@@ -19,7 +19,7 @@ from ..checkpoints import (
     check_weights,
     convention_unknown,
     conversion_advice,
-    inert_loader,  # noqa: F401  below CheckpointLoader
+    inert_loader,
 )
 from ..checkpoints.find import existing_checkpoint, unreadable_checkpoints_explained
 from ..engine.launch import load_config
@@ -169,7 +169,7 @@ def _settle_teacher(cfg: Config, checkpoint: str) -> bool:
         return False
     path = cfg.model.get('teacher_checkpoint')
     if not path:
-        meta = torch.load(checkpoint, map_location='cpu', weights_only=True).get('meta') or {}
+        meta = inert_loader.load_local(checkpoint, 'cpu').get('meta') or {}
         path = (meta.get('bevdistill') or {}).get('teacher', {}).get('path')
     cfg.model.teacher_checkpoint = path
     return path is not None and Path(path).is_file()

@@ -214,7 +214,7 @@ def test_a_stage_is_its_calls_again() -> None:
 
 
 @pytest.mark.parametrize(('argv', 'error', 'message'), [
-    (['--data-root', 'nowhere'], FileNotFoundError, r'no nowhere/nuscenes_infos_train.pkl; write it with: bevdistill'),
+    (['--data-root', 'nowhere'], FileNotFoundError, r'no information file nowhere/nuscenes_infos_train.*with: bevd'),
     (['--markdown', 'page.md'], ValueError, 'the document has no lines <!-- benchmark: begin -->'),
 ])  # fmt: skip
 def test_mistakes_are_found_before_anything_slow(

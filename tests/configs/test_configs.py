@@ -133,11 +133,11 @@ def test_entry_for_the_test_server():
     cfg = load(CONFIGS_ROOT / 'bevdistill' / 'bevdistill-t_convnext-b_trainval_nus-3d.py')
     data = data_sets(cfg)
     assert {loader: dataset.ann_file for loader, dataset in data.items()} == {
-        'train_dataloader': 'nuscenes_infos_trainval.pkl', 'test_dataloader': 'nuscenes_infos_test.pkl'
+        'train_dataloader': 'nuscenes_infos_trainval.msgpack.gz', 'test_dataloader': 'nuscenes_infos_test.msgpack.gz'
     }
     assert cfg.val_cfg is cfg.val_dataloader is cfg.val_evaluator is None
     assert cfg.test_evaluator.format_only
-    assert cfg.test_evaluator.ann_file == 'nuscenes_infos_test.pkl'
+    assert cfg.test_evaluator.ann_file == 'nuscenes_infos_test.msgpack.gz'
     assert dict(data['test_dataloader'].modality) == dict(use_camera=True, use_lidar=False)
 
 

@@ -153,9 +153,9 @@ def test_work_dirs_of_a_study_bring_their_provenance(study: StudyFolder) -> None
     assert found.mixed() == []
     record = study.out / 'records' / 'student_seed1.json'
     tree = json.loads(record.read_text())
-    tree['made_from']['data']['nuscenes_infos_val.pkl'] = 'other'
+    tree['made_from']['data']['nuscenes_infos_val.msgpack.gz'] = 'other'
     tree['identity']['data'] = 'other'
     record.write_text(json.dumps(tree))
     (line,) = read_work_dirs(runs).mixed()
-    assert line.startswith('data: nuscenes_infos_val.pkl ')
+    assert line.startswith('data: nuscenes_infos_val.msgpack.gz ')
     assert line.endswith('-> other (student_seed1)')

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import pickle
 import shutil
 import signal
 from collections import namedtuple
@@ -18,6 +17,7 @@ from cache_runs import COMMAND, SAMPLES, distilled, released, save_teacher, with
 from mmengine.config import Config
 
 from bevdistill.checkpoints import AtomicBackend
+from bevdistill.datasets.infos import read_infos, write_infos
 from bevdistill.structures import BEVGrid
 from bevdistill.teacher_cache import CacheWriter, TeacherCache, follow_teacher_cache
 
@@ -172,12 +172,12 @@ def test_a_folder_of_another_teacher(data: Any, teacher: Path, whole: TeacherCac
 def test_frames_need_no_labels(data: Any, teacher: Path, whole: TeacherCache, tmp_path: Path) -> None:
     cfg = distilled(teacher, data, tmp_path)
     leaf = cfg.train_dataloader.dataset.dataset
-    infos = pickle.loads(Path(leaf.ann_file).read_bytes())
+    infos = read_infos(leaf.ann_file)
     for record in infos['data_list']:
         record['instances'] = []
         del record['cam_instances']
-    leaf.ann_file = str(tmp_path / 'unlabelled.pkl')
-    Path(leaf.ann_file).write_bytes(pickle.dumps(infos))
+    leaf.ann_file = str(tmp_path / 'unlabelled.msgpack.gz')
+    write_infos(leaf.ann_file, infos)
     assert_same(write(cfg, teacher, tmp_path / 'cache'), whole)
 
 
