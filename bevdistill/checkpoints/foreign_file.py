@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from .damage import check_whole
+
 _DTYPES = {name for name, value in vars(torch).items() if type(value) is torch.dtype}
 _TRUSTED = {
     'collections': {'OrderedDict'},
@@ -65,6 +67,7 @@ def read_foreign_checkpoint(path: str | Path) -> ForeignCheckpoint:
     if not file.is_file():
         raise FileNotFoundError(f'there is no checkpoint {file}')
     left_out: list[str] = []
+    check_whole(file)
     try:
         try:
             content = torch.load(file, map_location='cpu', weights_only=True)

@@ -17,6 +17,8 @@ import torch
 from mmengine.dist import barrier, get_rank
 from mmengine.runner import CheckpointLoader
 
+from .damage import check_whole
+
 
 @CheckpointLoader.register_scheme(prefixes='', force=True)
 def load_local(filename: str, map_location: Any = None) -> Any:
@@ -28,11 +30,13 @@ def load_local(filename: str, map_location: Any = None) -> Any:
 
     Raises:
         FileNotFoundError: If there is no such file.
+        DamagedCheckpointError: If it is not what was written.
         pickle.UnpicklingError: If it holds more than tensors and plain data.
     """
     path = Path(filename).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'no checkpoint {path}')
+    check_whole(path)
     return torch.load(path, map_location=map_location, weights_only=True)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from .damage import check_whole
 from .foreign_file import weights_below
 
 STUDENT = 'student.'
@@ -22,6 +23,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise FileNotFoundError(f'there is no checkpoint {path}')
+    check_whole(path)
     try:
         checkpoint = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # The reader of a file that is no checkpoint can fail in any way.
