@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PART = '.part'
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""Numbers of errors of a disk that takes no more."""
 _NEWBORN_SECONDS = 60.0
 
 
@@ -45,6 +50,21 @@ def write_whole(content: bytes, path: str | Path) -> None:
     except OSError as error:
         # The name of the file aside says nothing to people, and a failed write names no file at all.
         raise OSError(error.errno, f'cannot write {target}: {os.strerror(error.errno or 0)}') from error
+
+
+@contextmanager
+def full_disk_explained(folder: str | Path) -> Iterator[None]:
+    """Name the folder in errors of a full or read-only disk that say nothing but that.
+
+    Raises:
+        OSError: In place of the one without a name.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL or error.filename is not None or not error.strerror or str(folder) in error.strerror:
+            raise
+        raise OSError(error.errno, f'cannot write in {folder}: {error.strerror}; what was whole before is') from error
 
 
 def sweep_parts(folder: str | Path, pattern: str = f'.*{PART}') -> list[Path]:

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from ..checkpoints.find import existing_checkpoint, latest_checkpoint, unreadable_checkpoints_explained
+from ..checkpoints.whole_file import full_disk_explained
 from ..datasets.workers import lost_worker_explained, set_time_limits
 from ..teacher_cache.follow import follow_teacher_cache
 from .config_file import load_config
@@ -51,7 +52,7 @@ def run_training(cfg: Config) -> Runner:
     follow_teacher_cache(cfg)
     set_time_limits(cfg)
     try:
-        with stop_on_signals():
+        with stop_on_signals(), full_disk_explained(cfg.work_dir):
             return _train(cfg)
     except RunStopped as stopped:
         print_log(stopped.message, 'current', logging.WARNING)
@@ -87,6 +88,7 @@ def run_testing(cfg: Config, checkpoint: str) -> dict[str, float]:
     """
     cfg.load_from, cfg.resume = existing_checkpoint(checkpoint), False
     set_time_limits(cfg)
-    with distributed_run(cfg), unreadable_checkpoints_explained(cfg.load_from), lost_worker_explained():
+    explained = unreadable_checkpoints_explained(cfg.load_from)
+    with full_disk_explained(cfg.work_dir), distributed_run(cfg), explained, lost_worker_explained():
         metrics: dict[str, float] = build_runner(cfg).test()
     return metrics

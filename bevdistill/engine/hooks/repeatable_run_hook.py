@@ -9,13 +9,15 @@ from typing import Any
 from mmdet3d.registry import HOOKS
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
-from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
 
 from ...datasets.labelled_ratio_sampler import LabelledRatioSampler
 from ...datasets.seeded_index import SeededSampler
 from ...datasets.seeding import derive_seed, seed_everything
 
 _STEP, _EPOCH = 0, 1
+DONE_OF_EPOCH = 'done_of_epoch'
+"""Entry of a checkpoint: finished iterations of the epoch in which its run was stopped, of a loop by epochs."""
 
 
 @HOOKS.register_module()
@@ -49,9 +51,11 @@ class RepeatableRunHook(Hook):
         loop = runner.train_loop
         if isinstance(loop.dataloader.sampler, LabelledRatioSampler):
             loop.dataloader.sampler.check_batch_size(loop.dataloader.batch_size)
-        self._done_of_epoch = 0
-        if isinstance(loop, EpochBasedTrainLoop):
-            self._skip_done(loop)
+        self._done_of_epoch = runner.message_hub.runtime_info.get(DONE_OF_EPOCH, 0)
+        runner.message_hub.update_info(DONE_OF_EPOCH, 0)
+        if self._done_of_epoch:
+            batches = loop.dataloader.batch_sampler
+            batches.sampler = _WithoutFirst(batches.sampler, self._done_of_epoch * loop.dataloader.batch_size)
         if not isinstance(loop, IterBasedTrainLoop) or loop.iter == 0:
             return
         sampler = loop.dataloader.sampler
@@ -68,12 +72,6 @@ class RepeatableRunHook(Hook):
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Seed the iteration."""
         seed_everything(derive_seed(runner.seed, get_rank(), runner.iter, _STEP))
-
-    def _skip_done(self, loop: EpochBasedTrainLoop) -> None:
-        self._done_of_epoch = loop.iter - loop.epoch * len(loop.dataloader)
-        if self._done_of_epoch > 0:
-            batches = loop.dataloader.batch_sampler
-            batches.sampler = _WithoutFirst(batches.sampler, self._done_of_epoch * loop.dataloader.batch_size)
 
 
 class _WithoutFirst:

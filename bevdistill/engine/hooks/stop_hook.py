@@ -14,6 +14,7 @@ from torch.distributed.fsdp import FullyShardedDataParallel
 
 from ...checkpoints.safe_hook import SafeCheckpointHook
 from ..stopping import RunStopped, StopRequest, current_request
+from .repeatable_run_hook import DONE_OF_EPOCH
 
 
 @HOOKS.register_module()
@@ -118,4 +119,7 @@ class StopHook(Hook):
         hook = next((one for one in runner.hooks if isinstance(one, SafeCheckpointHook)), None)
         if hook is None:
             return 'no checkpoint (there is no CheckpointHook); the last one'
+        if isinstance(runner.train_loop, EpochBasedTrainLoop):
+            done = self._finished - runner.epoch * len(runner.train_dataloader)
+            runner.message_hub.update_info(DONE_OF_EPOCH, max(done, 0))
         return hook.save_stopped(runner, self._finished)
