@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from .damage import check_whole
+from .damage import check_finite_weights, check_whole
 from .foreign_file import weights_below
 
 STUDENT = 'student.'
@@ -31,6 +31,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise ValueError(f'{path} is not a checkpoint of plain data, as this package writes them ({first})') from error
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get('state_dict'), dict):
         raise ValueError(f"{path} has no 'state_dict': it is not a checkpoint of a training run")
+    check_finite_weights(checkpoint['state_dict'], (), f'checkpoint {path}')
     return checkpoint
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import glob
 import os
 import tempfile
 import time
@@ -21,7 +22,8 @@ _NEWBORN_SECONDS = 60.0
 def write_whole(content: bytes, path: str | Path) -> None:
     """Write a file aside in its folder, sync it, rename it, sync the folder.
 
-    While it is written, the file aside is locked, which tells :func:`sweep_parts` that its writer is alive.
+    While it is written, the file aside is locked, which tells :func:`sweep_parts` that its writer is alive. What killed
+    writers of the same file have left is removed. A link is followed; a device is written to as it is.
 
     Args:
         content: What is written.
@@ -30,9 +32,13 @@ def write_whole(content: bytes, path: str | Path) -> None:
     Raises:
         OSError: If it cannot be written; names the file. The earlier one stays as it was.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))
     try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(content)
+            return
         target.parent.mkdir(parents=True, exist_ok=True)
+        sweep_parts(target.parent, f'.{glob.escape(target.name)}.*{PART}')
         handle, aside = tempfile.mkstemp(prefix=f'.{target.name}.', suffix=PART, dir=target.parent)
         try:
             _lock(handle)

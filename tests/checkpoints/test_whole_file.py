@@ -32,6 +32,17 @@ def test_failure_keeps_the_earlier_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert [other.name for other in tmp_path.iterdir()] == ['file.pth']
 
 
+def test_devices_and_links_stay_what_they_are(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match='cannot write /dev/full: No space left'):
+        write_whole(b'x', '/dev/full')
+    assert Path('/dev/full').is_char_device()
+    (tmp_path / 'elsewhere').mkdir()
+    (tmp_path / 'link').symlink_to(tmp_path / 'elsewhere' / 'file')
+    write_whole(b'x', tmp_path / 'link')
+    assert (tmp_path / 'elsewhere' / 'file').read_bytes() == b'x'
+    assert (tmp_path / 'link').is_symlink()
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / 'file').touch()
     with pytest.raises(OSError, match=r'cannot write .*file/below/a: Not a directory'):
@@ -67,3 +78,6 @@ def test_parts_whose_writer_is_gone_are_removed(tmp_path: Path) -> None:
     assert sweep_parts(tmp_path) == [newborn]
     assert sweep_parts(tmp_path / 'nowhere') == []
     assert [file.name for file in tmp_path.iterdir()] == ['mine.part']
+    (tmp_path / '.a[1].json.x.part').write_bytes(b'half')
+    write_whole(b'whole', tmp_path / 'a[1].json')
+    assert {file.name for file in tmp_path.iterdir()} == {'mine.part', 'a[1].json'}, 'a write cleans up after the last'
