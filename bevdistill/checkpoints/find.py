@@ -19,7 +19,7 @@ from .damage import DamagedCheckpointError, damage_of
 from .public_kinds import unreadable_advice
 from .whole_file import write_whole
 
-_NUMBERED = re.compile(r'^(?:epoch|iter)_(\d+)\.pth$')
+_NUMBERED = re.compile(r'^(epoch|iter)_(\d+)\.pth$')
 
 
 def existing_checkpoint(path: str) -> str:
@@ -75,19 +75,22 @@ def latest_checkpoint(work_dir: str | Path) -> str | None:
 
 
 def _newest_first(folder: Path) -> list[Path]:
-    """List the numbered checkpoints of a work dir, first the one that ``last_checkpoint`` names."""
-    pointer = folder / 'last_checkpoint'
-    named = Path(pointer.read_text(errors='replace').strip('\0\n ')) if pointer.is_file() else Path()
+    """List the numbered checkpoints of a work dir, first the one that ``last_checkpoint`` names.
+
+    A run can die between a checkpoint and this note of it: what is newer than the note, of a higher number, precedes.
+    """
+    found = {file: _NUMBERED.match(file.name) for file in folder.glob('*.pth')}
+    numbers = {file: (match[1], int(match[2])) for file, match in found.items() if match}
+    newest = sorted(numbers, key=lambda file: (file.stat().st_mtime, numbers[file][1]), reverse=True)
+    note = folder / 'last_checkpoint'
+    if not note.is_file():
+        return newest
+    named = Path(note.read_text(errors='replace').strip('\0\n '))
     first = [file for file in (named, folder / named.name) if file.is_file()][:1]
-    numbered = [(file.stat().st_mtime, int(match[1]), file) for file, match in _numbered(folder)]
-    return list(dict.fromkeys([*first, *(file for _, _, file in sorted(numbered, reverse=True))]))
-
-
-def _numbered(folder: Path) -> Iterator[tuple[Path, re.Match[str]]]:
-    for file in folder.glob('*.pth'):
-        match = _NUMBERED.match(file.name)
-        if match:
-            yield file, match
+    kind, number = numbers.get(folder / named.name, ('', 0))
+    written = note.stat().st_mtime
+    later = [file for file in newest if numbers[file] > (kind, number) and numbers[file][0] == kind]
+    return list(dict.fromkeys([*(file for file in later if file.stat().st_mtime > written), *first, *newest]))
 
 
 def sha256_of(path: str | Path) -> str:

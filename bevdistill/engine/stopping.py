@@ -58,7 +58,7 @@ class StopRequest:
         if again and number == signal.SIGINT:
             raise KeyboardInterrupt
         if not self.training:
-            raise RunStopped(f'stopped by {self.name} before the first iteration; nothing was to be saved')
+            raise RunStopped(f'stopped by {self.name} while nothing was to be saved')
         if self.waiting:
             self.waiting = False
             raise WaitStopped

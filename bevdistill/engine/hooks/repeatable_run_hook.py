@@ -86,3 +86,6 @@ class _WithoutFirst:
 
     def __len__(self) -> int:
         return len(self._sampler)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sampler, name)

@@ -60,8 +60,10 @@ class StopHook(Hook):
         if self._agreed and whole_step:
             self.stop(runner)
         # At the end of an epoch other hooks follow, and what they do is not to be done twice.
-        by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
-        ends = by_epoch and self._finished % len(runner.train_dataloader) == 0
+        ends = False
+        if isinstance(runner.train_loop, EpochBasedTrainLoop):
+            length = len(runner.train_dataloader)
+            ends = batch_idx + 1 == length or self._finished % length == 0
         self._request.waiting = get_world_size() == 1 and whole_step and not ends
 
     def before_val(self, runner: Runner) -> None:

@@ -102,7 +102,7 @@ def test_a_second_interrupt_does_not_wait() -> None:
 
 
 def test_before_the_first_iteration_there_is_nothing_to_save() -> None:
-    with pytest.raises(RunStopped, match='before the first iteration') as ended, stop_on_signals():
+    with pytest.raises(RunStopped, match='by SIGUSR1 while nothing was to be saved') as ended, stop_on_signals():
         os.kill(os.getpid(), signal.SIGUSR1)
     assert ended.value.code == STOPPED
 
