@@ -86,7 +86,7 @@ def _newest_first(folder: Path) -> list[Path]:
     if not note.is_file():
         return newest
     named = Path(note.read_text(errors='replace').strip('\0\n '))
-    first = [file for file in (named, folder / named.name) if file.is_file()][:1]
+    first = [file for file in (folder / named.name, named) if file.is_file()][:1]
     kind, number = numbers.get(folder / named.name, ('', 0))
     written = note.stat().st_mtime
     later = [file for file in newest if numbers[file] > (kind, number) and numbers[file][0] == kind]

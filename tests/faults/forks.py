@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import resource
 import signal
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 from bevdistill.checkpoints import safe_hook
 
 Work = Callable[[], Any]
-NOBODY = 65534
+_CAPABILITIES = 0x20080522  # _LINUX_CAPABILITY_VERSION_3
 LONGEST = 120.0
 STAGES = ('half written', 'written', 'synced', 'renamed', 'removing')
 """Moments of writing a checkpoint at which a process can be made to kill itself."""
@@ -41,14 +42,14 @@ class Ended(NamedTuple):
         return self.status == 1 and 'Traceback' not in self.said and self.error.startswith('bevdistill')
 
 
-def start(work: Work, log: Path, file_limit: int | None = None, as_nobody: bool = False) -> int:
+def start(work: Work, log: Path, file_limit: int | None = None, without_rights: bool = False) -> int:
     """Fork; returns the child's process id, which is also its group's.
 
     Args:
         work: What the child does; what it returns is its exit status.
         log: Where its output goes.
         file_limit: No file may become larger (bytes): a disk that is full.
-        as_nobody: Without the rights of root.
+        without_rights: Without the rights of root, to whom no folder is read-only.
     """
     sys.stdout.flush()
     child = os.fork()
@@ -63,9 +64,8 @@ def start(work: Work, log: Path, file_limit: int | None = None, as_nobody: bool 
         if file_limit is not None:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
-        if as_nobody and os.getuid() == 0:
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
+        if without_rights:
+            _drop_capabilities()
         status = work() or 0
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else 1
@@ -76,6 +76,12 @@ def start(work: Work, log: Path, file_limit: int | None = None, as_nobody: bool 
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status & 0xFF)
+
+
+def _drop_capabilities() -> None:
+    header, none = (ctypes.c_uint32 * 2)(_CAPABILITIES, 0), (ctypes.c_uint32 * 6)()
+    if ctypes.CDLL(None, use_errno=True).capset(header, none):
+        raise OSError(ctypes.get_errno(), 'cannot drop capabilities')
 
 
 def wait(child: int, log: Path, began: float, after: float = LONGEST, number: int = signal.SIGKILL) -> Ended:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pickle
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,6 +14,8 @@ import cache_runs
 import mmengine.runner.runner
 import tiny_runs
 import torch
+from faults.forks import forked
+from mmengine.config import Config
 from study_folder import StudyFolder
 from toy_run import write_config
 
@@ -65,7 +66,7 @@ def progress_of(work_dir: Path) -> int:
 def weights_digest(work_dir: Path) -> str:
     """Digest of all weights and of the optimizer's state in the newest checkpoint."""
     content = torch.load(str(latest_checkpoint(work_dir)), map_location='cpu', weights_only=True)
-    return _digest(pickle.dumps(_plain({key: content[key] for key in ('state_dict', 'optimizer')})))
+    return _digest(repr(_plain({key: content[key] for key in ('state_dict', 'optimizer')})).encode())
 
 
 def train(config: Path, name: str) -> Job:
@@ -79,12 +80,19 @@ def train(config: Path, name: str) -> Job:
 
 def jobs(place: Path) -> dict[str, Job]:
     """Make data, a teacher and configs; returns the jobs by name."""
-    mmengine.runner.runner.collect_env = dict  # Asking compilers for their version takes half a second per run.
     data, infos, teacher = place / 'data', place / 'infos', place / 'teacher.pth'
-    make_dataset(data, SMALL, 'v1.0-mini', seed=0, workers=1, progress=False)
-    create_nuscenes_infos(data, 'v1.0-mini', infos)
     distilled = cache_runs.distilled(teacher, (data, infos), place / 'run', iterations=6)
-    cache_runs.save_teacher(teacher, distilled.model.teacher)
+
+    def prepare() -> None:
+        make_dataset(data, SMALL, 'v1.0-mini', seed=0, workers=1, progress=False)
+        infos.mkdir()
+        create_nuscenes_infos(data, 'v1.0-mini', infos)
+        cache_runs.save_teacher(teacher, distilled.model.teacher)
+
+    # In a fork: threads that compiled kernels start are not to be there when others are forked.
+    prepared = forked(prepare, place / 'log')
+    if prepared.status:
+        raise RuntimeError(f'no data: {prepared.said[-3000:]}')
     configs = {
         'student': tiny_runs.tiny_config(
             STUDENT, 6, data, infos, place / 'run', {'default_hooks.checkpoint.interval': 1}
@@ -94,7 +102,10 @@ def jobs(place: Path) -> dict[str, Job]:
     for name, cfg in configs.items():
         cfg.default_hooks.checkpoint.update(interval=1, max_keep_ckpts=1)
         cfg.dump(str(place / f'{name}.py'))
-    toy = write_config(place, by_iter=True, extra=TOY)
+    # Asking compilers for their version takes half a second per run, formatting the config as much per checkpoint.
+    mmengine.runner.runner.collect_env = dict
+    Config.pretty_text = property(lambda cfg: repr(cfg.to_dict()))  # type: ignore[assignment]
+    toy = write_config(place, by_iter=True, extra=TOY).rename(place / 'toy.py')
     found = [
         Job('synthetic', lambda folder: _synthetic(folder), lambda folder: tree_digest(folder / 'data')),
         Job('create', lambda folder: _create(data, folder), lambda folder: tree_digest(folder / 'infos')),
@@ -161,8 +172,8 @@ def _study(folder: Path) -> int:
 def _study_digest(folder: Path) -> str:
     records = StudyFolder(folder / 'study').records()
     assert {record['state'] for record in records.values()} == {'done'}
-    kept = {name: (record.get('metrics'), record.get('checkpoint')) for name, record in sorted(records.items())}
-    return _digest(repr(kept).replace(str(folder), '').encode())
+    kept = [(name, record.get('metrics'), record.get('checkpoint', {}).get('file')) for name, record in records.items()]
+    return _digest(repr(sorted(kept, key=lambda entry: entry[0])).encode())
 
 
 def _digest(*parts: bytes) -> str:
@@ -170,9 +181,9 @@ def _digest(*parts: bytes) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Nested lists of names, numbers and bytes of tensors."""
+    """Nested lists of names, numbers and digests of tensors."""
     if isinstance(value, torch.Tensor):
-        return [str(value.dtype), tuple(value.shape), value.contiguous().view(-1).view(torch.uint8).numpy().tobytes()]
+        return [str(value.dtype), tuple(value.shape), _digest(value.reshape(-1).view(torch.uint8).numpy().tobytes())]
     if isinstance(value, dict):
         return [[key, _plain(entry)] for key, entry in value.items()]
     return [_plain(entry) for entry in value] if isinstance(value, list | tuple) else value

@@ -30,26 +30,27 @@ WORKER_SECONDS, RANK_SECONDS = 5, 8
 
 def damage(faults: Faults) -> None:
     """Damage the newest of two checkpoints, a test's checkpoint, records of a cache."""
-    job = faults.jobs['train, toy']
+    job, good = faults.jobs['train, toy'], faults.folder()
     config = write_config(faults.place, by_iter=True, extra=KEEP_TWO).rename(faults.place / 'keep_two.py')
+
+    def train(folder: Path) -> Any:
+        return main(['train', str(config), '--work-dir', str(folder / 'run'), '--resume'])
+
+    forked(lambda: train(good), good / 'log')
     for number in range(3 + FLIPS):
         how = ('truncated', 'empty', 'zeros')[number] if number < 3 else 'a flipped bit'
         folder = faults.folder()
-        command = ['train', str(config), '--work-dir', str(folder / 'run'), '--resume']
-        forked(lambda command=command: main(command), folder / 'log', after=0.5 * faults.seconds['train, toy'])  # type: ignore[misc]
-        newest = latest_checkpoint(folder / 'run')
-        if newest is None:
-            shutil.rmtree(folder)
-            continue
-        _break(Path(newest), how, faults.draw)
-        words = ['test', str(config), newest, '--work-dir', str(folder / 'test')]
-        tested = forked(lambda words=words: main(words), folder / 'log')  # type: ignore[misc]
-        ended = forked(lambda command=command: main(command), folder / 'log')  # type: ignore[misc]
-        good = ended.status == 0 and job.made(folder) == faults.wanted['train, toy']
-        faults.tally.count(f'newest checkpoint: {how}', good, f'status {ended.status}: {ended.said[-400:]}')
+        shutil.copytree(good / 'run', folder / 'run')
+        newest = folder / 'run' / 'iter_24.pth'
+        _break(newest, how, faults.draw)
         if how != 'a flipped bit':
+            words = ['test', str(config), str(newest), '--work-dir', str(folder / 'test')]
+            tested = forked(lambda words=words: main(words), folder / 'log')  # type: ignore[misc]
             faults.tally.count(f'tested checkpoint: {how}', tested.one_line, tested.said[-400:])
-            faults.tally.notes[f'{how} checkpoint'] = tested.error.replace(str(faults.place), '')
+            faults.tally.notes[f'tested checkpoint: {how}'] = tested.error.replace(str(faults.place), '')
+        ended = forked(lambda folder=folder: train(folder), folder / 'log')  # type: ignore[misc]
+        same = ended.status == 0 and job.made(folder) == faults.wanted['train, toy']
+        faults.tally.count(f'newest checkpoint: {how}', same, f'status {ended.status}: {ended.said[-400:]}')
         shutil.rmtree(folder)
     _cache_records(faults)
 
@@ -88,30 +89,32 @@ def _cache_records(faults: Faults) -> None:
 
 def full_and_read_only(faults: Faults) -> None:
     """Run commands where files may not grow (a full disk) and where nothing may be written."""
+    limits = {
+        'train, toy': (faults.place / 'trained.pth').stat().st_size - 500, 'synthetic': 20_000, 'cache': 100_000,
+    }  # fmt: skip
     for name in ('train, toy', 'synthetic', 'create', 'cache', 'test'):
-        job = faults.jobs[name]
-        if name in ('train, toy', 'synthetic', 'cache'):
-            folder = faults.folder()
-            limit = 12_000 if name == 'train, toy' else 4_000
-            ended = forked(lambda: job.run(folder), folder / 'log', file_limit=limit)  # noqa: B023
-            _refused(faults, f'full disk: {name}', ended)
-            faults.finish(f'full disk: {name}', job, folder)
-        folder = faults.folder()
-        if name == 'test':
-            shutil.copy(faults.place / 'trained.pth', folder / 'iter_24.pth')
-        (folder / 'log').touch(0o666)
-        (folder / 'log').chmod(0o666)
-        folder.chmod(0o555)
-        ended = forked(lambda: job.run(folder), folder / 'log', as_nobody=True)  # noqa: B023
-        _refused(faults, f'read-only folder: {name}', ended)
-        folder.chmod(0o755)
-        faults.finish(f'read-only folder: {name}', job, folder)
+        faults_of = [('read-only folder', dict(without_rights=True))]
+        if name in limits:
+            faults_of.append(('full disk', dict(file_limit=limits[name])))
+        for label, options in faults_of:
+            job, folder = faults.jobs[name], faults.folder()
+            run = job.run
+            if name == 'synthetic':  # Of another size, which is never written.
+                run = _tiny
+            if name == 'test':
+                shutil.copy(faults.place / 'trained.pth', folder / 'iter_24.pth')
+            if label == 'read-only folder':
+                (folder / 'log').touch()
+                folder.chmod(0o555)
+            ended = forked(lambda run=run, folder=folder: run(folder), folder / 'log', **options)  # type: ignore[misc]
+            folder.chmod(0o755)
+            faults.tally.count(f'{label}: {name}', ended.one_line, f'status {ended.status}: {ended.said[-600:]}')
+            faults.tally.notes[f'{label}: {name}'] = ended.error.replace(str(faults.place), '')
+            faults.finish(f'{label}: {name}', job, folder)
 
 
-def _refused(faults: Faults, label: str, ended: forks.Ended) -> None:
-    one_line = ended.one_line or (ended.status == 1 and 'Error: ' in ended.said and label.endswith('synthetic'))
-    faults.tally.count(label, one_line, f'status {ended.status}: {ended.said[-600:]}')
-    faults.tally.notes[label] = ended.error.replace(str(faults.place), '')
+def _tiny(folder: Path) -> Any:
+    return main(['synthetic', str(folder / 'data'), '--preset', 'tiny', '--version', 'v1.0-mini', '--workers', '1'])
 
 
 def lost_parts(faults: Faults) -> None:

@@ -28,6 +28,8 @@ from faults import refusals
 from faults.forks import STAGES, Work, dying, forked
 from faults.jobs import Job, jobs, progress_of
 
+from bevdistill.engine.stopping import STOPPED
+
 SHARES = {
     'train, toy': 0.3, 'train, student': 0.1, 'train, distilled': 0.1, 'synthetic': 0.1, 'create': 0.1, 'cache': 0.1,
     'test': 0.1, 'study': 0.1,
@@ -125,7 +127,9 @@ class Faults:
         train = job.name.startswith('train')
         before = progress_of(folder / 'run') if train else 0
         ended = forked(work, folder / 'log', moment, number)
-        allowed = {-signal.SIGKILL, 0} if number == signal.SIGKILL else {75, 0}
+        allowed = {-signal.SIGKILL, 0} if number == signal.SIGKILL else {STOPPED, 0}
+        if 'Iter(train)' not in ended.said and not list((folder / 'run').glob('*.pth')):
+            allowed |= {-number, 130}  # It had not begun to train.
         said = f'status {ended.status} after {ended.seconds:.1f} s: {ended.said[-300:]}'
         try:
             after = progress_of(folder / 'run') if train else 0
