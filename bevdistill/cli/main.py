@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -48,9 +49,8 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     except Exception as error:
         if not is_users(error):
             raise
-        # Without a file name it is a sentence of ours, which says more than the number of the error.
-        said = isinstance(error, OSError) and error.filename is None and error.strerror
-        print(f'{parser.prog}: error: {said or error}', file=sys.stderr)
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT) and error.strerror
+        print(f'{parser.prog}: error: {full or error}', file=sys.stderr)
         return 1
 
 

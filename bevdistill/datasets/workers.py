@@ -34,23 +34,16 @@ def set_time_limits(cfg: Config) -> None:
 
 @contextmanager
 def lost_worker_explained() -> Iterator[None]:
-    """Turn errors about and in workers into one line, and end the workers that are left.
+    """Turn torch's errors about workers into one line, and end the workers that are left.
 
     A stopped worker (SIGSTOP, a debugger, a disk that hangs) does not end when it is asked to, and the process would
     wait for it for ever at its own end: workers are killed.
 
     Raises:
         LostWorkerError: In place of torch's ``RuntimeError``.
-        ValueError | OSError: Of a data set or transform of this package, raised in a worker: without the traceback that
-            torch puts into its message.
     """
     try:
         yield
-    except (ValueError, OSError) as error:
-        said = _said_in_worker(error)
-        if not said:
-            raise
-        raise (ValueError if isinstance(error, ValueError) else OSError)(said) from error
     except RuntimeError as error:
         found = _LOST.search(str(error))
         if found is None:
@@ -59,14 +52,6 @@ def lost_worker_explained() -> Iterator[None]:
             if child.daemon:
                 child.kill()
         raise LostWorkerError(_message(found)) from error
-
-
-def _said_in_worker(error: ValueError | OSError) -> str:
-    """Take the message out of the traceback that torch makes of a worker's error; empty for others and for defects."""
-    kind = re.match(r'Caught (\w+) in DataLoader worker process', str(error))
-    frame = str(error).rpartition('  File "')[2]
-    ours = re.match(r'[^"\n]*/(bevdistill|projects)/', frame) or isinstance(error, OSError)
-    return frame.partition(f'{kind[1]}: ')[2].strip() if kind and ours else ''
 
 
 def _message(found: re.Match[str]) -> str:

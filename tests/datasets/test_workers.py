@@ -12,7 +12,6 @@ from mmengine.config import Config
 from torch.utils.data import DataLoader
 
 from bevdistill.datasets.workers import WAIT_SECONDS, LostWorkerError, lost_worker_explained, set_time_limits
-from bevdistill.teacher_cache import TeacherCache
 
 
 class Halting:
@@ -47,28 +46,6 @@ def test_killed_and_stopped_workers(number: int, message: str) -> None:
     for child in multiprocessing.active_children():
         child.join(5)
     assert not [child for child in multiprocessing.active_children() if child.daemon], 'a stopped worker was left'
-
-
-class Broken:
-    """A data set that fails as one of this package would, or as a library would."""
-
-    def __init__(self, by: str) -> None:
-        self.by = by
-
-    def __len__(self) -> int:
-        return 1
-
-    def __getitem__(self, index: int) -> int:
-        if self.by == 'library':
-            return int('seven')
-        return len(TeacherCache('/nowhere').read('s1'))
-
-
-def test_an_error_in_a_worker_is_one_line_where_it_is_the_users() -> None:
-    with pytest.raises(OSError, match=r'^there is no teacher cache in /nowhere'), lost_worker_explained():
-        list(DataLoader(Broken('package'), num_workers=1))
-    with pytest.raises(ValueError, match='Original Traceback'), lost_worker_explained():
-        list(DataLoader(Broken('library'), num_workers=1))
 
 
 def test_other_errors_pass() -> None:
