@@ -30,7 +30,7 @@ LOCATIONS = {
     'DATA_SAMPLERS': ('datasets.labelled_ratio_sampler', 'datasets.samplers', 'datasets.seeded_index'),
     'HOOKS': (
         'checkpoints.atomic_backend', 'checkpoints.identity_hook', 'checkpoints.inert_loader', 'checkpoints.plain_hook',
-        'engine.hooks', 'visualization.hook',
+        'checkpoints.safe_hook', 'engine.hooks', 'visualization.hook',
     ),
     'METRICS': ('evaluation.keyframe_ap', 'evaluation.nuscenes_metric'),
     'MODELS': (

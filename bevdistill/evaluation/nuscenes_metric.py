@@ -19,6 +19,7 @@ from nuscenes import NuScenes
 from nuscenes.eval.detection.evaluate import NuScenesEval
 from terminaltables import AsciiTable
 
+from ..checkpoints.whole_file import write_whole
 from ..datasets.infos import read_infos
 from .splits import EVAL_SETS
 from .submission import MAX_BOXES, global_boxes, submission_meta
@@ -182,9 +183,8 @@ class BEVNuScenesMetric(NuScenesMetric):
             ranges = self.eval_detection_configs.class_range
             annotations[info['token']] = global_boxes(detections, info, names, ranges)[:MAX_BOXES]
         path = Path(str(jsonfile_prefix)) / 'results_nusc.json'
-        path.parent.mkdir(parents=True, exist_ok=True)
         # json.dump encodes in Python, piece by piece; dumps is compiled and forty times faster.
-        path.write_text(json.dumps({'meta': self.declared, 'results': annotations}))
+        write_whole(json.dumps({'meta': self.declared, 'results': annotations}).encode(), path)
         if self.format_only:
             flags = ', '.join(f'{flag} {used}' for flag, used in self.declared.items())
             boxes = sum(map(len, annotations.values()))

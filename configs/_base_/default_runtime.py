@@ -28,7 +28,7 @@ env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     # Seconds that a process waits for the others. It has to outlast scoring, which one process does alone.
-    dist_cfg=dict(backend='nccl', timeout=1800),
+    dist_cfg=dict(backend='nccl', timeout=600),
 )
 randomness = dict(seed=0, deterministic=False, diff_rank_seed=False)
 find_unused_parameters = False
