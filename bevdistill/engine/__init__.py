@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .hooks import CompileHook, FiniteLossHook, RepeatableRunHook
+    from .hooks import CompileHook, FiniteLossHook, RepeatableRunHook, ResumeHook
     from .host_memory import keep_freed_memory
     from .launch import build_runner, load_config, run_testing, run_training
     from .optim import Bfloat16OptimWrapper, SummaryOptimWrapperConstructor
@@ -18,6 +18,7 @@ __all__ = [
     'CompileHook',
     'FiniteLossHook',
     'RepeatableRunHook',
+    'ResumeHook',
     'SummaryOptimWrapperConstructor',
     'UntrainableError',
     'apply_overrides',

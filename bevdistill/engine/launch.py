@@ -9,10 +9,12 @@ from torch import nn
 
 from ..checkpoints.find import existing_checkpoint, unreadable_checkpoints_explained
 from ..teacher_cache.follow import follow_teacher_cache
+from .agreement import check_agreement
 from .config_file import load_config
+from .keeping_best import check_best_keys, settle_best
 from .process_group import check_same_start, distributed_run
 from .screen import BriefRunner
-from .trainable import check_precision, check_strategy, check_trainable
+from .trainable import check_loop, check_precision, check_strategy, check_trainable
 
 __all__ = ['build_runner', 'load_config', 'run_testing', 'run_training']
 
@@ -30,9 +32,13 @@ def run_training(cfg: Config) -> Runner:
 
     Raises:
         UntrainableError: If the model cannot be trained on this device; before data is read.
+        ValueError: If settings contradict each other, or a hook follows a metric that is not reported.
     """
     check_precision(cfg)
     check_strategy(cfg)
+    check_loop(cfg)
+    check_agreement(cfg)
+    settle_best(cfg)
     if not cfg.get('resume') and cfg.get('load_from'):
         cfg.load_from = existing_checkpoint(cfg.load_from)
     follow_teacher_cache(cfg)
@@ -42,6 +48,7 @@ def run_training(cfg: Config) -> Runner:
         # FlexibleRunner builds its model when it trains.
         if isinstance(runner.model, nn.Module):
             check_trainable(runner.model)
+        check_best_keys(runner)
         runner.train()
     return runner
 
@@ -57,6 +64,7 @@ def run_testing(cfg: Config, checkpoint: str) -> dict[str, float]:
         ValueError: If it does not fit the config.
     """
     cfg.load_from, cfg.resume = existing_checkpoint(checkpoint), False
+    check_agreement(cfg)
     with distributed_run(cfg), unreadable_checkpoints_explained(cfg.load_from):
         metrics: dict[str, float] = build_runner(cfg).test()
     return metrics

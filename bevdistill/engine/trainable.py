@@ -30,6 +30,28 @@ def check_precision(cfg: Config) -> None:
         )
 
 
+def check_loop(cfg: Config) -> None:
+    """Refuse to count epochs of a sampler that never ends, or epochs and iterations at once.
+
+    Args:
+        cfg: Config of a training.
+
+    Raises:
+        UntrainableError: With what works instead.
+    """
+    loop: dict[str, Any] = cfg.get('train_cfg') or {}
+    loader: dict[str, Any] = cfg.get('train_dataloader') or {}
+    if 'max_epochs' in loop and 'max_iters' in loop:
+        raise UntrainableError('train_cfg has max_epochs and max_iters; a training counts one of them')
+    endless = (loader.get('sampler') or {}).get('infinite')
+    if endless and 'max_epochs' in loop and not loop.get('type') == 'IterBasedTrainLoop':
+        raise UntrainableError(
+            'train_cfg counts epochs, but train_dataloader.sampler.infinite=True never ends one. Count iterations '
+            '(train_cfg.max_iters), or also set train_dataloader.sampler.infinite=False log_processor.by_epoch=True '
+            'default_hooks.checkpoint.by_epoch=True default_hooks.checkpoint.interval=1'
+        )
+
+
 def check_strategy(cfg: Config) -> None:
     """Refuse mmengine's ``FSDPStrategy`` where it would crash, lose the teacher or stop at the first resume.
 

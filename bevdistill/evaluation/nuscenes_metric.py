@@ -104,6 +104,10 @@ class BEVNuScenesMetric(NuScenesMetric):
         """Flags of the submission file."""
         return self.modality or submission_meta(self.dataset_meta.get('modality', {}), self.use_external)
 
+    def result_names(self) -> list[str]:
+        """Return the names that will be reported, without the prefix."""
+        return list(short_metrics(empty_summary(self.eval_detection_configs), self.dataset_meta['classes']))
+
     def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep what scoring needs of a batch of predictions."""
         for sample in data_samples:

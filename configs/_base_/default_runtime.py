@@ -17,8 +17,11 @@ default_hooks = dict(
     checkpoint_identity=dict(type='CheckpointIdentityHook', allow_missing=[], allow_unexpected=[], ignore=[]),
     finite_loss=dict(type='FiniteLossHook'),
     repeatable_run=dict(type='RepeatableRunHook'),
+    resume=dict(type='ResumeHook'),
 )
 custom_hooks = []
+# Where numbers go: scalars.json in the work dir; docs/keeping_the_best.md has TensorBoard and W&B.
+visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')])
 
 # A line every 50 iterations: loss terms averaged over the last 50, seconds per iteration, time left (eta).
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)
