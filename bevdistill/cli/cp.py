@@ -15,7 +15,7 @@ EXAMPLES = """
 examples:
   # a copy to change; CONFIG is a path, also one inside configs/ of the checkout
   bevdistill cp bevdistill/bevdistill_r50_1x_nus-3d.py mine.py
-  bevdistill train mine.py
+  bevdistill train mine.py --cfg-options model.teacher_checkpoint=FILE
 """
 
 

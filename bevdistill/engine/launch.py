@@ -14,6 +14,7 @@ from .config_file import load_config
 from .keeping_best import check_best_keys, settle_best
 from .process_group import check_same_start, distributed_run
 from .screen import BriefRunner
+from .tested import record_tested
 from .trainable import check_loop, check_precision, check_strategy, check_trainable
 
 __all__ = ['build_runner', 'load_config', 'run_testing', 'run_training']
@@ -57,7 +58,8 @@ def run_testing(cfg: Config, checkpoint: str) -> dict[str, float]:
     """Test a checkpoint as the config says.
 
     Returns:
-        The metrics by name; mmengine also writes them to ``<work_dir>/<time>/<time>.json``.
+        The metrics by name; mmengine also writes them to ``<work_dir>/<time>/<time>.json``, and ``tested.json``
+        beside it says of which checkpoint they are.
 
     Raises:
         FileNotFoundError: If the checkpoint does not exist.
@@ -66,5 +68,7 @@ def run_testing(cfg: Config, checkpoint: str) -> dict[str, float]:
     cfg.load_from, cfg.resume = existing_checkpoint(checkpoint), False
     check_agreement(cfg)
     with distributed_run(cfg), unreadable_checkpoints_explained(cfg.load_from):
-        metrics: dict[str, float] = build_runner(cfg).test()
+        runner = build_runner(cfg)
+        metrics: dict[str, float] = runner.test()
+        record_tested(cfg, cfg.load_from, runner.log_dir)
     return metrics

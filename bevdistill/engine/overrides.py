@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -28,6 +29,8 @@ ALSO_READ = (
 """Top-level keys that mmengine reads besides these."""
 READ = frozenset((*RUNNER_ARGUMENTS, *ALSO_READ)) - {'cfg', 'launcher'}
 """Top-level keys whose value decides what a run does. The launcher is ``--launcher``, which wins over the config."""
+OPTIONAL = re.compile(r'(model\.losses\.[^.]+)\.weight')
+"""What every loss of a distiller takes, also where the config leaves it at its default."""
 MOST_SHOWN = 8
 
 
@@ -84,6 +87,9 @@ def _problem(tree: Mapping[str, Any], key: str, value: Any, emptied: set[str]) -
     if key.endswith('.' + DELETE):
         return _problem_of_key(tree, key[: -len(DELETE) - 1], {})
     if any(key.startswith(place + '.') for place in emptied):
+        return ''
+    optional = OPTIONAL.fullmatch(key)
+    if optional and not _problem_of_key(tree, optional[1], {}):
         return ''
     return _problem_of_key(tree, key, value)
 

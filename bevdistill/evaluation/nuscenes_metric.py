@@ -19,11 +19,11 @@ from nuscenes import NuScenes
 from nuscenes.eval.detection.evaluate import NuScenesEval
 from terminaltables import AsciiTable
 
+from .class_scores import TP_ERRORS, log_class_scores
 from .splits import EVAL_SETS
 from .submission import MAX_BOXES, global_boxes, submission_meta
 
 SUBMIT = 'tools/test.py CONFIG CHECKPOINT --format-only'
-TP_ERRORS = {'trans_err': 'ATE', 'scale_err': 'ASE', 'orient_err': 'AOE', 'vel_err': 'AVE', 'attr_err': 'AAE'}
 NOT_MEASURED = {'traffic_cone': ('attr_err', 'vel_err', 'orient_err'), 'barrier': ('attr_err', 'vel_err')}
 
 
@@ -201,6 +201,7 @@ class BEVNuScenesMetric(NuScenesMetric):
             summary = empty_summary(self.eval_detection_configs)
         names = list(classes if classes is not None else self.dataset_meta['classes'])
         print_log('\n' + class_table(summary, names), 'current')
+        log_class_scores(summary, names)
         return short_metrics(summary, names)
 
     def _official_summary(self, result_path: str) -> dict[str, Any]:

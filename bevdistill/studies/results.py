@@ -32,6 +32,7 @@ class Results:
         jobs: Records of the runs, as far as there are any.
         parts: What lies behind their hashes of code and data.
         rows: Rows of the table in their order; the others are there to be compared with.
+        origins: By work dir what its result is of, where that is not a checkpoint of its own.
     """
 
     runs: pd.DataFrame
@@ -42,6 +43,7 @@ class Results:
     jobs: Sequence[Mapping[str, Any]] = ()
     parts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     rows: list[str] = field(default_factory=list)
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rows = self.rows or list(self.titles)
@@ -113,21 +115,24 @@ def read_work_dirs(work_dirs: Iterable[Path]) -> Results:
     runs: list[dict[str, Any]] = []
     records: list[dict[str, Any]] = []
     missing: list[FileNotFoundError] = []
+    origins: dict[str, str] = {}
     for work_dir in work_dirs:
         row, seed = split_seed(work_dir.name)
         try:
-            metrics = read_metrics(work_dir)
+            metrics, origin = read_metrics(work_dir)
         except FileNotFoundError as error:
             missing.append(error)
             continue
         runs.append(dict(row=row, seed=seed, seconds=read_training_seconds(work_dir)) | metrics)
+        origins |= {str(work_dir): origin} if origin else {}
         record = work_dir.absolute().parents[1] / 'records' / f'{work_dir.name}.json'
         records += [json.loads(record.read_text())] if record.is_file() else []
     if not runs:
         raise missing[0]
     parts = {job['identity'][part]: job['made_from'][part] for job in records for part in POOLED if 'made_from' in job}
     titles = {run['row']: run['row'] for run in runs}
-    return Results(frame(runs), titles, missing=[str(error) for error in missing], jobs=records, parts=parts)
+    left_out = [str(error) for error in missing]
+    return Results(frame(runs), titles, missing=left_out, origins=origins, jobs=records, parts=parts)
 
 
 def read_manifests(paths: Sequence[Path], held_out: bool = False) -> Results:
