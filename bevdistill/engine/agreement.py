@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmengine.config import Config
@@ -44,9 +44,11 @@ def _ranges(tree: Mapping[str, Any]) -> Iterator[str]:
     """All ranges of model and data, and all sizes of voxels."""
     for name in ('point_cloud_range', 'voxel_size'):
         entries = [(path, value) for path, value in tree.items() if path.endswith(f'.{name}') and value is not None]
-        for path, value in entries[1:]:
-            count = min(len(value), len(entries[0][1]))
-            yield from _differ(entries[0], (path, value), value[:count] == entries[0][1][:count])
+        values = [value for _, value in entries]
+        usual = max(entries, key=lambda entry: values.count(entry[1]), default=('', []))
+        for path, value in entries:
+            count = min(len(value), len(usual[1]))
+            yield from _differ((path, value), usual, value[:count] == usual[1][:count])
 
 
 def _classes(tree: Mapping[str, Any]) -> Iterator[str]:
@@ -136,7 +138,9 @@ def _entry(tree: Mapping[str, Any], side: str, key: str) -> Entry | None:
     last = key.endswith('.-1')
     path = f'{side}.{key.removesuffix(".-1")}'
     value = tree.get(path)
-    return None if value is None else (path, value[-1] if last and isinstance(value, Sequence) else value)
+    if last and value:
+        return f'{path}[-1]', value[-1]
+    return None if value is None else (path, value)
 
 
 def _differ(one: Entry, other: Entry, same: bool) -> Iterator[str]:

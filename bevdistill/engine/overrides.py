@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from mmengine.config import Config
@@ -32,6 +33,8 @@ READ = frozenset((*RUNNER_ARGUMENTS, *ALSO_READ)) - {'cfg', 'launcher'}
 OPTIONAL = re.compile(r'(model\.losses\.[^.]+)\.weight')
 """What every loss of a distiller takes, also where the config leaves it at its default."""
 MOST_SHOWN = 8
+Reads = Callable[[], Mapping[str, Any]]
+"""All entries that a run reads, by path; collected when a message needs them."""
 
 
 def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
@@ -72,29 +75,30 @@ def apply_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
     """
     tree = cfg.to_dict()
     emptied = {key[: -len(DELETE) - 1] for key in options if key.endswith('.' + DELETE)}
-    found = [problem for key, value in options.items() if (problem := _problem(tree, key, value, emptied))]
+    reads = cache(lambda: dict(read_paths(tree)))
+    found = [problem for key, value in options.items() if (problem := _problem(tree, reads, key, value, emptied))]
     if found:
         raise ValueError('cannot override the config:\n  ' + '\n  '.join(found))
     cfg.merge_from_dict({key.removeprefix(ADD): value for key, value in options.items()})
 
 
-def _problem(tree: Mapping[str, Any], key: str, value: Any, emptied: set[str]) -> str:
+def _problem(tree: Mapping[str, Any], reads: Reads, key: str, value: Any, emptied: set[str]) -> str:
     name = key.removeprefix(ADD)
     if name.split('.')[0] not in READ:
-        return _problem_of_variable(tree, name)
+        return _problem_of_variable(tree, reads, name)
     if key.startswith(ADD):
-        return _problem_of_addition(tree, name)
+        return _problem_of_addition(tree, reads, name)
     if key.endswith('.' + DELETE):
-        return _problem_of_key(tree, key[: -len(DELETE) - 1], {})
+        return _problem_of_key(tree, reads, key[: -len(DELETE) - 1], {})
     if any(key.startswith(place + '.') for place in emptied):
         return ''
     optional = OPTIONAL.fullmatch(key)
-    if optional and not _problem_of_key(tree, optional[1], {}):
+    if optional and not _problem_of_key(tree, reads, optional[1], {}):
         return ''
-    return _problem_of_key(tree, key, value)
+    return _problem_of_key(tree, reads, key, value)
 
 
-def _problem_of_key(tree: Mapping[str, Any], key: str, value: Any) -> str:
+def _problem_of_key(tree: Mapping[str, Any], reads: Reads, key: str, value: Any) -> str:
     """Why the path does not lead to an entry that can take the value, or nothing."""
     node: Any = tree
     parts = key.split('.')
@@ -102,7 +106,7 @@ def _problem_of_key(tree: Mapping[str, Any], key: str, value: Any) -> str:
         above = '.'.join(parts[:depth])
         if isinstance(node, Mapping):
             if part not in node:
-                return f"no key '{key}'; {_advice(tree, node, parts, depth)}"
+                return f"no key '{key}'; {_advice(reads, node, parts, depth)}"
             node = node[part]
         elif isinstance(node, list | tuple):
             if not part.isdigit() or int(part) >= len(node):
@@ -115,19 +119,19 @@ def _problem_of_key(tree: Mapping[str, Any], key: str, value: Any) -> str:
     if isinstance(node, list | tuple) and not isinstance(value, list | tuple | Mapping) and value is not None:
         return f"'{key}' is a list; write {shlex.quote(f'{key}=[{value}]')}"
     if isinstance(node, Mapping) and isinstance(value, Mapping) and not value.get(DELETE):
-        below = (_problem_of_key(tree, f'{key}.{name}', inner) for name, inner in value.items())
+        below = (_problem_of_key(tree, reads, f'{key}.{name}', inner) for name, inner in value.items())
         return next(filter(None, below), '')
     return ''
 
 
-def _advice(tree: Mapping[str, Any], node: Mapping[str, Any], parts: Sequence[str], depth: int) -> str:
+def _advice(reads: Reads, node: Mapping[str, Any], parts: Sequence[str], depth: int) -> str:
     """The nearest key that the run reads: the same ending elsewhere, or a similar name in the same dict."""
     key = '.'.join(parts)
     if key == 'train_cfg.max_epochs' and 'max_iters' in node:
         return "this config counts iterations: 'train_cfg.max_iters'"
     if key == 'train_cfg.max_iters' and 'max_epochs' in node:
         return "this config counts epochs: 'train_cfg.max_epochs'"
-    known = {path for path, _ in read_paths(tree)}
+    known = reads()
     same_ending = [path for path in sorted(known) if path.endswith(f'.{key}')]
     if same_ending:
         return f'did you mean {" or ".join(map(repr, same_ending[:4]))}?'
@@ -142,37 +146,36 @@ def _advice(tree: Mapping[str, Any], node: Mapping[str, Any], parts: Sequence[st
     return f"{place} has the keys {sorted(names)}; write '{ADD}{key}=...' to add a new one"
 
 
-def _problem_of_addition(tree: Mapping[str, Any], key: str) -> str:
-    if not _problem_of_key(tree, key, None):
+def _problem_of_addition(tree: Mapping[str, Any], reads: Reads, key: str) -> str:
+    if not _problem_of_key(tree, reads, key, None):
         return f"'{key}' exists already; leave out the '{ADD}' to change it"
     node: Any = tree
     parts = key.split('.')
     for depth, part in enumerate(parts[:-1]):
         if isinstance(node, Mapping) and part not in node:
             return ''
-        problem = _problem_of_key(tree, '.'.join(parts[: depth + 1]), None)
+        problem = _problem_of_key(tree, reads, '.'.join(parts[: depth + 1]), None)
         if problem:
             return problem
         node = node[part] if isinstance(node, Mapping) else node[int(part)]
     return '' if isinstance(node, Mapping) else f"cannot add '{key}'; '{'.'.join(parts[:-1])}' is not a dict"
 
 
-def _problem_of_variable(tree: Mapping[str, Any], key: str) -> str:
+def _problem_of_variable(tree: Mapping[str, Any], reads: Reads, key: str) -> str:
     """Refuse what no run reads: a new value of a variable that the config file has used would reach nobody."""
     name, _, rest = key.partition('.')
     if name == 'launcher':
         return "'launcher' is not read from the config; give --launcher"
     if name not in tree:
-        return f"no key '{key}'; {_advice(tree, tree, key.split('.'), 0)}"
-    reads = list(read_paths(tree))
-    places = _where_it_went(tree[name], reads, name, rest)
+        return f"no key '{key}'; {_advice(reads, tree, key.split('.'), 0)}"
+    places = _where_it_went(tree[name], reads().items(), name, rest)
     shown = ', '.join(places[:MOST_SHOWN]) + (', ...' if len(places) > MOST_SHOWN else '')
     where = f'; override where it went: {shown}' if places else '; change it in the file'
     flag = '. All at once: --data-root DIR' if name.endswith('root') else ''
     return f"'{name}' is a variable that the config file has already used{where}{flag}"
 
 
-def _where_it_went(variable: Any, reads: Sequence[tuple[str, Any]], name: str, rest: str) -> list[str]:
+def _where_it_went(variable: Any, reads: Iterable[tuple[str, Any]], name: str, rest: str) -> list[str]:
     """Find the entries that may come from a part of a variable: equal in value, else in the end of their path.
 
     A name with ``train`` or ``test`` in it leads to that side's entries alone, where it has some.
@@ -182,9 +185,10 @@ def _where_it_went(variable: Any, reads: Sequence[tuple[str, Any]], name: str, r
     end = rest or name
     ends = [(path, value) for path, value in reads if path.endswith(f'.{end}')]
     if rest:
-        found = [path for path, value in ends if _same(value, variable)]
+        found = [path for path, value in ends if type(value) is type(variable) and value == variable]
     else:
-        found = [path for path, value in reads if _looks_made_of(path, value, name, variable)]
+        kind = type(variable)
+        found = [path for path, value in reads if type(value) is kind and _looks_made_of(path, value, name, variable)]
     found = found or [path for path, _ in ends]
     if not found and isinstance(variable, Mapping):
         inner = [f'{rest}.{key}' if rest else str(key) for key in variable if key not in ('type', DELETE)]
@@ -195,18 +199,13 @@ def _where_it_went(variable: Any, reads: Sequence[tuple[str, Any]], name: str, r
 
 
 def _looks_made_of(path: str, value: Any, name: str, variable: Any) -> bool:
-    """Whether an entry may come from a variable: decides what the message shows, not whether there is one."""
-    last = path.rsplit('.', 1)[-1]
+    """Whether an entry of a variable's type may come from it; decides only what the message shows."""
     if isinstance(variable, str):
-        return bool(variable) and isinstance(value, str) and value.startswith(variable)
-    named = f'_{name}'.endswith(f'_{last}')
+        return bool(variable) and bool(value.startswith(variable))
+    named = f'_{name}'.endswith(f'_{path.rsplit(".", 1)[-1]}')
     if isinstance(variable, Mapping):
-        return bool(variable) and isinstance(value, Mapping) and (named or _same(value, variable))
-    return _same(value, variable) and (named or (bool(variable) and isinstance(variable, list | tuple)))
-
-
-def _same(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and bool(one == other)
+        return bool(variable) and (named or bool(value == variable))
+    return bool(value == variable) and (named or (bool(variable) and isinstance(variable, list | tuple)))
 
 
 def read_paths(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -41,8 +41,13 @@ def check_loop(cfg: Config) -> None:
     """
     loop: dict[str, Any] = cfg.get('train_cfg') or {}
     loader: dict[str, Any] = cfg.get('train_dataloader') or {}
-    if 'max_epochs' in loop and 'max_iters' in loop:
-        raise UntrainableError('train_cfg has max_epochs and max_iters; a training counts one of them')
+    counted = [key for key in ('max_epochs', 'max_iters') if key in loop]
+    wanted = ['max_epochs' if loop.get('by_epoch') else 'max_iters']
+    if 'type' not in loop and counted and counted != wanted:
+        raise UntrainableError(
+            f'train_cfg.by_epoch={loop.get("by_epoch")} wants {wanted[0]} alone, but train_cfg has {counted}; replace it as '
+            'a whole: train_cfg._delete_=True train_cfg.by_epoch=...'
+        )
     endless = (loader.get('sampler') or {}).get('infinite')
     if endless and 'max_epochs' in loop and not loop.get('type') == 'IterBasedTrainLoop':
         raise UntrainableError(

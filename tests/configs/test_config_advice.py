@@ -13,7 +13,7 @@ from bevdistill.engine.agreement import check_agreement
 from bevdistill.engine.overrides import READ, apply_overrides, read_paths
 
 TYPED = ('lr', 'optimizer.lr', 'data_root', 'student.img_backbone.depth', 'num_queries', 'batch_size', 'max_epochs')
-"""What people type, beside the variables of the file and the first entry of each."""
+"""What people type, beside the variables of the file and entries of some."""
 
 
 def suggestions(cfg: Config, keys: list[str]) -> set[str]:
@@ -28,7 +28,7 @@ def suggestions(cfg: Config, keys: list[str]) -> set[str]:
 
 def typed(tree: dict[str, Any]) -> list[str]:
     variables = [name for name in tree if name not in READ]
-    inner = [f'{name}.{next(iter(tree[name]))}' for name in variables if isinstance(tree[name], dict) and tree[name]]
+    inner = [f'{name}.{next(iter(tree[name]))}' for name in variables if 'pipeline' in name or 'losses' in name]
     return list(dict.fromkeys([*variables, *inner, *TYPED]))
 
 

@@ -30,11 +30,11 @@ def changed(name: str, changes: dict[str, Any]) -> Config:
 @pytest.mark.parametrize(
     ('name', 'changes', 'places'),
     [
-        ('pillars', {f'{PIPELINE}.points_range.point_cloud_range': OTHER}, ('points_range', 'voxel_layer')),
+        ('pillars', {f'{PIPELINE}.points_range.point_cloud_range': OTHER}, ('points_range', '-25.6')),
         ('pillars', {'model.pts_voxel_encoder.voxel_size': [0.2, 0.4, 8]}, ('pts_voxel_encoder', 'voxel_layer')),
         ('pillars', {'model.pts_middle_encoder.output_shape': [128, 64]}, ('output_shape', '128 x 128 voxels')),
         ('pillars', {'model.pts_bbox_head.grid.rows': 64}, ('grid.rows=64', '32 x 32 cells')),
-        ('pillars', {'model.pts_middle_encoder.in_channels': 64}, ('feat_channels.-1=32', 'in_channels=64')),
+        ('pillars', {'model.pts_middle_encoder.in_channels': 64}, ('feat_channels[-1]=32', 'in_channels=64')),
         ('pillars', {'model.pts_neck.in_channels': [32, 32]}, ('pts_backbone.out_channels', 'pts_neck.in_channels')),
         ('voxels', {'model.pts_middle_encoder.sparse_shape': [41, 256, 128]}, ('sparse_shape', '256 x 256 voxels')),
         ('voxels', {'model.pts_neck.num_outs': 3}, ('pts_neck.num_outs=3', 'pts_bbox_head.num_levels=2')),
@@ -47,7 +47,7 @@ def changed(name: str, changes: dict[str, Any]) -> Config:
         ('student', {'val_dataloader.dataset.metainfo.classes': ['car']}, ('train_dataloader', "classes=['car']")),
         ('student', {'val_evaluator.ann_file': 'b.pkl'}, ('val_dataloader.dataset.ann_file', 'ann_file=b.pkl')),
         ('distiller', {'model.class_names': ['car']}, ('train_dataloader', "model.class_names=['car']")),
-        ('distiller', {'model.student.pts_bbox_head.grid.point_cloud_range': OTHER}, ('student', 'voxel_layer')),
+        ('distiller', {'model.student.pts_bbox_head.grid.point_cloud_range': OTHER}, ('student', '-51.2')),
     ],
 )  # fmt: skip
 def test_contradictions(name: str, changes: dict[str, Any], places: tuple[str, str]) -> None:
