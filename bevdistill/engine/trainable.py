@@ -45,8 +45,8 @@ def check_loop(cfg: Config) -> None:
     wanted = ['max_epochs' if loop.get('by_epoch') else 'max_iters']
     if 'type' not in loop and counted and counted != wanted:
         raise UntrainableError(
-            f'train_cfg.by_epoch={loop.get("by_epoch")} wants {wanted[0]} alone, but train_cfg has {counted}; replace it as '
-            'a whole: train_cfg._delete_=True train_cfg.by_epoch=...'
+            f'train_cfg.by_epoch={loop.get("by_epoch")} wants {wanted[0]} alone, but train_cfg has {counted}; replace '
+            'all of it: train_cfg._delete_=True train_cfg.by_epoch=...'
         )
     endless = (loader.get('sampler') or {}).get('infinite')
     if endless and 'max_epochs' in loop and not loop.get('type') == 'IterBasedTrainLoop':

@@ -52,7 +52,7 @@ def test_a_voxel_teacher_is_refused_before_its_data_is_read(tmp_path: Path) -> N
     ('loop', 'infinite', 'message'),
     [
         (dict(by_epoch=True, max_epochs=2), True, r'sampler\.infinite=True never ends one.*train_cfg\.max_iters'),
-        (dict(by_epoch=True, max_iters=2), False, r"by_epoch=True wants max_epochs alone, but train_cfg has \['max_iters'\]"),
+        (dict(by_epoch=True, max_iters=2), False, r"wants max_epochs alone, but train_cfg has \['max_iters'\]"),
         (dict(by_epoch=False, max_epochs=2, max_iters=2), True, r"wants max_iters alone"),
         (dict(by_epoch=True, max_epochs=2), False, None),
         (dict(by_epoch=False, max_iters=2), True, None),
