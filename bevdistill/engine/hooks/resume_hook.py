@@ -13,6 +13,9 @@ from mmengine.runner import Runner
 PROGRESS = frozenset(('last_step', '_global_step', '_last_value', 'base_values', 'verbose', 'optimizer'))
 """What a scheduler's state has beside its settings; the base values are the optimizer's ``initial_*``."""
 
+OF_ONE_KIND = ('betas', 'dampening', 'alpha', 'rho', 'lambd')
+"""Settings by which the optimizers of torch are told apart: Adam's, SGD's, RMSprop's, Adadelta's, ASGD's."""
+
 
 @HOOKS.register_module()
 class ResumeHook(Hook):
@@ -37,10 +40,11 @@ class ResumeHook(Hook):
                 schedule that depends on validations.
         """
         wrapper = getattr(runner, 'optim_wrapper', None)
-        if not runner._resume or 'optimizer' not in checkpoint or not hasattr(wrapper, 'param_groups'):
+        checkpoint.get('meta', {}).pop('config', None)
+        saved = checkpoint.get('optimizer', {}).get('param_groups')
+        own = getattr(wrapper, 'param_groups', None)
+        if not runner._resume or not isinstance(saved, list) or not isinstance(own, list):
             return
-        checkpoint['meta'].pop('config', None)
-        saved, own = checkpoint['optimizer']['param_groups'], wrapper.param_groups
         schedulers = runner.param_schedulers if isinstance(runner.param_schedulers, list) else []
         states = checkpoint.get('param_schedulers', [])
         _check_groups(saved, own)
@@ -84,8 +88,8 @@ def _check_groups(saved: Sequence[Mapping[str, Any]], own: Sequence[Mapping[str,
             f'{len(own)} of {sum(sizes[1])}: paramwise_cfg, frozen parts or the model differ. Resume with the config '
             'of the checkpoint, or start a new run from its weights with load_from'
         )
-    kinds = [_settings(groups[0]).keys() for groups in (saved, own)]
-    missing = sorted(name for name in kinds[0] ^ kinds[1] if not name.startswith('initial_'))
+    kinds = [{name for name in OF_ONE_KIND if name in groups[0]} for groups in (saved, own)]
+    missing = sorted(kinds[0] ^ kinds[1])
     if missing:
         raise ValueError(
             f'cannot resume: the optimizer of the checkpoint is of another kind than that of this config, only one has '
@@ -105,9 +109,9 @@ def _group_differences(saved: Sequence[Mapping[str, Any]], own: Sequence[Mapping
     seen = set()
     for old, new in zip(saved, own, strict=True):
         before, after = _settings(old), _settings(new)
-        for key in sorted(before.keys() | after.keys()):
-            text = f'{key.removeprefix("initial_")} {before.get(key)} -> {after.get(key)}'
-            if _plain(before.get(key)) != _plain(after.get(key)) and text not in seen:
+        for key in sorted(before.keys() & after.keys()):  # Other releases of torch have further ones.
+            text = f'{key.removeprefix("initial_")} {before[key]} -> {after[key]}'
+            if _plain(before[key]) != _plain(after[key]) and text not in seen:
                 seen.add(text)
                 yield text
 
