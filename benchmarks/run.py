@@ -38,7 +38,7 @@ def check(args: argparse.Namespace) -> None:
     if args.data_root is not None and not (args.data_root / 'nuscenes_infos_train.pkl').is_file():
         raise FileNotFoundError(
             f'no {args.data_root}/nuscenes_infos_train.pkl; write it with: '
-            f'bevdistill data create nuscenes --root-path {args.data_root} --version VERSION'
+            f'bevdistill data create nuscenes --root-path {shlex.quote(str(args.data_root))} --version VERSION'
         )
     if args.device == 'cuda':
         import torch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
     text = with_bases_of(source, out.resolve().parent)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding='utf-8')
-    print(f'{out}: copy of {source}. Train with it:\n  bevdistill train {out}')
+    print(f'{out}: copy of {source}. Train with it:\n  bevdistill train {shlex.quote(str(out))}')
 
 
 def find_config(name: str) -> Path:

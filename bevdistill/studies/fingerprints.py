@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+import shlex
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -116,8 +117,8 @@ def data_parts(root: Path, files: Iterable[str]) -> Parts:
         file = file if file.is_file() else root / Path(name).name
         if not file.is_file():
             raise FileNotFoundError(
-                f'no information file {file}; write it with: tools/create_data.py nuscenes --root-path {root} '
-                '--version VERSION'
+                f'no information file {file}; write it with: '
+                f'tools/create_data.py nuscenes --root-path {shlex.quote(str(root))} --version VERSION'
             )
         parts[file.name] = file_digest(file)
     return parts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shlex
 from collections.abc import Collection
 from pathlib import Path
 
@@ -46,7 +47,8 @@ def find_test(work_dir: Path, known: Collection[Path] = ()) -> Path:
         except (json.JSONDecodeError, AttributeError):
             continue
     raise FileNotFoundError(
-        f'no test result in {work_dir}; make one with: tools/test.py CONFIG CHECKPOINT --work-dir {work_dir}'
+        f'no test result in {work_dir}; make one with: '
+        f'tools/test.py CONFIG CHECKPOINT --work-dir {shlex.quote(str(work_dir))}'
     )
 
 
