@@ -87,6 +87,8 @@ def read(args: argparse.Namespace) -> tuple[Results, tuple[str, ...]]:
         results = read_work_dirs(args.runs)
         for reason in results.missing:
             print(f'left out: {reason}', file=sys.stderr)
+        for work_dir, origin in results.origins.items():
+            print(f'{work_dir}: result of {origin}', file=sys.stderr)
     if args.base is not None:
         base = results.named(args.base, '--base')
         results.bases = {row: base for row in results.titles if row != base}

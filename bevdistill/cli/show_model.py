@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import add_overrides, add_samples, spread
+from .arguments import add_data, add_samples, spread
 from .loading import load_libraries, read_config_of
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--title', help='what the pages call the model (default: the name of its config)')
     parser.add_argument('--threshold', type=float, default=0.2, help='draw predictions from this score (default: 0.2)')
-    parser.add_argument('--data-root', metavar='DIR', help='data root in place of that of the configs')
-    add_overrides(parser, 'the first config')
+    add_data(parser, 'the first config')
 
 
 def run(args: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .hooks import CompileHook, FiniteLossHook, NotFiniteError, RepeatableRunHook, StopHook
+    from .hooks import CompileHook, FiniteLossHook, NotFiniteError, RepeatableRunHook, ResumeHook, StopHook
     from .host_memory import keep_freed_memory
     from .launch import build_runner, load_config, run_testing, run_training
     from .optim import Bfloat16OptimWrapper, SummaryOptimWrapperConstructor
@@ -21,6 +21,7 @@ __all__ = [
     'FiniteLossHook',
     'NotFiniteError',
     'RepeatableRunHook',
+    'ResumeHook',
     'RunStopped',
     'StopHook',
     'SummaryOptimWrapperConstructor',

@@ -14,12 +14,15 @@ from ..checkpoints.find import existing_checkpoint, latest_checkpoint, unreadabl
 from ..checkpoints.whole_file import full_disk_explained
 from ..datasets.workers import lost_worker_explained, set_time_limits
 from ..teacher_cache.follow import follow_teacher_cache
+from .agreement import check_agreement
 from .config_file import load_config
 from .hooks import StopHook
+from .keeping_best import check_best_keys, settle_best
 from .process_group import check_same_start, distributed_run
 from .screen import BriefRunner
 from .stopping import RunStopped, WaitStopped, stop_on_signals
-from .trainable import check_precision, check_strategy, check_trainable
+from .tested import record_tested
+from .trainable import check_loop, check_precision, check_strategy, check_trainable
 
 __all__ = ['build_runner', 'load_config', 'run_testing', 'run_training']
 
@@ -41,9 +44,13 @@ def run_training(cfg: Config) -> Runner:
         UntrainableError: If the model cannot be trained on this device; before data is read.
         LostWorkerError: If a worker of the data loader was killed or stopped.
         RunStopped: If the process was asked to stop by a signal; ends it with the status :data:`~.stopping.STOPPED`.
+        ValueError: If settings contradict each other, or a hook follows a metric that is not reported.
     """
     check_precision(cfg)
     check_strategy(cfg)
+    check_loop(cfg)
+    check_agreement(cfg)
+    settle_best(cfg)
     if cfg.get('load_from'):
         cfg.load_from = existing_checkpoint(cfg.load_from)
     elif cfg.get('resume'):
@@ -67,6 +74,7 @@ def _train(cfg: Config) -> Runner:
         # FlexibleRunner builds its model when it trains.
         if isinstance(runner.model, nn.Module):
             check_trainable(runner.model)
+        check_best_keys(runner)
         stop = StopHook()
         runner.register_hook(stop)
         try:
@@ -80,15 +88,19 @@ def run_testing(cfg: Config, checkpoint: str) -> dict[str, float]:
     """Test a checkpoint as the config says.
 
     Returns:
-        The metrics by name; mmengine also writes them to ``<work_dir>/<time>/<time>.json``.
+        The metrics by name; mmengine also writes them to ``<work_dir>/<time>/<time>.json``, and ``tested.json``
+        beside it says of which checkpoint they are.
 
     Raises:
         FileNotFoundError: If the checkpoint does not exist.
         ValueError: If it does not fit the config.
     """
     cfg.load_from, cfg.resume = existing_checkpoint(checkpoint), False
+    check_agreement(cfg)
     set_time_limits(cfg)
     explained = unreadable_checkpoints_explained(cfg.load_from)
     with full_disk_explained(cfg.work_dir), distributed_run(cfg), explained, lost_worker_explained():
-        metrics: dict[str, float] = build_runner(cfg).test()
+        runner = build_runner(cfg)
+        metrics: dict[str, float] = runner.test()
+        record_tested(cfg, cfg.load_from, runner.log_dir)
     return metrics

@@ -21,11 +21,11 @@ from terminaltables import AsciiTable
 
 from ..checkpoints.whole_file import write_whole
 from ..datasets.infos import read_infos
+from .class_scores import TP_ERRORS, log_class_scores
 from .splits import EVAL_SETS
 from .submission import MAX_BOXES, global_boxes, submission_meta
 
 SUBMIT = 'tools/test.py CONFIG CHECKPOINT --format-only'
-TP_ERRORS = {'trans_err': 'ATE', 'scale_err': 'ASE', 'orient_err': 'AOE', 'vel_err': 'AVE', 'attr_err': 'AAE'}
 NOT_MEASURED = {'traffic_cone': ('attr_err', 'vel_err', 'orient_err'), 'barrier': ('attr_err', 'vel_err')}
 
 
@@ -105,6 +105,10 @@ class BEVNuScenesMetric(NuScenesMetric):
     def declared(self) -> dict[str, bool]:
         """Flags of the submission file."""
         return self.modality or submission_meta(self.dataset_meta.get('modality', {}), self.use_external)
+
+    def result_names(self) -> list[str]:
+        """Return the names that will be reported, without the prefix."""
+        return list(short_metrics(empty_summary(self.eval_detection_configs), self.dataset_meta['classes']))
 
     def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep what scoring needs of a batch of predictions."""
@@ -214,6 +218,7 @@ class BEVNuScenesMetric(NuScenesMetric):
             summary = empty_summary(self.eval_detection_configs)
         names = list(classes if classes is not None else self.dataset_meta['classes'])
         print_log('\n' + class_table(summary, names), 'current')
+        log_class_scores(summary, names)
         return short_metrics(summary, names)
 
     def _official_summary(self, result_path: str) -> dict[str, Any]:

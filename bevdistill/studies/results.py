@@ -29,8 +29,7 @@ class Results:
 
     Args:
         runs: A line per run: ``row``, ``seed`` (missing where unknown), ``teacher`` (a name for the teacher of its
-        session;
-            rows without one have it too), ``seconds`` of its training, and its metrics.
+            session; rows without one have it too), ``seconds`` of its training, and its metrics.
         titles: Titles by row.
         bases: Row that each is compared with.
         metrics: Columns of the table by default.
@@ -39,6 +38,7 @@ class Results:
         parts: What lies behind their hashes of code and data.
         rows: Rows of the table in their order; the others are there to be compared with.
         held_out: The same lines for the tests on the held-out world, or None where one world is looked at.
+        origins: By work dir what its result is of, where that is not a checkpoint of its own.
     """
 
     runs: pd.DataFrame
@@ -50,6 +50,7 @@ class Results:
     parts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     rows: list[str] = field(default_factory=list)
     held_out: pd.DataFrame | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rows = self.rows or list(self.titles)
@@ -122,21 +123,24 @@ def read_work_dirs(work_dirs: Iterable[Path]) -> Results:
     runs: list[dict[str, Any]] = []
     records: list[dict[str, Any]] = []
     missing: list[FileNotFoundError] = []
+    origins: dict[str, str] = {}
     for work_dir in work_dirs:
         row, seed = split_seed(work_dir.name)
         try:
-            metrics = read_metrics(work_dir)
+            metrics, origin = read_metrics(work_dir)
         except FileNotFoundError as error:
             missing.append(error)
             continue
         runs.append(dict(row=row, seed=seed, seconds=read_training_seconds(work_dir)) | metrics)
+        origins |= {str(work_dir): origin} if origin else {}
         record = work_dir.absolute().parents[1] / 'records' / f'{work_dir.name}.json'
         records += [read_json_object(record, advice=DELETE)] if record.is_file() else []
     if not runs:
         raise missing[0]
     parts = {job['identity'][part]: job['made_from'][part] for job in records for part in POOLED if 'made_from' in job}
     titles = {run['row']: run['row'] for run in runs}
-    return Results(frame(runs), titles, missing=[str(error) for error in missing], jobs=records, parts=parts)
+    left_out = [str(error) for error in missing]
+    return Results(frame(runs), titles, missing=left_out, origins=origins, jobs=records, parts=parts)
 
 
 def read_manifests(paths: Sequence[Path], held_out: bool = False) -> Results:

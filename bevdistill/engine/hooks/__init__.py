@@ -3,6 +3,7 @@
 from .compile_hook import CompileHook
 from .finite_loss_hook import FiniteLossHook, NotFiniteError
 from .repeatable_run_hook import RepeatableRunHook
+from .resume_hook import ResumeHook
 from .stop_hook import StopHook
 
 __all__ = [
@@ -10,5 +11,6 @@ __all__ = [
     'FiniteLossHook',
     'NotFiniteError',
     'RepeatableRunHook',
+    'ResumeHook',
     'StopHook',
 ]
