@@ -86,12 +86,12 @@ class StudyFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.out, self.tools = folder, folder / 'out', folder / 'tools'
-        (self.tools / 'analysis_tools').mkdir(parents=True)
+        (self.tools / 'analysis_tools').mkdir(parents=True, exist_ok=True)
         tools = ('train', 'test', 'cache_teacher', 'make_synthetic_nuscenes', 'create_data', 'analysis_tools/visualize')
         for name in tools:
             (self.tools / f'{name}.py').write_text(STAND_IN)
         for world in ('data', 'second'):
-            (folder / world).mkdir()
+            (folder / world).mkdir(exist_ok=True)
             for split in ('train', 'val'):
                 (folder / world / f'nuscenes_infos_{split}.msgpack.gz').write_text(f'{world} {split}')
         (folder / 'config.py').write_text(CONFIG)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from .damage import check_whole
 from .refusal import reason_of
 
 _DTYPES = {name for name, value in vars(torch).items() if type(value) is torch.dtype}
@@ -67,6 +68,7 @@ def read_foreign_checkpoint(path: str | Path) -> ForeignCheckpoint:
     if not file.is_file():
         raise FileNotFoundError(f'there is no checkpoint {file}')
     left_out: list[str] = []
+    check_whole(file)
     try:
         try:
             content = torch.load(file, map_location='cpu', weights_only=True)

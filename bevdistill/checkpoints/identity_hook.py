@@ -13,6 +13,7 @@ from torch import nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 
 from ..distributed.wrappers import unwrap_model
+from .damage import check_finite_weights
 from .fit import check_weights, without_wrapper_prefix
 from .identity import META_KEY, check_identity, check_num_classes, identity_of
 from .public_kinds import convention_unknown, conversion_advice, likely_kind
@@ -58,7 +59,8 @@ class CheckpointIdentityHook(Hook):
         """Compare identity and weights with this run, before the run goes on.
 
         Raises:
-            ValueError: If they differ, or the file brings a box head and does not say in which convention.
+            ValueError: If they differ, a weight is NaN or infinite, or the file brings a box head and does not say in
+                which convention.
         """
         source = str(runner._load_from)
         require_state(checkpoint, source, RESUMED if runner._resume else ())
@@ -71,6 +73,7 @@ class CheckpointIdentityHook(Hook):
             self._check_anonymous(runner, source, weights, meta)
         allowed = ((), ()) if runner._resume else (self.allow_missing, self.allow_unexpected)
         check_weights(model, weights, source, *allowed)
+        check_finite_weights(weights, dict(model.named_parameters()), f'checkpoint {source}')
 
     def _check_anonymous(self, runner: Runner, source: str, weights: Mapping[str, Any], meta: dict[str, Any]) -> None:
         """Refuse weights of a box head from a file without identity; point out any other such file."""

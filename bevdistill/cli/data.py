@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     create.add_argument('dataset', choices=['nuscenes'], help='kind of data set')
-    create.add_argument('--root-path', default='data/nuscenes', help='nuScenes root (default: %(default)s)')
+    root = create.add_argument('--root-path', '--data-root', help='nuScenes root (default: %(default)s)')
+    root.default = 'data/nuscenes'
     create.add_argument('--version', default='v1.0-trainval', help='v1.0-trainval, v1.0-mini or v1.0-test')
     create.add_argument('--out-dir', help='where the files go (default: the root)')
     create.add_argument('--canbus-root', help='folder that holds can_bus/ (default: the root)')

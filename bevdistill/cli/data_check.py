@@ -80,14 +80,14 @@ def information_files(root: Path) -> list[Path]:
     """
     if root.is_file():
         return [root]
-    from ..datasets.infos.files import CREATE, ENDINGS, split_of
+    from ..datasets.infos.files import ENDINGS, create_command, split_of
 
     found: dict[str, Path] = {}
     for ending in ENDINGS:
         for path in sorted(root.glob(f'*infos*{ending}')):
             found.setdefault(split_of(path), path)
     if not found:
-        raise FileNotFoundError(f'no information file (*infos*) in {root}; write them with: {CREATE.format(root=root)}')
+        raise FileNotFoundError(f'no information file (*infos*) in {root}; write them with: {create_command(root)}')
     return [found[name] for name in sorted(found)]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .arguments import add_overrides, add_samples, spread
+from .arguments import add_data, add_samples, spread
 from .loading import config_of
 
 HELP = "samples of a config's data after its pipeline, with their boxes"
@@ -32,8 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder of the pictures')
     parser.add_argument('--split', choices=('train', 'val', 'test'), default='train', help='which dataloader')
     add_samples(parser, '--index', type=int, metavar='I')
-    parser.add_argument('--data-root', metavar='DIR', help='data root in place of that of the config')
-    add_overrides(parser)
+    add_data(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -73,8 +72,6 @@ def draw(args: argparse.Namespace) -> list[Path]:
 
     init_default_scope(cfg.get('default_scope', 'mmdet3d'))
     source = cfg[f'{args.split}_dataloader'].dataset
-    if args.data_root is not None:
-        innermost(source).data_root = args.data_root
     grid = BEVGrid.from_config(range_of(innermost(source).pipeline), CELLS, CELLS)
     dataset = DATASETS.build(source)
     paths = []

@@ -12,6 +12,8 @@ from torch import nn
 from ..checkpoints import (
     BOX_CONVENTION,
     META_KEY,
+    check_finite_weights,
+    check_whole,
     convention_unknown,
     conversion_advice,
     identity_gaps,
@@ -75,6 +77,7 @@ class TeacherCheckpoint:
         checkpoint = self._read()
         weights = checkpoint.get('state_dict', checkpoint)
         meta = checkpoint.get('meta') or {}
+        check_finite_weights(weights, dict(detector.named_parameters()), f'teacher checkpoint {self.path}')
         fit = load_weights(detector, weights, str(self.path)).without()
         gaps = [*self._identity_gaps(meta, weights, detector), *fit.lines('the teacher')]
         if gaps:
@@ -115,6 +118,7 @@ class TeacherCheckpoint:
 
     def _read(self) -> dict[str, Any]:
         path = self.existing()
+        check_whole(path)
         try:
             checkpoint: dict[str, Any] = torch.load(path, map_location='cpu', weights_only=True)
         except Exception:  # The reader of a file that is no checkpoint can fail in any way.

@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..checkpoints.whole_file import write_whole
 from ..json_file import read_json_object
 from . import fingerprints
 from .graph import Job
-from .records import Folder, Record, write_whole
+from .records import Folder, Record
 from .spec import is_file
 
 ADVICE = (
@@ -51,7 +52,7 @@ class Plan:
             stale=self.stale, jobs={name: asdict(job) for name, job in self.jobs.items()}, configs=self.configs,
             code=self.code,
         )  # fmt: skip
-        write_whole(self.folder.plan_file, json.dumps(tree, indent=1) + '\n')
+        write_whole(f'{json.dumps(tree, indent=1)}\n'.encode(), self.folder.plan_file)
 
     @classmethod
     def load(cls, out: Path) -> Plan:

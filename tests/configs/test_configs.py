@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+import shipped_configs
 from mmdet3d.datasets import NuScenesDataset
 from mmdet3d.registry import MODELS
 from mmengine.config import Config
@@ -51,12 +51,11 @@ def name(file: Path) -> str:
     return str(file.relative_to(CONFIGS_ROOT))
 
 
-@cache
 def load(file: Path) -> Config:
     """The config; for reading only."""
     if 'convnext' in file.name and find_spec('mmpretrain') is None:
         pytest.skip('mmpretrain is not installed')
-    return Config.fromfile(str(file))
+    return shipped_configs.load(file)
 
 
 def data_sets(cfg: Config) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import functools
 import gzip
 import json
 import os
+import shlex
 import zlib
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,11 @@ def split_of(path: str | Path) -> str:
     return next((name.removesuffix(ending) for ending in ENDINGS if name.endswith(ending)), name)
 
 
+def create_command(root: Path) -> str:
+    """Return the command that writes the information files of a root."""
+    return CREATE.format(root=shlex.quote(str(root)))
+
+
 def find_infos(path: str | Path) -> str:
     """Find an information file, or the one of the same name and another ending, and say so then.
 
@@ -46,7 +52,7 @@ def find_infos(path: str | Path) -> str:
         if other.is_file():
             _notice(f'{wanted} is not there; reading {other.name}, which has the same name and another ending')
             return str(other)
-    raise FileNotFoundError(f'no information file {wanted}; write it with: {CREATE.format(root=folder)}')
+    raise FileNotFoundError(f'no information file {wanted}; write it with: {create_command(folder)}')
 
 
 @functools.cache
@@ -117,7 +123,7 @@ def _unpacked(content: bytes) -> bytes:
 def _unreadable(name: str, content: bytes, error: BaseException) -> str:
     from .inert_pickle import NotPlainPickleError
 
-    create = CREATE.format(root=Path(name).parent)
+    create = create_command(Path(name).parent)
     why = str(error).splitlines()[0] if str(error) else type(error).__name__
     if isinstance(error, NotPlainPickleError):
         return (
@@ -145,7 +151,7 @@ def _checked(infos: Any, name: str) -> Infos:
     advice = ' (a file of mmdet3d below 1.1, or of a project made for it)' if older else ''
     raise ValueError(
         f'{name} is no information file: expected a dict of metainfo (a dict) and data_list (a list of dicts), found '
-        f'{found}{advice}; write it with: {CREATE.format(root=Path(name).parent)}'
+        f'{found}{advice}; write it with: {create_command(Path(name).parent)}'
     )
 
 
