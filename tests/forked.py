@@ -118,7 +118,7 @@ def serve(path: str) -> None:
 
 
 @contextmanager
-def tools(folder: Path) -> Iterator[Path]:
+def forked_tools(folder: Path) -> Iterator[Path]:
     """A folder with train.py, test.py and an interpreter that hand their command line to a process that forks."""
     path = folder / 'server'
     server = CONTEXT.Process(target=serve, args=(str(path),))

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from forked import tools
+from forked import forked_tools
 from mmdet3d.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -80,7 +80,7 @@ def test_killed_in_the_middle_and_started_again(synthetic_root: Path, synthetic_
     file, one = tmp_path / 'study.yml', tmp_path / 'alone.yml'
     file.write_text(yaml.safe_dump(tree))
     one.write_text(yaml.safe_dump(dict(tree, seeds=[1], rows=tree['rows'][:1])))
-    with tools(tmp_path) as stand_ins:
+    with forked_tools(tmp_path) as stand_ins:
         first = start(file, tmp_path / 'study', stand_ins)
         until((tmp_path / 'study/runs/student_seed1/iter_2.pth').exists, 600)
         assert first.pid is not None
