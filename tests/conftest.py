@@ -66,6 +66,13 @@ def _shipped_configs_are_parsed_once() -> Iterator[None]:
 
 
 @pytest.fixture
+def no_random_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave weights as they were allocated: for models that are built, and not run."""
+    for draw in ('uniform_', 'normal_'):
+        monkeypatch.setattr(torch.Tensor, draw, lambda weight, *args, **options: weight)
+
+
+@pytest.fixture
 def one_thread() -> Iterator[None]:
     """One thread, and no scope of mmengine's registries left behind: for tests that run a training in this process."""
     threads = torch.get_num_threads()
