@@ -48,11 +48,13 @@ def visualize(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 
 def test_pair_of_models(models: Path, tmp_path: Path, visualize: Run) -> None:
     weights = models / 'weights.pth'
-    beside = ('--teacher', models / 'lidar.py', weights)
+    beside = ('--teacher', models / 'lidar.py', weights, '--beside', 'another', models / 'camera.py', weights)
     done = visualize(models / 'camera.py', weights, *beside, '--out', tmp_path, '--num', 2, '--title', 'a student')
     assert done.code == 0, done.err
-    assert sorted(path.name for path in tmp_path.glob('*.png')) == ['00001_t1.png', '00003_t3.png']
-    assert done.out.count('saved') == 2
+    assert sorted(path.name for path in tmp_path.glob('*.png')) == [
+        '00001_t1.png', '00001_t1_beside.png', '00003_t3.png', '00003_t3_beside.png'
+    ]  # fmt: skip
+    assert done.out.count('saved') == 4
 
 
 def test_errors_are_one_line(models: Path, tmp_path: Path, visualize: Run) -> None:
