@@ -186,7 +186,7 @@ def synthetic_root(synthetic_roots: SyntheticRoots) -> Path:
 
 @pytest.fixture(scope='session')
 def synthetic_infos(synthetic_root: Path, made_once: MadeOnce) -> Path:
-    """Folder of the synthetic root's ``nuscenes_infos_{train,val,trainval}.pkl``; give data sets absolute ann_files."""
+    """Folder of the synthetic root's information files, of train, val and trainval; give data sets absolute paths."""
     from bevdistill.datasets.infos import create_nuscenes_infos
 
     def make(folder: Path) -> None:
