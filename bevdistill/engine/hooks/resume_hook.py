@@ -30,7 +30,8 @@ class ResumeHook(Hook):
         config in ``meta['config']``, which old checkpoints have; it is dropped.
     """
 
-    priority = 'VERY_LOW'
+    # After PlainCheckpointHook, which comes before it in the config, has turned plain forms back.
+    priority = 'LOWEST'
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Change the state of optimizer and schedulers in the checkpoint, before the runner loads it.
