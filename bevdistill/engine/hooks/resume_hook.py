@@ -43,7 +43,8 @@ class ResumeHook(Hook):
         wrapper = getattr(runner, 'optim_wrapper', None)
         checkpoint.get('meta', {}).pop('config', None)
         saved = checkpoint.get('optimizer', {}).get('param_groups')
-        own = getattr(wrapper, 'param_groups', None)
+        # Not the wrapper's own list, which ends with the settings of the optimizer as a whole.
+        own = getattr(getattr(wrapper, 'optimizer', None), 'param_groups', None)
         if not runner._resume or not isinstance(saved, list) or not isinstance(own, list):
             return
         schedulers = runner.param_schedulers if isinstance(runner.param_schedulers, list) else []
@@ -60,6 +61,8 @@ class ResumeHook(Hook):
         replay(schedulers, checkpoint['meta']['iter'], checkpoint['meta']['epoch'])
         for old, new in zip(saved, own, strict=True):
             old.update({key: value for key, value in new.items() if key != 'params'})
+        if 'base_param_settings' in checkpoint['optimizer']:
+            checkpoint['optimizer']['base_param_settings'] = dict(wrapper.base_param_settings)
         checkpoint['param_schedulers'] = [scheduler.state_dict() for scheduler in schedulers]
         runner.logger.info(
             f'this config differs from the checkpoint: {"; ".join(found)}. Rates and schedules are those of this '
