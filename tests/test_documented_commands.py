@@ -51,6 +51,9 @@ class StandIn:
         self.cfg, self.model, self.log_dir = cfg, None, f'{cfg.work_dir}/20260101_000000'
         Path(self.log_dir).mkdir(parents=True, exist_ok=True)
 
+    def register_hook(self, hook: Any) -> None:
+        """Take the hook that stops on signals; there are no iterations to stop after."""
+
     def train(self) -> None:
         """Leave the last checkpoint; a distillation needs its teacher's, as it does at its start."""
         side = 'teacher'
