@@ -53,6 +53,9 @@ class StandIn:
         Path(self.log_dir).mkdir(parents=True, exist_ok=True)
         self.val_loop = SimpleNamespace(evaluator=SimpleNamespace(metrics=[None]))
 
+    def register_hook(self, hook: Any) -> None:
+        """Take the hook that stops on signals; there are no iterations to stop after."""
+
     def train(self) -> None:
         """Leave the last checkpoint; a distillation needs its teacher's, as it does at its start."""
         side = 'teacher'
