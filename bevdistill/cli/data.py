@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 
+from . import data_convert, data_import
 from .loading import say
 
-HELP = 'data create: write the information files of nuScenes'
+HELP = "data create: write the information files of nuScenes; data import: of one's own data; data convert: others'"
+OTHERS = {'import': data_import, 'convert': data_convert}
 EXAMPLES = """
 examples:
   # training and validation, with the CAN bus expansion unpacked beside the samples
@@ -31,6 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    for action, module in OTHERS.items():
+        other = actions.add_parser(
+            action,
+            help=module.HELP,
+            description=module.__doc__,
+            epilog=module.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(other)
     create.add_argument('dataset', choices=['nuscenes'], help='kind of data set')
     create.add_argument('--root-path', default='data/nuscenes', help='nuScenes root (default: %(default)s)')
     create.add_argument('--version', default='v1.0-trainval', help='v1.0-trainval, v1.0-mini or v1.0-test')
@@ -40,7 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the information files."""
+    """Do what was asked for."""
+    if args.action in OTHERS:
+        OTHERS[args.action].run(args)
+        return
     say(f'reading {args.version} of {args.root_path}')
     from bevdistill.datasets.infos.create import create_nuscenes_infos
 

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from .annotations import AnnotationRecords
 from .can_bus import CanBusReader
 from .names import CATEGORIES
+from .presence import CHANNELS, Absences, FilesOnDisk
 from .sensors import SensorRecords
 
 TEMPORAL_FIELDS = (
@@ -53,7 +54,8 @@ def create_nuscenes_infos(
 
     Note:
         Scenes follow one another by the time they start, each whole and in order, where mmdet3d keeps the order of
-        the sample table: a model with memory can then be tested by walking the file.
+        the sample table: a model with memory can then be tested by walking the file. A part of a download does: what is
+        not on disk (scenes, sensors, keyframes, sweeps) is left out and counted.
 
     Args:
         root_path: Folder with ``samples/``, ``sweeps/``, ``maps/`` and the tables under `version`.
@@ -66,17 +68,19 @@ def create_nuscenes_infos(
         Split name to the file written. Each appears at once, complete.
 
     Raises:
-        FileNotFoundError: If the root, its tables, or a keyframe's file is missing.
+        FileNotFoundError: If the root or its tables are missing.
         ValueError: If the version is unknown or none of its scenes is present.
     """
     root = Path(root_path)
     check_root(root, version)
     nusc = NuScenes(version=version, dataroot=str(root), verbose=False)
-    scenes = scenes_by_split(nusc, version)
+    files = FilesOnDisk(root)
+    scenes = scenes_by_split(nusc, version, files)
+    absences = Absences(channels_of(nusc, scenes, files))
     out = Path(out_dir) if out_dir is not None else root
     out.mkdir(parents=True, exist_ok=True)
     can_bus = CanBusReader(Path(canbus_root) if canbus_root is not None else root)
-    sensors = SensorRecords(nusc, max_sweeps)
+    sensors = SensorRecords(nusc, max_sweeps, files, absences)
     annotations = AnnotationRecords(nusc) if version != 'v1.0-test' else None
     collected = {}
     written = {}
@@ -90,7 +94,9 @@ def create_nuscenes_infos(
         print_log(f'{written[split]}: {len(records)} samples of {count} scenes', 'current')
 
     for split, split_scenes in scenes.items():
-        collected[split] = collect_records(nusc, split, split_scenes, sensors, annotations, can_bus)
+        collected[split] = collect_records(nusc, split, split_scenes, sensors, annotations, can_bus, absences)
+    absences.report(str(root))
+    for split, split_scenes in scenes.items():
         write(split, collected[split], len(split_scenes))
     if len(collected) > 1:
         write(''.join(collected), merged_records(collected.values()), sum(map(len, scenes.values())))
@@ -112,8 +118,8 @@ def check_root(root: Path, version: str) -> None:
         )
 
 
-def scenes_by_split(nusc: NuScenes, version: str) -> dict[str, list[dict[str, Any]]]:
-    """Collect the scenes of each split whose first LiDAR file is on disk, by start time.
+def scenes_by_split(nusc: NuScenes, version: str, files: FilesOnDisk) -> dict[str, list[dict[str, Any]]]:
+    """Collect the scenes of each split of whose first keyframe any file is on disk, by start time.
 
     Raises:
         ValueError: If none is.
@@ -122,7 +128,7 @@ def scenes_by_split(nusc: NuScenes, version: str) -> dict[str, list[dict[str, An
     present = [
         scene
         for scene in nusc.scene
-        if os.path.isfile(nusc.get_sample_data_path(first[scene['token']]['data']['LIDAR_TOP']))
+        if any(filename in files for filename in keyframe_files(nusc, first[scene['token']]).values())
     ]
     present.sort(key=lambda scene: first[scene['token']]['timestamp'])
     members = {split: set(names) for split, names in SPLITS[version].items()}
@@ -131,11 +137,23 @@ def scenes_by_split(nusc: NuScenes, version: str) -> dict[str, list[dict[str, An
     if not used:
         raise ValueError(
             f'{nusc.dataroot}: none of the {len(nusc.scene)} scenes in the tables is usable: '
-            f'{len(present)} have LiDAR files, and none of these is in a split of {version}'
+            f'{len(present)} have files of cameras or LiDAR, and none of these is in a split of {version}'
         )
     if used < len(nusc.scene):
         print_log(f'{len(nusc.scene) - used} of {len(nusc.scene)} scenes left out: no files or no split', 'current')
     return found
+
+
+def keyframe_files(nusc: NuScenes, sample: dict[str, Any]) -> dict[str, str]:
+    """Return the file of each sensor of a keyframe, relative to the root."""
+    return {channel: nusc.get('sample_data', sample['data'][channel])['filename'] for channel in CHANNELS}
+
+
+def channels_of(nusc: NuScenes, scenes: dict[str, list[dict[str, Any]]], files: FilesOnDisk) -> list[str]:
+    """Return the sensors of which any scene's first keyframe has a file."""
+    firsts = [nusc.get('sample', scene['first_sample_token']) for split in scenes.values() for scene in split]
+    found = [keyframe_files(nusc, sample) for sample in firsts]
+    return [channel for channel in CHANNELS if any(names[channel] in files for names in found)]
 
 
 def collect_records(
@@ -145,25 +163,32 @@ def collect_records(
     sensors: SensorRecords,
     annotations: AnnotationRecords | None,
     can_bus: CanBusReader,
+    absences: Absences,
 ) -> list[dict[str, Any]]:
-    """Build the records of all keyframes of `scenes`, in order."""
+    """Build the records of all keyframes of `scenes` that are on disk, in order and linked to one another."""
     records: list[dict[str, Any]] = []
     with tqdm(total=sum(scene['nbr_samples'] for scene in scenes), desc=split, unit='sample') as progress:
         for scene in scenes:
-            token, frame = scene['first_sample_token'], 0
+            token, before = scene['first_sample_token'], None
             while token:
                 sample = nusc.get('sample', token)
                 looked_up = sensors.look_up(sample)
+                progress.update()
+                token = sample['next']
+                if absences.lacks(sample['token'], sensors.missing(looked_up)):
+                    continue
+                if before is not None:
+                    before['next'] = sample['token']
                 record = {
                     'sample_idx': len(records),
-                    'token': token,
+                    'token': sample['token'],
                     'timestamp': sample['timestamp'] / 1e6,
                     **sensors.build(sample, looked_up),
                     'instances': [],
                     'scene_token': scene['token'],
-                    'frame_idx': frame,
-                    'prev': sample['prev'],
-                    'next': sample['next'],
+                    'frame_idx': 0 if before is None else before['frame_idx'] + 1,
+                    'prev': '' if before is None else before['token'],
+                    'next': '',
                     'can_bus': can_bus.at(scene['name'], sample['timestamp']),
                 }
                 if annotations is not None:
@@ -172,8 +197,7 @@ def collect_records(
                     label = nusc.get('lidarseg', sample['data']['LIDAR_TOP'])['filename']
                     record['pts_semantic_mask_path'] = Path(label).name
                 records.append(record)
-                token, frame = sample['next'], frame + 1
-                progress.update()
+                before = record
     return records
 
 

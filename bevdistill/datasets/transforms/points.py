@@ -16,6 +16,13 @@ TIME_LAG = 4
 """Column of a point that holds seconds since it was measured."""
 
 
+NO_SWEEP = (
+    'It is a sweep between keyframes. Write the information files again with bevdistill data create, which leaves out '
+    'sweeps that are not on disk, or load none with pipeline.points_sweeps.sweeps_num=0.'
+)
+"""What to do about a sweep that is not there, as in a download of keyframes alone."""
+
+
 @TRANSFORMS.register_module()
 class LoadLidarPoints(LoadPointsFromFile):
     """Load the points of the keyframe: x, y, z, intensity, ring index.
@@ -114,7 +121,8 @@ class LoadLidarSweeps(LoadPointsFromMultiSweeps):
         return [int(i) for i in np.random.permutation(available)[: self.sweeps_num]]
 
     def _load_sweep(self, results: dict[str, Any], sweep: dict[str, Any]) -> np.ndarray[Any, Any]:
-        points = read_points(sweep['lidar_points']['lidar_path'], results['token'], self.load_dim, self.backend_args)
+        path = sweep['lidar_points']['lidar_path']
+        points = read_points(path, results['token'], self.load_dim, self.backend_args, NO_SWEEP)
         if self.remove_close:
             points = self._remove_close(points)
         sensor2lidar = np.linalg.inv(np.asarray(sweep['lidar_points']['lidar2sensor'], dtype=np.float64))
