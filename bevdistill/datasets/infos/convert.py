@@ -50,8 +50,8 @@ def convert_infos(source: str | Path, out_file: str | Path) -> Path:
     missing = [name for name in NEEDED if name not in infos[0]]
     if missing:
         raise ValueError(
-            f'{source} {layout_of(content)} and lacks {", ".join(missing)}, which cannot be derived; write the file from '
-            f'the data with: bevdistill data create nuscenes --root-path ROOT --version VERSION'
+            f'{source} {layout_of(content)} and lacks {", ".join(missing)}, which cannot be derived; write the file '
+            f'from the data with: bevdistill data create nuscenes --root-path ROOT --version VERSION'
         )
     sizes_first = lengths_first(infos, str(source))
     scenes: dict[str, list[Mapping[str, Any]]] = {}

@@ -1,7 +1,7 @@
 """Read the neutral layout, in which one's own data are handed over: a JSON object per line, one per sample.
 
-docs/own_data.md describes it for people. Matrices are nested lists, row by row, metres; the ego frame has x forward, y to
-the left, z up.
+docs/own_data.md describes it for people. Matrices are nested lists, row by row, metres; the ego frame has x forward,
+y to the left, z up.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from .sensors import NUM_POINT_FEATURES, as_list
 
 Array = NDArray[np.float64]
 Sample = dict[str, Any]
+
+SENSOR_HEIGHT = 1.84
+"""Metres above the ground of nuScenes' LiDAR, and of the frame of boxes where there is no LiDAR."""
 
 RIGID_TOLERANCE = 1e-3
 """Largest deviation of ``R R^T`` from the identity that rounding may leave."""
@@ -113,7 +116,9 @@ def read_samples(file: Path) -> Iterator[tuple[str, Sample]]:
 def record_of(sample: Sample, where: str, root: Path) -> dict[str, Any]:
     """Convert a sample to a record of an information file, without its neighbours in time and its boxes.
 
-    The frame of boxes and points is the LiDAR's, or the ego frame where there is none.
+    Boxes, points and BEV maps are in a frame with nuScenes' axes, x to the right of the car, y ahead, z up, as temporal
+    students and public weights have it. Its origin is the LiDAR's, or 1.84 m above the ego frame's where there is none.
+    Points come to it when they are loaded, by ``points2lidar``.
 
     Args:
         sample: Object of the layout.
@@ -124,10 +129,13 @@ def record_of(sample: Sample, where: str, root: Path) -> dict[str, Any]:
     ego2global = fields.pose('ego2global')
     has_lidar = sample.get('lidar') is not None
     lidar = Fields(sample['lidar'], f'{where}, lidar') if has_lidar else None
-    lidar2ego = np.eye(4) if lidar is None else lidar.pose('sensor2ego')
+    lidar2ego = np.eye(4)
+    lidar2ego[:3, :3] = [[0, 1, 0], [-1, 0, 0], [0, 0, 1]]
+    lidar2ego[:3, 3] = [0, 0, SENSOR_HEIGHT] if lidar is None else lidar.pose('sensor2ego')[:3, 3]
     points: dict[str, Any] = {'num_pts_feats': NUM_POINT_FEATURES, 'lidar2ego': as_list(lidar2ego)}
     if lidar is not None:
         points['lidar_path'] = _point_file(lidar, root)
+        points['points2lidar'] = as_list(np.linalg.inv(lidar2ego) @ lidar.pose('sensor2ego'))
     images = {}
     for name, values in dict(sample.get('cameras') or {}).items():
         camera = Fields(values, f'{where}, camera {name}')

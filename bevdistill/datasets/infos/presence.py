@@ -67,7 +67,7 @@ class Absences:
             lost = ', '.join(f'{channel} {count}' for channel, count in self.samples.items())
             print_log(f'{self.samples.total()} keyframes left out, a file is missing ({lost}; {self.first})', 'current')
         if not self.kept:
-            raise ValueError(f'{where}: no keyframe has all its files ({self.first}); unpack the archives that hold them')
+            raise ValueError(f'{where}: no keyframe has all its files ({self.first}); unpack what holds them')
         if self.sweeps_lost:
             print_log(
                 f'{self.sweeps_lost} of {self.sweeps} LiDAR sweeps between keyframes are not on disk and left out. '

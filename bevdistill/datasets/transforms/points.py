@@ -27,6 +27,8 @@ NO_SWEEP = (
 class LoadLidarPoints(LoadPointsFromFile):
     """Load the points of the keyframe: x, y, z, intensity, ring index.
 
+    A record of one's own data has ``lidar_points.points2lidar`` (4, 4), which takes them to the frame of its boxes.
+
     Args:
         load_dim: Float32 numbers per point in the file.
         use_dim: How many of them, or which, are kept.
@@ -50,7 +52,11 @@ class LoadLidarPoints(LoadPointsFromFile):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add `points`."""
         path = results['lidar_points']['lidar_path']
-        points = read_points(path, results['token'], self.load_dim, self.backend_args)[:, self.use_dim]
+        points = read_points(path, results['token'], self.load_dim, self.backend_args)
+        if 'points2lidar' in results['lidar_points']:
+            move = np.asarray(results['lidar_points']['points2lidar'], dtype=np.float64)
+            points[:, :3] = points[:, :3] @ move[:3, :3].T + move[:3, 3]
+        points = points[:, self.use_dim]
         results['points'] = get_points_type(self.coord_type)(points, points_dim=points.shape[-1])
         return results
 
