@@ -40,7 +40,7 @@ class CategoryMap:
         for category, name in self.categories.items():
             if name is not None and name not in self.classes:
                 raise ValueError(
-                    f"categories maps '{category}' to '{name}', which is no class{nearest(name, self.classes)} "
+                    f"categories maps '{category}' to '{name}', which is no class{nearest(name, self.classes)}. "
                     f'Classes are {", ".join(self.classes)}'
                 )
         self._labels = {name: label for label, name in enumerate(self.classes)}
@@ -55,25 +55,26 @@ class CategoryMap:
         labels = {index: self.label(name) for name, index in file_categories.items() if index >= 0}
         return {**labels, -1: -1}
 
-    def problems(self, file_categories: Iterable[str]) -> list[str]:
+    def unknown(self, file_categories: Iterable[str]) -> tuple[str, bool]:
         """Tell which classes and mapped categories an information file does not know.
 
         Args:
             file_categories: All categories of the file.
+
+        Returns:
+            What is unknown, '' if nothing is; and whether that is a mistake: a name is near a known one, or no class
+            has a category. A small file may just lack a class.
         """
-        known = list(file_categories)
+        known = sorted(file_categories)
         reached = {self.label(category) for category in known}
-        lines = [
-            f"class '{name}' has no category{nearest(name, known)}"
-            for label, name in enumerate(self.classes)
-            if label not in reached
-        ]
-        lines += [
-            f"category '{name}' of the mapping does not exist{nearest(name, known)}"
-            for name in self.categories
-            if name not in known
-        ]
-        return lines
+        lost = [name for label, name in enumerate(self.classes) if label not in reached]
+        mapped = [name for name in self.categories if name not in known]
+        mistake = any(nearest(name, known) for name in lost + mapped) or reached <= {-1}
+        told = [f"class '{name}' has no category{nearest(name, known)}" for name in lost[:3]]
+        told += [f"category '{name}' of the mapping does not exist{nearest(name, known)}" for name in mapped[:3]]
+        more = len(lost) + len(mapped) - len(told)
+        text = '; '.join(told) + (f'; and {more} more' if more else '')
+        return (f'{text}. Categories of the file: {", ".join(known)}' if told else ''), mistake
 
 
 class BoxCount:

@@ -151,19 +151,16 @@ class SequenceNuScenesDataset(NuScenesDataset):
 
     def _check_boxes(self, samples: int) -> None:
         """Tell classes without a category, and a file without a box of the classes; errors in training."""
-        problems = self.category_map.problems({*self._file_categories, *self._seen_categories})
-        if problems:
-            known = ', '.join(sorted({*self._file_categories, *self._seen_categories}))
-            problems = [f'{"; ".join(problems)}. Categories of the file: {known}']
-        elif self.box_count.total and not self.box_count.kept:
-            problems = [f'no box of the classes {", ".join(self.category_map.classes)} in {samples} samples: '
-                        f'{self.box_count.losses()}']  # fmt: skip
-        elif not self.box_count.total and self.filter_empty_gt:
-            problems = [f'none of the {samples} samples has a box']
-        if problems and not self.test_mode:
-            raise ValueError(f'{self.ann_file}: {problems[0]}')
-        if problems:
-            print_log(f'{self.ann_file}: {problems[0]}', 'current', logging.WARNING)
+        count = self.box_count
+        problem, mistake = self.category_map.unknown({*self._file_categories, *self._seen_categories})
+        if self.filter_empty_gt and not count.kept and not (problem and mistake):
+            lost = f': {count.losses()}' if count.total else ''
+            problem = f'no box of the classes {", ".join(self.category_map.classes)} in {samples} samples{lost}'
+            mistake = True
+        if mistake and not self.test_mode:
+            raise ValueError(f'{self.ann_file}: {problem}')
+        if problem and (count.total or not self.test_mode):
+            print_log(f'{self.ann_file}: {problem}', 'current', logging.WARNING)
 
     def parse_data_info(self, info: dict[str, Any]) -> dict[str, Any]:
         """Check a record and keep the fields that a pipeline uses.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cli_runs import Run
+from own_data import made_up_sample, write_samples
 
 
 def test_writes_the_files_of_a_version(run: Run, synthetic_root: Path, tmp_path: Path) -> None:
@@ -17,6 +18,18 @@ def test_writes_the_files_of_a_version(run: Run, synthetic_root: Path, tmp_path:
     assert content['metainfo']['version'] == 'v1.0-mini'
     assert {len(record.get('lidar_sweeps', [])) for record in content['data_list']} <= {0, 1}
     assert any(any(record['can_bus']) for record in content['data_list'])
+
+
+def test_imports_ones_own_data_and_names_what_is_wrong(run: Run, tmp_path: Path) -> None:
+    write_samples(tmp_path, [made_up_sample(tmp_path, i) for i in range(2)])
+    assert run('data', 'import', tmp_path, 'train.jsonl', '--out-dir', tmp_path / 'infos').code == 0
+    assert (tmp_path / 'infos' / 'own_infos_train.pkl').is_file()
+    done = run('data', 'import', tmp_path / 'nowhere')
+    assert (done.code, done.error) == (1, f'bevdistill data: error: no folder {tmp_path}/nowhere')
+    done = run('data', 'convert', tmp_path / 'infos' / 'own_infos_train.pkl', tmp_path / 'out.pkl')
+    assert done.code == 1
+    assert 'has the keys' in done.error
+    assert '\n' not in done.error
 
 
 @pytest.mark.parametrize(

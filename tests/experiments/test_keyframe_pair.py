@@ -48,7 +48,7 @@ def test_standing_objects_of_the_first_frame_lie_in_their_cells_of_the_second(pa
         pipeline=[lambda results: results],
         modality=dict(use_camera=True, use_lidar=False),
         use_valid_flag=True,
-        filter_empty_gt=False,
+        metainfo=dict(classes=['car', 'pedestrian']),
     )
     can_bus = torch.from_numpy(dataset[1]['can_bus'])[1:]
     shift = ego_shift(can_bus, GRID)[0] * torch.tensor(GRID.extent[:2])

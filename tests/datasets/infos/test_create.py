@@ -106,8 +106,8 @@ def test_files_of_other_projects_are_converted_to_our_own(
     synthetic_infos: Path, old: Path, tmp_path: Path, before_1_0: bool
 ) -> None:
     """BEVFormer adds scenes and CAN bus to mmdet3d's old layout and has its old boxes, BEVDet has new ones."""
-    ours = load(synthetic_infos / 'nuscenes_infos_train.pkl')
-    content = load(old / 'old_infos_train.pkl')
+    ours = load(synthetic_infos / 'nuscenes_infos_val.pkl')
+    content = load(old / 'old_infos_val.pkl')
     by_token = {record['token']: record for record in ours['data_list']}
     for info in content['infos']:
         info.update({key: by_token[info['token']][key] for key in ('scene_token', 'can_bus')})
