@@ -30,6 +30,10 @@ DEFAULT_PREFIX = {
 }
 
 
+class MissingSensorError(ValueError):
+    """A record lacks a sensor that is to be loaded."""
+
+
 @DATASETS.register_module()
 class SequenceNuScenesDataset(NuScenesDataset):
     """nuScenes whose items are queues: images of T frames, points and boxes of the current frame.
@@ -197,12 +201,12 @@ class SequenceNuScenesDataset(NuScenesDataset):
         """Choose the cameras of a record; refuse one that lacks a sensor that is loaded."""
         where = f'{self.ann_file}: sample {info["token"]}'
         if self.modality['use_lidar'] and 'lidar_path' not in info['lidar_points']:
-            raise ValueError(
+            raise MissingSensorError(
                 f'{where} has no LiDAR points; load cameras alone with modality=dict(use_camera=True, use_lidar=False)'
             )
         images = info.get('images') or {}
         if self.modality['use_camera'] and not images:
-            raise ValueError(
+            raise MissingSensorError(
                 f'{where} has no images; load LiDAR alone with modality=dict(use_camera=False, use_lidar=True)'
             )
         if self.cameras is not None and self.modality['use_camera']:

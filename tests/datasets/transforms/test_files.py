@@ -27,5 +27,5 @@ def test_image_is_bgr(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r'sample token: cannot read image .*directory.*create_data'):
+    with pytest.raises(FileNotFoundError, match=r'sample token: cannot read image .*directory.*data create'):
         read_bytes(str(tmp_path), 'token', 'image')
