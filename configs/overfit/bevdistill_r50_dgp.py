@@ -6,6 +6,7 @@
 # Result    see docs/own_data.md: measured here.
 _base_ = ['../synthetic/bevdistill/bevdistill_r50_1x_nus-3d.py', '_base_/dgp.py']
 
+class_names = _base_.own_classes
 model = dict(
     student=_base_.own_student,
     teacher=_base_.own_teacher,

@@ -5,6 +5,7 @@
 # Result    see docs/own_data.md: measured here.
 _base_ = ['../synthetic/bevformer/bevformer_r50_1x_nus-3d.py', '_base_/dgp.py']
 
+class_names = _base_.own_classes
 model = dict(**_base_.own_student)
 own_sensors = dict(modality=dict(use_camera=True, use_lidar=False))
 train_dataloader = dict(

@@ -5,6 +5,7 @@
 # Result    see docs/own_data.md: measured here.
 _base_ = ['../synthetic/object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py', '_base_/dgp.py']
 
+class_names = _base_.own_classes
 model = dict(data_preprocessor=_base_.own_voxels, **_base_.own_teacher)
 own_sensors = dict(modality=dict(use_camera=False, use_lidar=True))
 train_dataloader = dict(

@@ -107,7 +107,7 @@ def main(argv: list[str] | None = None) -> None:
     """Import the pair, draw it, and run the student with random weights over both frames."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('pair', type=Path, metavar='PAIR_FOLDER', help='folder with frames.json and twelve images')
-    parser.add_argument('--out', type=Path, required=True, metavar='FOLDER', help='folder of the picture and the layout')
+    parser.add_argument('--out', type=Path, required=True, metavar='FOLDER', help='folder of the picture and the data')
     args = parser.parse_args(argv)
     ann_file = import_pair(args.pair, args.out)
     import torch
@@ -133,7 +133,8 @@ def main(argv: list[str] | None = None) -> None:
         with torch.no_grad():
             found = model.test_step(pseudo_collate([dataset[index]]))[0].pred_instances_3d
         finite = bool(torch.isfinite(found.bboxes_3d.tensor).all())
-        print(f'keyframe {index}: {len(found)} boxes, finite: {finite}, {time.perf_counter() - start:.1f} s', flush=True)
+        seconds = time.perf_counter() - start
+        print(f'keyframe {index}: {len(found)} boxes, finite: {finite}, {seconds:.1f} s', flush=True)
 
 
 if __name__ == '__main__':

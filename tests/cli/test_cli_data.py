@@ -29,6 +29,9 @@ def test_imports_ones_own_data_and_names_what_is_wrong(run: Run, tmp_path: Path)
     done = run('data', 'convert', tmp_path / 'infos' / 'own_infos_train.pkl', tmp_path / 'out.pkl')
     assert done.code == 1
     assert 'has the keys' in done.error
+    (tmp_path / 'pointer.pkl').write_text('version https://git-lfs.github.com/spec/v1')
+    done = run('data', 'convert', tmp_path / 'pointer.pkl', tmp_path / 'out.pkl')
+    assert 'is a pointer of large-file storage' in done.error
     assert '\n' not in done.error
 
 

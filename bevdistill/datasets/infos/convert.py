@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.fileio import load
 from mmengine.logging import print_log
 from numpy.typing import NDArray
 
@@ -17,7 +16,7 @@ from ...structures.ego_state import CAN_BUS_SIZE
 from ..ego_pose import rigid_transform
 from .create import write_aside
 from .names import CATEGORIES
-from .read import layout_of
+from .read import CREATE, layout_of, read_content
 from .sensors import NUM_POINT_FEATURES, as_list
 
 Array = NDArray[np.float64]
@@ -43,7 +42,7 @@ def convert_infos(source: str | Path, out_file: str | Path) -> Path:
     Raises:
         ValueError: If a field that cannot be derived is missing, or the convention of boxes cannot be told.
     """
-    content = load(str(source))
+    content = read_content(str(source), CREATE.format(root='ROOT', version='VERSION'))
     infos = content.get('infos') if isinstance(content, Mapping) else None
     if not infos:
         raise ValueError(f'{source} {layout_of(content)}; expected a mapping with infos')

@@ -27,6 +27,23 @@ def read_infos(path: str, root: str | None = None) -> dict[str, Any]:
         ValueError: If it is something else, or cut off; says what and what to do.
     """
     create = CREATE.format(root=root or 'ROOT', version='VERSION')
+    content = read_content(path, create)
+    if not isinstance(content, dict) or not {'data_list', 'metainfo'} <= set(content):
+        raise ValueError(f'{path} {layout_of(content)}; {advice(content, path, create)}')
+    return content
+
+
+def read_content(path: str, create: str) -> Any:
+    """Read what a file of any layout holds.
+
+    Args:
+        path: The file.
+        create: The command that writes one, for messages.
+
+    Raises:
+        FileNotFoundError: If it is missing.
+        ValueError: If it is no file of records, or cut off; says what and what to do.
+    """
     if '://' not in path:
         if not os.path.isfile(path):
             raise FileNotFoundError(f'no information file {path}; write it with: {create}')
@@ -35,16 +52,13 @@ def read_infos(path: str, root: str | None = None) -> dict[str, Any]:
         if problem:
             raise ValueError(f'{path} {problem}')
     try:
-        content = load(path)
+        return load(path)
     except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, KeyError) as error:
         size = f' of {os.path.getsize(path)} bytes' if os.path.isfile(path) else ''
         raise ValueError(
             f'{path}{size} cannot be read ({error}): it is cut off or no information file. Copy it again, or write it '
             f'with: {create}'
         ) from error
-    if not isinstance(content, dict) or not {'data_list', 'metainfo'} <= set(content):
-        raise ValueError(f'{path} {layout_of(content)}; {advice(content, path, create)}')
-    return content
 
 
 def no_pickle(head: bytes) -> str | None:
