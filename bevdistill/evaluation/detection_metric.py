@@ -18,7 +18,7 @@ from terminaltables import AsciiTable
 
 from ..datasets.categories import CategoryMap
 from ..datasets.infos.read import read_infos
-from .ground_truth import devkit_boxes, eval_boxes, truth_boxes
+from .ground_truth import devkit_boxes, eval_boxes, truth_boxes, within
 
 TP_ERRORS = {'trans_err': 'ATE', 'scale_err': 'ASE', 'orient_err': 'AOE', 'vel_err': 'AVE'}
 TABLE_DISTANCE = 2.0
@@ -41,6 +41,7 @@ class BEVDetectionMetric(BaseMetric):
         ann_file: Information file; a relative path that does not exist is looked up under `data_root`.
         data_root: Data root.
         class_range: Metres from the ego car within which boxes count: one number or one per class; None for no limit.
+        point_cloud_range: Boxes whose centre lies outside (x and y, LiDAR frame, metres) do not count; None: all do.
         prefix: Of the reported names.
         **kwargs: Of mmengine's metric.
 
@@ -53,6 +54,7 @@ class BEVDetectionMetric(BaseMetric):
         ann_file: str,
         data_root: str = '',
         class_range: float | Mapping[str, float] | None = None,
+        point_cloud_range: Sequence[float] | None = None,
         prefix: str | None = 'detection',
         **kwargs: Any,
     ) -> None:
@@ -61,6 +63,7 @@ class BEVDetectionMetric(BaseMetric):
             ann_file = os.path.join(data_root, ann_file)
         self.ann_file = ann_file
         self.class_range = class_range
+        self.point_cloud_range = point_cloud_range
         self.config = config_factory('detection_cvpr_2019')
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
@@ -83,10 +86,13 @@ class BEVDetectionMetric(BaseMetric):
         classes = CategoryMap(self.dataset_meta['classes'], self.dataset_meta.get('category_map'))
         ranges = self._ranges(classes.classes)
         categories = content['metainfo'].get('categories', {})
-        truth = eval_boxes({r['token']: truth_boxes(infos[r['token']], categories, classes, ranges) for r in results})
-        predicted = eval_boxes(
-            {r['token']: devkit_boxes(r['predicted'], infos[r['token']], classes.classes, ranges) for r in results}
-        )
+        truths, found = {}, {}
+        for result in results:
+            token, info = result['token'], infos[result['token']]
+            limits = self.point_cloud_range
+            truths[token] = within(truth_boxes(info, categories, classes, ranges), info, limits)
+            found[token] = within(devkit_boxes(result['predicted'], info, classes.classes, ranges), info, limits)
+        truth, predicted = eval_boxes(truths), eval_boxes(found)
         count = {name: sum(box.detection_name == name for box in truth.all) for name in classes.classes}
         rows = {name: self._scores(truth, predicted, name) for name in classes.classes if count[name]}
         print_log('\n' + class_table(rows, count, len(results)), 'current')

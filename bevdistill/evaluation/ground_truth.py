@@ -88,6 +88,22 @@ def truth_boxes(
     return [box for box, distance, limit in zip(found, distances, limits, strict=True) if distance <= limit]
 
 
+def within(boxes: list[ClassBox], info: Mapping[str, Any], limits: Sequence[float] | None) -> list[ClassBox]:
+    """Return the boxes whose centre lies in a range of the LiDAR frame.
+
+    Args:
+        boxes: In global axes.
+        info: The sample's record, for its poses.
+        limits: ``x_min, y_min, z_min, x_max, y_max, z_max``, metres, of which x and y count; None: all.
+    """
+    if limits is None or not boxes:
+        return boxes
+    lidar2global = np.asarray(info['ego2global'], dtype=np.float64) @ np.asarray(info['lidar_points']['lidar2ego'])
+    centres = moved(np.array([box.translation for box in boxes]), np.linalg.inv(lidar2global))
+    inside = (centres[:, :2] > limits[:2]).all(axis=1) & (centres[:, :2] < limits[3:5]).all(axis=1)
+    return [box for box, kept in zip(boxes, inside, strict=True) if kept]
+
+
 def eval_boxes(boxes: Mapping[str, list[ClassBox]]) -> EvalBoxes:
     """Collect the boxes of samples as the devkit wants them."""
     collected = EvalBoxes()

@@ -69,6 +69,14 @@ def empty(record: dict[str, Any]) -> dict[str, Any]:
     return {'token': record['token'], 'pred_instances_3d': nothing}
 
 
+def test_only_boxes_on_the_grid_count(tmp_path: Path, infos: dict[str, Any]) -> None:
+    """The van is 19 m ahead of the LiDAR and 2 m to its left, the person 9 m ahead."""
+    first = [predictions(infos['data_list'][0])]
+    assert score(tmp_path, first, point_cloud_range=[-3, -20, -5, 3, 20, 3])['vehicle_AP'] == 1.0
+    assert 'vehicle_AP' not in score(tmp_path, first, point_cloud_range=[-1, -20, -5, 3, 20, 3])
+    assert 'vehicle_AP' not in score(tmp_path, first, point_cloud_range=[-3, -20, -5, 3, 18, 3])
+
+
 def test_no_detection_scores_zero(tmp_path: Path, infos: dict[str, Any]) -> None:
     scores = score(tmp_path, [empty(record) for record in infos['data_list']])
     assert (scores['mAP'], scores['mATE']) == (0.0, 1.0)

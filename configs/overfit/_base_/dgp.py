@@ -50,7 +50,7 @@ own_evaluator = dict(
     type='BEVDetectionMetric',
     data_root=own_root,
     ann_file='own_infos_train.pkl',
-    class_range=51.2,
+    point_cloud_range=own_range,
 )
 own_loader = dict(batch_size=3, num_workers=0, persistent_workers=False)
 own_hooks = dict(logger=dict(interval=20, log_metric_by_epoch=False), checkpoint=dict(interval=100, max_keep_ckpts=1))
