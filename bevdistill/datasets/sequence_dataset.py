@@ -149,8 +149,9 @@ class SequenceNuScenesDataset(NuScenesDataset):
         self._file_labels = self.category_map.labels(self._file_categories)
         infos = [self.parse_data_info(info) for info in content['data_list']]
         self._check_boxes(len(infos))
-        # The metric scores ground truth of the file by the same rule.
-        self._metainfo['category_map'] = dict(self.category_map.categories)
+        if self.category_map.categories:
+            # The metric scores ground truth of the file by the same rule.
+            self._metainfo['category_map'] = dict(self.category_map.categories)
         return infos
 
     def _check_boxes(self, samples: int) -> None:
