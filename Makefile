@@ -5,6 +5,7 @@ PYTHON ?=
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+FAULTS_ARGS ?=
 
 BOOT := $(shell for p in $(PYTHON) python3.11 python3 "$$(uv python find 3.11 2>/dev/null)"; do \
   "$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
@@ -20,7 +21,7 @@ export MPLBACKEND ?= Agg
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint lock
+.PHONY: help setup demo test bench faults lint lock
 ifeq ($(BOOT),)
 $(error set-up: error: no CPython 3.11 found. Install it with its headers and a C++ compiler (uv python install 3.11; Debian: apt-get install python3.11-dev python3.11-venv g++), or name it: make PYTHON=/path/to/python3.11 ...)
 endif
@@ -40,6 +41,9 @@ test: ## lint, then all tests
 
 bench: ## times, memory and their ratios to targets, on this machine
 	@$(call in_env,) "$$py" tools/analysis_tools/benchmark.py $(BENCH_ARGS)
+
+faults: ## kill, starve and damage every command that writes; 15 minutes
+	@$(call in_env,$(all_extras)) PYTHONPATH="$(CURDIR)/tests:$(PYTHONPATH)" OMP_NUM_THREADS=1 "$$py" -m faults.run $(FAULTS_ARGS)
 
 lint: ## ruff and mypy
 	@$(call in_env,lint) $(lint)

@@ -12,7 +12,7 @@ from .loading import say
 HELP = 'convert an information file of another project'
 EXAMPLES = """
 examples:
-  bevdistill data convert nuscenes_infos_temporal_train.pkl data/nuscenes/nuscenes_infos_train.pkl
+  bevdistill data convert nuscenes_infos_temporal_train.pkl data/nuscenes/nuscenes_infos_train.msgpack.gz
 """
 
 

@@ -1,7 +1,7 @@
 """Write information files of one's own data, which stand in a folder in the neutral layout.
 
-The layout is one line of JSON per sample in ROOT/NAME.jsonl: images, points, calibration, poses and boxes. For each the
-file ROOT/own_infos_NAME.pkl is written, which training, testing, pictures and scoring read like those of nuScenes.
+The layout is one line of JSON per sample in ROOT/NAME.jsonl: images, points, calibration, poses and boxes. For each,
+ROOT/own_infos_NAME.msgpack.gz is written, which training, testing, pictures and scoring read like those of nuScenes.
 docs/own_data.md describes the layout and has an example of an importer.
 """
 

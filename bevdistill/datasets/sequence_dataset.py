@@ -12,22 +12,16 @@ from mmdet3d.registry import DATASETS
 from mmengine.logging import print_log
 from numpy.typing import NDArray
 
-from ..structures.cameras import CAMERAS
 from ..structures.ego_state import relative_can_bus
 from .categories import BoxCount, CategoryMap, nearest, range_of_boxes
 from .ego_pose import absolute_can_bus, rigid_transform
-from .infos import TEMPORAL_FIELDS
-from .infos.names import CATEGORIES
-from .infos.read import CREATE, read_infos
+from .infos import TEMPORAL_FIELDS, find_infos, read_infos
+from .infos.files import CREATE
+from .infos.names import CATEGORIES, DEFAULT_PREFIX
+from .infos.validate import require_valid
 from .queues import QUEUE_RULES
 from .transforms import build_stages, refuse_with_cameras
 from .transforms.stages import Pipeline
-
-DEFAULT_PREFIX = {
-    'pts': 'samples/LIDAR_TOP',
-    'sweeps': 'sweeps/LIDAR_TOP',
-    **{camera: f'samples/{camera}' for camera in CAMERAS},
-}
 
 
 class MissingSensorError(ValueError):
@@ -134,25 +128,32 @@ class SequenceNuScenesDataset(NuScenesDataset):
         self._metainfo['modality'] = {sensor: bool(used) for sensor, used in sensors.items()}
 
     def load_data_list(self) -> list[dict[str, Any]]:
-        """Read the information file.
+        """Read the information file; nothing in it is run (:func:`read_infos`).
 
         Raises:
             FileNotFoundError: If it is missing.
-            ValueError: If it is of another layout, knows none of a class, or has no box to train on.
+            ValueError: If it is damaged, of another layout, a record is not what it should be, no category has a class,
+                or there is no box to train on.
         """
-        content = read_infos(self.ann_file, self.data_root)
-        for key, value in content['metainfo'].items():
+        self.ann_file = find_infos(self.ann_file)
+        infos = read_infos(self.ann_file)
+        self._require_temporal_fields(infos['data_list'])
+        for record in infos['data_list']:
+            self._check_sensors(record)
+        used = {sensor: bool(self.modality.get(f'use_{sensor}')) for sensor in ('camera', 'lidar')}
+        require_valid(infos, self.ann_file, used['camera'], used['lidar'])
+        for key, value in infos['metainfo'].items():
             self._metainfo.setdefault(key, value)
         if not self.own_prefix and self._metainfo.get('dataset', 'nuscenes') != 'nuscenes':
             self.data_prefix = dict.fromkeys(('img', 'pts', 'sweeps'), self.data_root)
         self._file_categories = self._metainfo.get('categories') or {name: i for i, name in enumerate(CATEGORIES)}
         self._file_labels = self.category_map.labels(self._file_categories)
-        infos = [self.parse_data_info(info) for info in content['data_list']]
-        self._check_boxes(len(infos))
+        parsed = [self.parse_data_info(record) for record in infos['data_list']]
+        self._check_boxes(len(parsed))
         if self.category_map.categories:
             # The metric scores ground truth of the file by the same rule.
             self._metainfo['category_map'] = dict(self.category_map.categories)
-        return infos
+        return parsed
 
     def _check_boxes(self, samples: int) -> None:
         """Tell classes without a category, and a file without a box of the classes; errors in training."""
@@ -167,20 +168,17 @@ class SequenceNuScenesDataset(NuScenesDataset):
         if problem and (count.total or not self.test_mode):
             print_log(f'{self.ann_file}: {problem}', 'current', logging.WARNING)
 
-    def parse_data_info(self, info: dict[str, Any]) -> dict[str, Any]:
-        """Check a record and keep the fields that a pipeline uses.
+    def _require_temporal_fields(self, records: list[dict[str, Any]]) -> None:
+        for record in records:
+            missing = [field for field in TEMPORAL_FIELDS if field not in record]
+            if missing:
+                raise ValueError(
+                    f'{self.ann_file}: sample {record.get("token")} lacks the temporal field {", ".join(missing)}. The '
+                    f'file was written by another converter; write it again with: {CREATE.format(root=self.data_root)}'
+                )
 
-        Raises:
-            ValueError: If a temporal field or a sensor that is loaded is missing.
-        """
-        missing = [field for field in TEMPORAL_FIELDS if field not in info]
-        if missing:
-            command = CREATE.format(root=self.data_root, version=self._metainfo.get('version', 'VERSION'))
-            raise ValueError(
-                f'{self.ann_file}: sample {info.get("token")} lacks the temporal field {", ".join(missing)}. '
-                f'The file was written by another converter; write it again with: {command}'
-            )
-        self._check_sensors(info)
+    def parse_data_info(self, info: dict[str, Any]) -> dict[str, Any]:
+        """Keep the fields of a record that a pipeline uses."""
         # Boxes per camera are most of a record and unused; without them reading an item costs a third.
         info.pop('cam_instances', None)
         parsed: dict[str, Any] = super().parse_data_info(info)
@@ -193,8 +191,8 @@ class SequenceNuScenesDataset(NuScenesDataset):
             camera['cam2img'] = np.array(camera['cam2img'])
             camera['lidar2cam'] = np.array(camera['lidar2cam'])
         for sweep in parsed.get('lidar_sweeps', []):
-            sweep.pop('ego2global')
-            sweep['lidar_points'].pop('lidar2ego')
+            sweep.pop('ego2global', None)
+            sweep['lidar_points'].pop('lidar2ego', None)
             sweep['lidar_points']['lidar2sensor'] = np.array(sweep['lidar_points']['lidar2sensor'])
         return parsed
 

@@ -17,7 +17,7 @@ from nuscenes.eval.detection.algo import accumulate, calc_ap, calc_tp
 from terminaltables import AsciiTable
 
 from ..datasets.categories import CategoryMap
-from ..datasets.infos.read import read_infos
+from ..datasets.infos import read_infos
 from .ground_truth import devkit_boxes, eval_boxes, truth_boxes, within
 
 TP_ERRORS = {'trans_err': 'ATE', 'scale_err': 'ASE', 'orient_err': 'AOE', 'vel_err': 'AVE'}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from nuscenes.eval.common.data_classes import EvalBoxes
 from nuscenes.eval.common.utils import center_distance
 from nuscenes.eval.detection.algo import accumulate, calc_ap
 
+from ..datasets.infos import read_infos
 from .ground_truth import devkit_boxes
 
 
@@ -37,8 +37,7 @@ class KeyframeAP(BaseMetric):
 
     def __init__(self, ann_file: str, point_cloud_range: Sequence[float]) -> None:
         super().__init__()
-        with open(ann_file, 'rb') as file:
-            self.infos = {info['token']: info for info in pickle.load(file)['data_list']}
+        self.infos = {info['token']: info for info in read_infos(ann_file)['data_list']}
         self.point_cloud_range = tuple(point_cloud_range)
         self.config = config_factory('detection_cvpr_2019')
 

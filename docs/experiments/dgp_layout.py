@@ -56,8 +56,16 @@ def write_points(source: Path, target: Path) -> None:
     np.hstack((points, np.zeros((len(points), 1)))).astype(np.float32).tofile(target)
 
 
+def link(folder: Path, place: Path) -> None:
+    """Let a folder be found below the data root, without copying it."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if not place.is_symlink():
+        place.symlink_to(folder.absolute())
+
+
 def samples_of(folder: Path, out: Path) -> Iterator[dict[str, Any]]:
     """Yield the samples of a scene and write their points."""
+    link(folder, out / 'images' / folder.name)
     scene = read(folder, 'scene_*.json')
     names = {item['id']: item['name'] for item in read(folder, 'ontology/*.json')['items']}
     data = {datum['key']: datum for datum in scene['data']}
@@ -71,7 +79,7 @@ def samples_of(folder: Path, out: Path) -> Iterator[dict[str, Any]]:
         for name, datum in members.items():
             lens, pose = lenses[name], transform(datum['image']['pose'])
             cameras[name] = {
-                'image': str((folder / datum['image']['filename']).absolute()),
+                'image': f'images/{folder.name}/{datum["image"]["filename"]}',
                 'intrinsics': [[lens['fx'], lens['skew'], lens['cx']], [0, lens['fy'], lens['cy']], [0, 0, 1]],
                 'sensor2ego': mounts[name].tolist(),
                 # The pose of DGP is the sensor's when it measured; the ego's at that time follows from the mount.

@@ -40,7 +40,7 @@ def box_of(box: dict[str, Any], lidar2ego: NDArray[np.float64]) -> dict[str, Any
 
 
 def import_pair(folder: Path, out: Path) -> Path:
-    """Write ``own_infos_pair.pkl`` for a folder with ``frames.json`` and twelve images.
+    """Write ``own_infos_pair.msgpack.gz`` for a folder with ``frames.json`` and twelve images.
 
     Args:
         folder: Holds the pair. Each frame has ``lidar`` and ``cameras`` with ``sensor2global`` (4, 4) at the sensor's
@@ -51,6 +51,8 @@ def import_pair(folder: Path, out: Path) -> Path:
         The information file.
     """
     out.mkdir(parents=True, exist_ok=True)
+    if not (out / 'images').is_symlink():
+        (out / 'images').symlink_to(folder.absolute())
     ego2lidar = np.linalg.inv(NUSCENES_LIDAR)
     lines = []
     for frame in json.loads((folder / 'frames.json').read_text()):
@@ -58,7 +60,7 @@ def import_pair(folder: Path, out: Path) -> Path:
         ego2global = np.array(frame['lidar']['sensor2global']) @ ego2lidar
         cameras = {
             name: {
-                'image': str((folder / camera['file']).absolute()),
+                'image': f'images/{camera["file"]}',
                 'intrinsics': camera['intrinsics'],
                 'sensor2ego': (np.linalg.inv(ego2global) @ np.array(camera['sensor2global'])).tolist(),
             }

@@ -60,14 +60,17 @@ def camera_of(camera: Any, out: Path, name: str) -> dict[str, Any]:
     """Describe a pinhole camera; images that the data set keeps inside other files are written beside."""
     lens = camera.metadata.intrinsics
     if camera.has_file_path:
-        image = Path(camera._dataset_root).absolute() / camera.relative_path
+        source = out / 'source'
+        if not source.is_symlink():
+            source.symlink_to(Path(camera._dataset_root).absolute())
+        image = source / camera.relative_path
     else:
         image = out / 'images' / f'{name}.jpg'
         image.parent.mkdir(parents=True, exist_ok=True)
         image.write_bytes(camera._byte_string)
     mount = camera.metadata.camera_to_imu_se3.transformation_matrix
     described = {
-        'image': str(image.absolute()),
+        'image': str(image.relative_to(out)),
         'intrinsics': [[lens.fx, lens.skew, lens.cx], [0, lens.fy, lens.cy], [0, 0, 1]],
         'sensor2ego': mount.tolist(),
         'timestamp': camera.timestamp.time_us / 1e6,

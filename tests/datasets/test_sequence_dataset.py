@@ -27,7 +27,7 @@ def build(root: Path, split: str = 'train', kind: str = 'nus-3d', **overrides: A
     config = Config.fromfile(CONFIGS / f'{kind}.py')
     dataset = config[f'{split}_dataloader']['dataset']
     dataset = dataset.get('dataset', dataset)
-    dataset.update(data_root=str(root), ann_file='infos.pkl', **overrides)
+    dataset.update(data_root=str(root), ann_file='infos.msgpack.gz', **overrides)
     built = DATASETS.build(dataset)
     assert isinstance(built, SequenceNuScenesDataset)
     return built
@@ -164,12 +164,12 @@ def test_samples_without_boxes_are_replaced_in_training_only(toy_root: Path, toy
 def test_a_file_of_another_converter(toy_root: Path, toy_records: list[dict[str, Any]], field: str) -> None:
     del toy_records[3][field]
     write_infos(toy_root, toy_records)
-    with pytest.raises(ValueError, match=rf'token-3 lacks the temporal field {field}\..*bevdistill data create'):
+    with pytest.raises(ValueError, match=rf'token-3 lacks the temporal field {field}\..*data create nuscenes'):
         build(toy_root)
 
 
 def test_no_file(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r'no information file .*infos.pkl; write it with: bevdistill data'):
+    with pytest.raises(FileNotFoundError, match=r'no information file .*infos.msgpack.gz; write it .* data create'):
         build(tmp_path)
 
 
@@ -258,7 +258,8 @@ def test_cameras_are_chosen_ordered_and_named(toy_root: Path) -> None:
 
 def test_categories_are_merged_dropped_and_new(toy_root: Path, toy_records: list[dict[str, Any]]) -> None:
     """Boxes of the first record: car, pedestrian, one of no detection class, bus."""
-    toy_records[0]['instances'][2]['category'] = 'animal'
+    for box in toy_records[0]['instances']:
+        box['category'] = 'animal' if box['bbox_label_3d'] < 0 else 'other.name'
     write_infos(toy_root, toy_records)
     classes = dict(metainfo=dict(classes=['vehicle', 'animal']), filter_empty_gt=False)
     labels = build(toy_root, **classes, categories=dict(car='vehicle', bus='vehicle')).get_ann_info(0)

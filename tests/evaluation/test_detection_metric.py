@@ -11,8 +11,8 @@ import torch
 from mmdet3d.structures import LiDARInstance3DBoxes
 from own_data import made_up_sample, write_samples
 
+from bevdistill.datasets.infos import read_infos
 from bevdistill.datasets.infos.own import import_own_data
-from bevdistill.datasets.infos.read import read_infos
 from bevdistill.evaluation import BEVDetectionMetric
 
 META = {'classes': ['vehicle', 'Person', 'Tram'], 'category_map': {'Van': 'vehicle', 'Bus': 'vehicle'}}
@@ -36,7 +36,7 @@ def predictions(record: dict[str, Any], shift: float = 0.0) -> dict[str, Any]:
 
 
 def score(root: Path, predicted: list[dict[str, Any]], **options: Any) -> dict[str, float]:
-    metric = BEVDetectionMetric('own_infos_train.pkl', data_root=str(root), **options)
+    metric = BEVDetectionMetric('own_infos_train.msgpack.gz', data_root=str(root), **options)
     metric.dataset_meta = META
     metric.process({}, predicted)
     scores: dict[str, float] = metric.evaluate(size=len(predicted))
@@ -83,7 +83,7 @@ def test_no_detection_scores_zero(tmp_path: Path, infos: dict[str, Any]) -> None
 
 
 def test_a_sample_of_another_file_is_named(tmp_path: Path, infos: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r'1 predicted samples are not in .*own_infos_train.pkl, the first is other'):
+    with pytest.raises(ValueError, match=r'1 predicted samples are not in .*own_infos_train.*, the first is other'):
         score(tmp_path, [{**empty(infos['data_list'][0]), 'token': 'other'}])
     with pytest.raises(ValueError, match='class_range has no range for Person, Tram'):
         score(tmp_path, [empty(infos['data_list'][0])], class_range={'vehicle': 5.0})

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from docs.experiments import dgp_layout
 
+from bevdistill.datasets.infos import read_infos
 from bevdistill.datasets.infos.own import import_own_data
-from bevdistill.datasets.infos.read import read_infos
 
 
 @pytest.fixture(scope='module')
@@ -37,7 +37,7 @@ def loaded(root: Path, record: dict[str, Any]) -> np.ndarray:
 
 def test_boxes_hold_their_points(root: Path) -> None:
     """The clouds are thinned: a box holds 8 to 25 % of the points that its annotation counts, few lie beside it."""
-    content = read_infos(str(root / 'own_infos_train.pkl'))
+    content = read_infos(str(root / 'own_infos_train.msgpack.gz'))
     record, car = content['data_list'][0], content['metainfo']['categories']['Car']
     points = loaded(root, record)
     near = [b for b in record['instances'] if b['bbox_label_3d'] == car and np.abs(b['bbox_3d'][:2]).max() < 51.2]
@@ -53,7 +53,7 @@ def test_boxes_hold_their_points(root: Path) -> None:
 
 
 def test_both_drives_keep_cameras_order_and_motion(root: Path) -> None:
-    train, val = (read_infos(str(root / f'own_infos_{name}.pkl')) for name in ('train', 'val'))
+    train, val = (read_infos(str(root / f'own_infos_{name}.msgpack.gz')) for name in ('train', 'val'))
     assert train['metainfo']['categories'] == val['metainfo']['categories']
     assert [len(record['images']) for record in (train['data_list'][0], val['data_list'][0])] == [3, 6]
     assert [record['frame_idx'] for record in train['data_list']] == [0, 1, 2]

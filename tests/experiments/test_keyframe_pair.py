@@ -12,7 +12,7 @@ from docs.experiments.keyframe_pair import import_pair
 from mmengine.registry import init_default_scope
 
 from bevdistill.datasets import SequenceNuScenesDataset
-from bevdistill.datasets.infos.read import read_infos
+from bevdistill.datasets.infos import read_infos
 from bevdistill.structures import BEVGrid
 from bevdistill.structures.ego_state import YAW_DEGREES
 from bevdistill.students.bevformer.ego_motion import ego_shift, rotate_history

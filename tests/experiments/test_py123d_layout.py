@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from docs.experiments import py123d_layout
 
+from bevdistill.datasets.infos import read_infos
 from bevdistill.datasets.infos.own import import_own_data
-from bevdistill.datasets.infos.read import read_infos
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -53,7 +53,7 @@ def test_images_inside_other_files_are_written(tmp_path: Path) -> None:
         camera_to_global_se3=pose(11, 5),
     )
     described = py123d_layout.camera_of(camera, tmp_path, 'a-front')
-    assert Path(described['image']).read_bytes() == b'image'
+    assert (tmp_path / described['image']).read_bytes() == b'image'
     assert described['intrinsics'] == [[2.0, 0.0, 4.0], [0, 3.0, 5.0], [0, 0, 1]]
     assert np.array(described['ego2global'])[:2, 3] == pytest.approx([10.0, 5.0])
     assert described['timestamp'] == 2.5

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from ...structures.cameras import CAMERAS
 from ...structures.ego_state import CAN_BUS_SIZE
 from ..ego_pose import rigid_transform
-from .create import write_aside
+from .files import read_plain, write_infos
 from .names import CATEGORIES
-from .read import CREATE, layout_of, read_content
+from .read import layout_of
 from .sensors import NUM_POINT_FEATURES, as_list
 
 Array = NDArray[np.float64]
@@ -42,7 +42,7 @@ def convert_infos(source: str | Path, out_file: str | Path) -> Path:
     Raises:
         ValueError: If a field that cannot be derived is missing, or the convention of boxes cannot be told.
     """
-    content = read_content(str(source), CREATE.format(root='ROOT', version='VERSION'))
+    content = read_plain(str(source))
     infos = content.get('infos') if isinstance(content, Mapping) else None
     if not infos:
         raise ValueError(f'{source} {layout_of(content)}; expected a mapping with infos')
@@ -69,7 +69,7 @@ def convert_infos(source: str | Path, out_file: str | Path) -> Path:
     metainfo = {'categories': categories, 'dataset': 'nuscenes', 'version': version, 'info_version': '1.1'}
     out_file = Path(out_file)
     out_file.parent.mkdir(parents=True, exist_ok=True)
-    write_aside(out_file, {'metainfo': metainfo, 'data_list': records})
+    write_infos(out_file, {'metainfo': metainfo, 'data_list': records})
     print_log(
         f'{out_file}: {len(records)} samples of {len(scenes)} scenes; {source} {layout_of(content)}, its boxes have '
         + ('length, width, height and yaw of today' if sizes_first else 'width, length, height and yaw before 1.0'),

@@ -84,8 +84,13 @@ class Fields:
         return matrix
 
     def file(self, name: str, root: Path) -> str:
-        """Return a field that is the path of a file, relative to `root` or absolute."""
+        """Return a field that is the path of a file below `root`, relative to it."""
         path = self.text(name)
+        if os.path.isabs(path) or '..' in Path(path).parts:
+            raise ValueError(
+                f"{self.where}: '{name}' must be a path below the folder, relative to it, got {path}; a link in the "
+                'folder may lead elsewhere'
+            )
         if not (root / path).is_file():
             raise FileNotFoundError(f"{self.where}: '{name}' names {root / path}, which is not there")
         return path
@@ -210,7 +215,7 @@ class Boxes:
                 'bbox_3d': box,
                 'bbox_3d_isvalid': points is None or int(points) > 0,
                 'bbox_label_3d': labels[category],
-                'num_lidar_pts': -1 if points is None else int(points),
+                'num_lidar_pts': 0 if points is None else int(points),
                 'num_radar_pts': 0,
                 'velocity': velocity,
             }

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from mmengine.logging import print_log
 
-from .create import write_aside
+from .files import ENDING, write_infos
 from .neutral import Boxes, fill_velocities, read_samples, record_of
 
 DATASET = 'own'
@@ -20,7 +20,7 @@ Pairs = list[tuple[dict[str, Any], Boxes]]
 
 
 def import_own_data(root: str | Path, files: Sequence[str], out_dir: str | Path | None = None) -> list[Path]:
-    """Write ``own_infos_<name>.pkl`` for each ``<name>.jsonl`` of a folder in the neutral layout.
+    """Write ``own_infos_<name>.msgpack.gz`` for each ``<name>.jsonl`` of a folder in the neutral layout.
 
     All files get one list of categories, so that labels mean the same in training and validation.
 
@@ -50,8 +50,8 @@ def import_own_data(root: str | Path, files: Sequence[str], out_dir: str | Path 
     metainfo = {'categories': labels, 'dataset': DATASET, 'version': DATASET, 'info_version': '1.1'}
     written = []
     for source, pairs in read.items():
-        written.append(out / f'own_infos_{source.stem}.pkl')
-        write_aside(written[-1], {'metainfo': metainfo, 'data_list': in_scenes(pairs, labels)})
+        written.append(out / f'own_infos_{source.stem}{ENDING}')
+        write_infos(written[-1], {'metainfo': metainfo, 'data_list': in_scenes(pairs, labels)})
         scenes = len({record['scene_token'] for record, _ in pairs})
         cameras = ', '.join(dict.fromkeys(name for record, _ in pairs for name in record['images']))
         print_log(f'{written[-1]}: {len(pairs)} samples of {scenes} scenes; cameras {cameras or "none"}', 'current')

@@ -54,6 +54,10 @@ class Absences:
         self.first = self.first or (f'sample {token} lacks {lost[0]}' if lost else '')
         return bool(lost)
 
+    def sensors(self) -> tuple[bool, bool]:
+        """Tell whether records have cameras, and whether they have LiDAR points."""
+        return any(camera in self.channels for camera in CAMERAS), CHANNELS[0] in self.channels
+
     def report(self, where: str) -> None:
         """Log what was left out.
 

@@ -37,7 +37,7 @@ class LoadLidarPoints(LoadPointsFromFile):
 
     Raises:
         FileNotFoundError: When the file is missing; names file and sample.
-        ValueError: When the file is truncated; names file and sample.
+        ValueError: When the file is truncated or holds no points, or the record says another `load_dim`.
     """
 
     def __init__(
@@ -51,7 +51,12 @@ class LoadLidarPoints(LoadPointsFromFile):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add `points`."""
-        path = results['lidar_points']['lidar_path']
+        path, in_file = results['lidar_points']['lidar_path'], results['lidar_points'].get('num_pts_feats')
+        if in_file not in (None, self.load_dim):
+            raise ValueError(
+                f'sample {results["token"]}: {path}: expected load_dim={self.load_dim} numbers per point, found '
+                f'num_pts_feats={in_file} in the information file; set load_dim of the loaders of points'
+            )
         points = read_points(path, results['token'], self.load_dim, self.backend_args)
         if 'points2lidar' in results['lidar_points']:
             move = np.asarray(results['lidar_points']['points2lidar'], dtype=np.float64)

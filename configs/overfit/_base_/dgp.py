@@ -34,7 +34,7 @@ own_boxes = dict(
 own_data = dict(
     type='SequenceNuScenesDataset',
     data_root=own_root,
-    ann_file='own_infos_train.pkl',
+    ann_file='own_infos_train.msgpack.gz',
     metainfo=dict(classes=own_classes),
     categories=own_categories,
     cameras=own_cameras,
@@ -49,7 +49,7 @@ own_evaluator = dict(
     _delete_=True,
     type='BEVDetectionMetric',
     data_root=own_root,
-    ann_file='own_infos_train.pkl',
+    ann_file='own_infos_train.msgpack.gz',
     point_cloud_range=own_range,
 )
 own_loader = dict(batch_size=3, num_workers=0, persistent_workers=False)

@@ -8,6 +8,7 @@ import pickle
 import random
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,8 +20,8 @@ from nuscenes.nuscenes import NuScenes
 from nuscenes.utils import splits
 
 from bevdistill.datasets.infos import TEMPORAL_FIELDS, create, create_nuscenes_infos, presence
+from bevdistill.datasets.infos import read_infos as load
 from bevdistill.datasets.infos.convert import convert_infos
-from bevdistill.datasets.infos.read import read_infos
 
 CONVERTERS = Path(mmdet3d.__file__).parent / '.mim' / 'tools' / 'dataset_converters'
 
@@ -34,12 +35,6 @@ def converter(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def load(path: Path) -> dict[str, Any]:
-    with open(path, 'rb') as file:
-        content: dict[str, Any] = pickle.load(file)
-    return content
 
 
 def assert_same(ours: Any, theirs: Any, where: str) -> None:
@@ -85,7 +80,7 @@ def theirs(synthetic_root: Path, old: Path) -> dict[str, Any]:
 def test_equals_mmdet3ds_converter_field_by_field(
     synthetic_root: Path, synthetic_infos: Path, theirs: dict[str, Any], split: str
 ) -> None:
-    ours = load(synthetic_infos / f'nuscenes_infos_{split}.pkl')
+    ours = load(synthetic_infos / f'nuscenes_infos_{split}.msgpack.gz')
     assert_same(ours['metainfo'], theirs[split]['metainfo'], 'metainfo')
     assert len(ours['data_list']) == len(theirs[split]['data_list']) > 0
     by_token = {record['token']: record for record in theirs[split]['data_list']}
@@ -106,8 +101,8 @@ def test_files_of_other_projects_are_converted_to_our_own(
     synthetic_infos: Path, old: Path, tmp_path: Path, before_1_0: bool
 ) -> None:
     """BEVFormer adds scenes and CAN bus to mmdet3d's old layout and has its old boxes, BEVDet has new ones."""
-    ours = load(synthetic_infos / 'nuscenes_infos_val.pkl')
-    content = load(old / 'old_infos_val.pkl')
+    ours = load(synthetic_infos / 'nuscenes_infos_val.msgpack.gz')
+    content = pickle.loads((old / 'old_infos_val.pkl').read_bytes())
     by_token = {record['token']: record for record in ours['data_list']}
     for info in content['infos']:
         info.update({key: by_token[info['token']][key] for key in ('scene_token', 'can_bus')})
@@ -116,9 +111,9 @@ def test_files_of_other_projects_are_converted_to_our_own(
             boxes[:, 6] = -boxes[:, 6] - np.pi / 2
     random.Random(0).shuffle(content['infos'])
     (tmp_path / 'other.pkl').write_bytes(pickle.dumps(content))
-    with pytest.raises(ValueError, match=r"BEVFormer's layout .*bevdistill data convert .*other.pkl OUT.pkl"):
-        read_infos(str(tmp_path / 'other.pkl'))
-    converted = read_infos(str(convert_infos(tmp_path / 'other.pkl', tmp_path / 'ours.pkl')))
+    with pytest.raises(ValueError, match=r"BEVFormer's layout .*bevdistill data convert .*other.pkl OUT.msgpack.gz"):
+        load(tmp_path / 'other.pkl')
+    converted = load(str(convert_infos(tmp_path / 'other.pkl', tmp_path / 'ours.msgpack.gz')))
     assert converted['metainfo'] == ours['metainfo']
     for record, own in zip(converted['data_list'], ours['data_list'], strict=True):
         expected = {key: value for key, value in own.items() if key != 'cam_instances'}
@@ -131,12 +126,12 @@ def test_files_of_other_projects_are_converted_to_our_own(
     del content['infos'][0]['scene_token']
     (tmp_path / 'other.pkl').write_bytes(pickle.dumps(content))
     with pytest.raises(ValueError, match='lacks scene_token, which cannot be derived'):
-        convert_infos(tmp_path / 'other.pkl', tmp_path / 'ours.pkl')
+        convert_infos(tmp_path / 'other.pkl', tmp_path / 'ours.msgpack.gz')
 
 
 def test_the_full_category_of_each_box_is_kept(synthetic_root: Path, synthetic_infos: Path) -> None:
     nusc = NuScenes('v1.0-mini', str(synthetic_root), verbose=False)
-    for record in load(synthetic_infos / 'nuscenes_infos_val.pkl')['data_list']:
+    for record in load(synthetic_infos / 'nuscenes_infos_val.msgpack.gz')['data_list']:
         annotations = [nusc.get('sample_annotation', token) for token in nusc.get('sample', record['token'])['anns']]
         assert [box['category'] for box in record['instances']] == [row['category_name'] for row in annotations]
 
@@ -144,7 +139,7 @@ def test_the_full_category_of_each_box_is_kept(synthetic_root: Path, synthetic_i
 def test_temporal_fields_follow_the_chain(synthetic_root: Path, synthetic_infos: Path) -> None:
     nusc = NuScenes('v1.0-mini', str(synthetic_root), verbose=False)
     for split in ('train', 'val'):
-        records = load(synthetic_infos / f'nuscenes_infos_{split}.pkl')['data_list']
+        records = load(synthetic_infos / f'nuscenes_infos_{split}.msgpack.gz')['data_list']
         for before, record in zip([None, *records], records, strict=False):
             sample = nusc.get('sample', record['token'])
             assert (record['prev'], record['next']) == (sample['prev'], sample['next'])
@@ -163,7 +158,8 @@ def test_temporal_fields_follow_the_chain(synthetic_root: Path, synthetic_infos:
 
 
 def test_trainval_is_train_and_val_in_the_order_in_which_they_were_driven(synthetic_infos: Path) -> None:
-    parts = {split: load(synthetic_infos / f'nuscenes_infos_{split}.pkl') for split in ('train', 'val', 'trainval')}
+    names = {split: f'nuscenes_infos_{split}.msgpack.gz' for split in ('train', 'val', 'trainval')}
+    parts = {split: load(synthetic_infos / name) for split, name in names.items()}
     records = {split: part['data_list'] for split, part in parts.items()}
     both = records['trainval']
     assert parts['trainval']['metainfo'] == parts['val']['metainfo']
@@ -198,9 +194,9 @@ def test_without_can_bus_the_records_are_zero_and_a_notice_says_so(
     assert all(record['can_bus'] == [0.0] * 18 for record in records)
     assert any('can_bus is zero in 10 of 10 scenes (no can_bus/ folder)' in message for message in said)
     assert sorted(path.name for path in (tmp_path / 'infos').iterdir()) == [
-        'nuscenes_infos_train.pkl',
-        'nuscenes_infos_trainval.pkl',
-        'nuscenes_infos_val.pkl',
+        'nuscenes_infos_train.msgpack.gz',
+        'nuscenes_infos_trainval.msgpack.gz',
+        'nuscenes_infos_val.msgpack.gz',
     ]
 
 
@@ -245,7 +241,7 @@ def test_what_a_partial_download_lacks_is_left_out_and_counted(
     said: list[str] = []
     for module in (create, presence):
         monkeypatch.setattr(module, 'print_log', lambda message, *_: said.append(message))
-    records = load(synthetic_infos / 'nuscenes_infos_train.pkl')['data_list']
+    records = load(synthetic_infos / 'nuscenes_infos_train.msgpack.gz')['data_list']
     scene = [record for record in records if record['scene_token'] == records[0]['scene_token']]
     gone = {record['token'] for record in records if record['scene_token'] == records[-1]['scene_token']}
     root = linked_copy(synthetic_root, tmp_path / 'root')
@@ -297,3 +293,42 @@ def test_the_test_split_has_no_annotations(synthetic_root: Path, tmp_path: Path)
     records = load(files['test'])['data_list']
     assert len(records) == 30
     assert all(record['instances'] == [] and 'cam_instances' not in record for record in records)
+
+
+Rows = list[dict[str, Any]]
+
+
+def endless(rows: Rows) -> None:
+    rows[1]['next'] = rows[1]['token']
+
+
+@pytest.mark.parametrize(
+    ('table', 'change', 'message'),
+    [
+        ('sample', endless, "expected a chain of 'next' that ends, found one that comes back here"),
+        ('sample', lambda rows: rows[0].update(next=rows[-1]['token']), 'expected a sample of this scene'),
+        ('sample', lambda rows: rows[0].update(next=''), r'expected nbr_samples = 3, found [12] that are linked'),
+        ('scene', lambda rows: rows[0].update(first_sample_token='gone'), "found no 'gone'"),
+        ('ego_pose', lambda rows: [row.update(rotation=[1, 2]) for row in rows], 'expected nuScenes tables'),
+        ('ego_pose', lambda rows: [row.update(translation=[0, None, 0]) for row in rows], 'expected'),
+        ('calibrated_sensor', lambda rows: [row.update(rotation=[0, 0, 0, 0]) for row in rows], 'expected'),
+        ('calibrated_sensor', lambda rows: [row.update(camera_intrinsic=[]) for row in rows], 'expected'),
+        ('sample_annotation', lambda rows: rows[0].update(size=[0, -1, 1]), r'sample .*bbox_3d: expected x, y, z'),
+    ],
+)
+def test_tables_that_cannot_be_are_told_and_nothing_is_written(
+    synthetic_root: Path, tmp_path: Path, table: str, change: Callable[[Rows], Any], message: str
+) -> None:
+    for folder in ('samples', 'sweeps', 'maps', 'can_bus'):
+        (tmp_path / folder).symlink_to(synthetic_root / folder)
+    (tmp_path / 'v1.0-mini').mkdir()
+    for file in (synthetic_root / 'v1.0-mini').glob('*.json'):
+        (tmp_path / 'v1.0-mini' / file.name).symlink_to(file)
+    rows = json.loads((synthetic_root / 'v1.0-mini' / f'{table}.json').read_text())
+    change(rows)
+    (tmp_path / 'v1.0-mini' / f'{table}.json').unlink()
+    (tmp_path / 'v1.0-mini' / f'{table}.json').write_text(json.dumps(rows))
+    with np.errstate(all='ignore'), pytest.raises(ValueError, match=rf'v1\.0-mini: .*{message}.*npack') as refused:
+        create_nuscenes_infos(tmp_path, 'v1.0-mini')
+    assert '\n' not in str(refused.value)
+    assert not list(tmp_path.glob('*infos*'))

@@ -10,8 +10,8 @@ import pytest
 from own_data import made_up_sample, write_samples
 
 from bevdistill.datasets import SequenceNuScenesDataset
+from bevdistill.datasets.infos import read_infos
 from bevdistill.datasets.infos.own import import_own_data
-from bevdistill.datasets.infos.read import read_infos
 
 
 def imported(root: Path, samples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def test_boxes_come_to_the_lidar_frame_with_velocities_of_their_tracks(tmp_path:
     assert (van['bbox_label_3d'], van['num_lidar_pts'], van['bbox_3d_isvalid']) == (1, 7, True)
     assert van['velocity'] == pytest.approx([0.0, 0.0])
     assert person['velocity'] == pytest.approx([-1.0, 0.0])
-    assert (person['num_lidar_pts'], person['bbox_3d_isvalid']) == (-1, True)
+    assert (person['num_lidar_pts'], person['bbox_3d_isvalid']) == (0, True)
 
 
 def test_a_point_lies_where_its_camera_sees_it(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_the_data_set_reads_it_with_motion_from_poses(tmp_path: Path, lidar: boo
     assert ('lidar_path' in content['data_list'][0]['lidar_points']) == lidar
     dataset = SequenceNuScenesDataset(
         data_root=str(tmp_path),
-        ann_file='own_infos_train.pkl',
+        ann_file='own_infos_train.msgpack.gz',
         pipeline=pipeline(lidar),
         metainfo=dict(classes=['vehicle', 'Person']),
         categories={'Van': 'vehicle'},
@@ -113,7 +113,7 @@ def change(sample: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 def test_wrong_fields_are_named(tmp_path: Path, path: str, value: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         imported(tmp_path, [made_up_sample(tmp_path, 0), change(made_up_sample(tmp_path, 1), path, value)])
-    assert not list(tmp_path.glob('*.pkl'))
+    assert not list(tmp_path.glob('*.msgpack.gz'))
 
 
 def test_files_that_are_missing_or_cut_are_named(tmp_path: Path) -> None:
