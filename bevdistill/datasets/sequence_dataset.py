@@ -135,7 +135,7 @@ class SequenceNuScenesDataset(NuScenesDataset):
             ValueError: If it is damaged, of another layout, a record is not what it should be, no category has a class,
                 or there is no box to train on.
         """
-        self.ann_file = find_infos(self.ann_file)
+        self.ann_file: str = find_infos(self.ann_file)
         infos = read_infos(self.ann_file)
         self._require_temporal_fields(infos['data_list'])
         for record in infos['data_list']:
