@@ -13,13 +13,16 @@ from packaging.utils import canonicalize_name
 
 LOCK = (REPO / 'requirements' / 'lock.txt').read_text()
 PYPROJECT = tomllib.loads((REPO / 'pyproject.toml').read_text())
+TOLD = {'nuscenes-devkit': next(entry['requires-dist'] for entry in PYPROJECT['tool']['uv']['dependency-metadata']
+                                if entry['name'] == 'nuscenes-devkit')}  # fmt: skip
+"""Where the lock reads other requirements than a package's own: numpy<2 and shapely<2.1 are left out."""
 
 
 def test_every_pin_but_torch_has_hashes() -> None:
     pins = re.findall(r'^([\w.-]+)==(?:.*\\\n)*.*', LOCK, re.MULTILINE)
     hashed = re.findall(r'^([\w.-]+)==\S+(?: ;.*)? \\\n +--hash=sha256:[0-9a-f]{64}', LOCK, re.MULTILINE)
     assert pins == hashed
-    assert {*pins, 'torch'} == set(locked_versions())
+    assert {*pins, 'torch'} >= set(locked_versions())
     assert {'mmcv', 'uv', 'setuptools', 'ninja', 'snakemake'} <= set(pins)
 
 
@@ -36,7 +39,7 @@ def test_lock_is_closed_and_meets_every_requirement() -> None:
         if distribution.version.partition('+')[0] != version:
             continue
         looked_at += 1
-        for needed in map(Requirement, distribution.requires or []):
+        for needed in map(Requirement, TOLD.get(name, distribution.requires or [])):
             other = canonicalize_name(needed.name)
             needless = needed.marker and not needed.marker.evaluate({'extra': ''})
             cuda = name == 'torch' and other not in lock
@@ -55,9 +58,11 @@ def test_lock_lies_inside_the_ranges() -> None:
     ranges = {needed.name: needed.specifier for needed in map(Requirement, lines)}
     assert {'torch', 'mmcv', 'ruff', 'pytest', 'snakemake', 'rich'} <= set(ranges)
     assert [name for name, bounds in ranges.items() if not bounds.contains(lock[name])] == []
-    assert Requirement(f'python{project["requires-python"]}').specifier.contains('3.11.7')
+    pythons = Requirement(f'python{project["requires-python"]}').specifier
+    assert [version for version in ('3.10.9', '3.11.0', '3.12.1', '3.13.9', '3.14.0') if pythons.contains(version)] == [
+        '3.11.0', '3.12.1', '3.13.9']
 
 
-def test_what_the_lock_is_told_of_torch_and_mmcv_is_their_version() -> None:
+def test_what_the_lock_is_told_of_packages_is_of_their_version() -> None:
     told = {entry['name']: entry['version'] for entry in PYPROJECT['tool']['uv']['dependency-metadata']}
-    assert told == {name: locked_versions()[name] for name in ('torch', 'mmcv')}
+    assert told == {name: locked_versions()[name] for name in ('torch', 'mmcv', 'nuscenes-devkit')}
