@@ -10,6 +10,7 @@ from torch import nn
 from ..checkpoints.find import existing_checkpoint, unreadable_checkpoints_explained
 from ..teacher_cache.follow import follow_teacher_cache
 from .config_file import load_config
+from .devices import check_accelerator
 from .process_group import check_same_start, distributed_run
 from .screen import BriefRunner
 from .trainable import check_precision, check_strategy, check_trainable
@@ -29,8 +30,10 @@ def run_training(cfg: Config) -> Runner:
         The runner after training.
 
     Raises:
-        UntrainableError: If the model cannot be trained on this device; before data is read.
+        UntrainableError: If the model cannot be trained on this device, or torch cannot use the machine's GPU; before
+            data is read.
     """
+    check_accelerator()
     check_precision(cfg)
     check_strategy(cfg)
     if not cfg.get('resume') and cfg.get('load_from'):
@@ -54,8 +57,9 @@ def run_testing(cfg: Config, checkpoint: str) -> dict[str, float]:
 
     Raises:
         FileNotFoundError: If the checkpoint does not exist.
-        ValueError: If it does not fit the config.
+        ValueError: If it does not fit the config, or torch cannot use the machine's GPU.
     """
+    check_accelerator()
     cfg.load_from, cfg.resume = existing_checkpoint(checkpoint), False
     with distributed_run(cfg), unreadable_checkpoints_explained(cfg.load_from):
         metrics: dict[str, float] = build_runner(cfg).test()

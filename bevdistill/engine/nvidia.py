@@ -16,8 +16,8 @@ def driver_version() -> str:
     """Return the version of NVIDIA's driver, such as ``580.65.06``.
 
     Returns:
-        Empty without a driver, without a card (a container may see the driver alone), and where ``CUDA_VISIBLE_DEVICES``
-        hides all cards.
+        Empty without a driver, without a card (a container may see the driver alone), and where
+        ``CUDA_VISIBLE_DEVICES`` hides all cards.
     """
     if os.environ.get('CUDA_VISIBLE_DEVICES', 'all') in ('', '-1'):
         return ''

@@ -27,9 +27,8 @@ class Venv:
     def __init__(self, repo: Path, cache: Path, folder: Path | None = None, lock: str = '') -> None:
         self.repo, self.cache, self.folder, self.hold = repo, cache, folder or repo / '.venv', -1
         self.python, self.stamp = self.folder / 'bin' / 'python', self.folder / 'bevdistill-stamp'
-        asked = (repo / 'requirements' / 'lock.in').read_text()
         # torch has no hashes in the shipped lock (see lock.in) and is installed apart.
-        self.torch = '' if lock else re.findall(r'^torch==\S+', asked, re.MULTILINE)[0]
+        self.torch = '' if lock else re.findall(r'^torch==\S+', (repo / 'requirements' / 'lock.in').read_text(), re.M)[0]
         lock = lock or (repo / 'requirements' / 'lock.txt').read_text()
         self.pins: dict[str, str] = {}  # a package's lines of versions, one for each range of Pythons, and of hashes
         for pin in re.finditer(r'^([\w.-]+)==(?:.*\\\n)*.*', lock, re.MULTILINE):
@@ -80,9 +79,7 @@ class Venv:
                 if fresh or 'importing' not in str(error):
                     raise
                 say(f'{error}; it is made anew', error.excerpt)
-        aside = self.stamp.with_suffix('.partial')
-        aside.write_text('\n'.join([self.key, *sorted(self.installed())]))
-        aside.rename(self.stamp)
+        self.stamp.write_text('\n'.join([self.key, *sorted(self.installed())]))
 
     def usable(self, base: Path | None = None) -> bool:
         """Drop packages whose installation was cut off, and tell whether it runs, was made here and of this base."""
@@ -102,8 +99,8 @@ class Venv:
                                  'Free some (for temporary files TMPDIR may name another folder), then run again')
         say(f'making {self.folder.name} (3 to 8 minutes on two cores; later calls take no time)')
         shutil.rmtree(self.folder, ignore_errors=True)
-        log = self.cache / 'logs' / 'venv.log'
-        run('making .venv', [base or sys.executable, '-m', 'venv', self.folder], log, self.hold)
+        made = [base or sys.executable, '-m', 'venv', self.folder]
+        run('making .venv', made, self.cache / 'logs' / 'venv.log', self.hold)
 
     def fill(self) -> None:
         """Install all that is missing: packages by uv (seconds; by pip minutes), torch, mmcv, the checkout in place."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ class Runner:
         self.failing, self.done, self.env = failing, dict[str, list[str]](), dict[str, str]()
 
     def __call__(self, what: str, *command: Any, **env: str) -> None:
+        if what.startswith('precompiling'):
+            self.compiler = Path(command[0]).read_text()
         self.done[what.split()[0]] = [str(word) for word in command]
         if what.split()[0] == self.failing:
             raise SetupError(f'{what} failed', 'Mend it')
@@ -41,8 +44,8 @@ class Runner:
             (folder / WHEEL).write_text(Path(words[-1]).read_text())
 
 
-def build(runner: Runner, folder: Path) -> Path:
-    return build_wheel(runner, Path('python'), ['/include'], 'mmcv==2.1.0 --hash=sha256:0', folder)
+def build(runner: Runner, folder: Path, include: object = '/include') -> Path:
+    return build_wheel(runner, Path('python'), [str(include)], 'mmcv==2.1.0 --hash=sha256:0', folder)
 
 
 def test_no_compiler(programs: set[str]) -> None:
@@ -78,9 +81,10 @@ def test_header_and_build_have_the_same_flags(tmp_path: Path, monkeypatch: pytes
     runner = Runner()
     build(runner, tmp_path / 'wheels')
     flags, _, header = runner.env['CFLAGS'].partition(' -include ')
-    assert runner.done['precompiling'][1:1 + len(flags.split())] == flags.split()
+    assert runner.done['precompiling'][1:2 + len(flags.split())] == ['-std=c++17', *flags.split()]
     assert runner.done['precompiling'][-1] == f'{header}.gch'
-    assert (runner.env['MMCV_WITH_OPS'], runner.env['CXX'], runner.env['MAX_JOBS']) == ('1', 'c++', '3')
+    assert (runner.env['MMCV_WITH_OPS'], runner.env['MAX_JOBS']) == ('1', '3')
+    assert runner.env['CXX'] == runner.done['precompiling'][0]
 
 
 @pytest.mark.usefixtures('programs')
@@ -96,3 +100,19 @@ def test_operators_are_those_of_the_cpu_beside_a_gpu_too(tmp_path: Path) -> None
     runner = Runner()
     build(runner, tmp_path / 'wheels')
     assert (runner.env['FORCE_CUDA'], runner.env['CUDA_VISIBLE_DEVICES']) == ('0', '')
+
+
+@pytest.mark.parametrize(('text', 'standard'), [('#error C++20 or later compatible', '20'), ('C++17 or later', '17')])
+def test_standard_is_the_one_that_torch_asks_for(
+        programs: set[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, standard: str) -> None:
+    (tmp_path / 'ATen').mkdir()
+    (tmp_path / 'ATen' / 'ATen.h').write_text(text)
+    programs.add('echo')
+    monkeypatch.setenv('CXX', 'echo first')
+    runner = Runner()
+    build(runner, tmp_path / 'wheels', tmp_path)
+    script = tmp_path / 'c++'
+    script.write_text(runner.compiler)
+    words = ['sh', str(script), '-O2', '-DNAME="a b"', '-std=c++17', 'file name.cpp']
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert said == f'first -O2 -DNAME="a b" -std=c++{standard} file name.cpp\n'
