@@ -28,7 +28,7 @@ class Venv:
         self.repo, self.cache, self.folder, self.hold = repo, cache, folder or repo / '.venv', -1
         self.python, self.stamp = self.folder / 'bin' / 'python', self.folder / 'bevdistill-stamp'
         # torch has no hashes in the shipped lock (see lock.in) and is installed apart.
-        self.torch = '' if lock else re.findall(r'^torch==\S+', (repo / 'requirements' / 'lock.in').read_text(), re.M)[0]
+        self.torch = '' if lock else re.findall(r'^torch=\S+', (repo / 'requirements' / 'lock.in').read_text(), re.M)[0]
         lock = lock or (repo / 'requirements' / 'lock.txt').read_text()
         self.pins: dict[str, str] = {}  # a package's lines of versions, one for each range of Pythons, and of hashes
         for pin in re.finditer(r'^([\w.-]+)==(?:.*\\\n)*.*', lock, re.MULTILINE):
