@@ -69,7 +69,8 @@ def resolve(version: str, resolution: str, folder: Path) -> str:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     asked, lock = folder.with_suffix('.in'), folder.with_suffix('.lock')
-    asked.write_text(re.sub(r'^torch==.*\n', '', (REPO / 'requirements' / 'lock.in').read_text(), flags=re.MULTILINE))
+    pins = (REPO / 'requirements' / 'lock.in').read_text()
+    asked.write_text(re.sub(r'^(torch|numpy)\b.*\n', '', pins, flags=re.MULTILINE))
     done = subprocess.run(
         [sys.executable, '-m', 'uv', 'pip', 'compile', 'pyproject.toml', asked, '--all-extras', '--generate-hashes',
          '--quiet', '--python-version', version, '--resolution', resolution, '--upgrade', '--output-file', lock],

@@ -133,11 +133,11 @@ class Venv:
         if major < 525:  # CUDA 13 runs from 580, CUDA 12 from 525
             raise SetupError(f"NVIDIA's driver {driver} is too old: CUDA 12.6, the oldest of this torch, needs 525",
                              'Have it updated, or set CUDA_VISIBLE_DEVICES= (empty) to work on the CPU')
-        words = ['--torch-backend', 'cu126'] if major < 580 else []
+        words = ['--torch-backend', 'cu126'] if major < 580 else []  # pyproject.toml has uv leave CUDA's libraries out
         say(f'2/4 installing {self.torch}' + f' for the driver {driver}' * bool(driver))
         if words or (driver and uv.exists()):
-            self.run('installing torch', uv, 'pip', 'install', '--python', self.python, '--reinstall-package', 'torch',
-                     *words, self.torch)
+            self.run('installing torch', uv, 'pip', 'install', '--no-config', '--python', self.python,
+                     '--reinstall-package', 'torch', *words, self.torch)
         else:
             self.pip('torch', self.torch)
 

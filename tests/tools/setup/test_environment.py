@@ -304,6 +304,7 @@ def test_torch_is_the_build_that_the_driver_runs(
     assert Path(command[0]).name == program
     assert command[-len(words):] == words or not words
     assert (command[-1], '--torch-backend' in command) == ('torch==2.13.0', driver.startswith('550'))
+    assert not driver or '--no-config' in command, 'pyproject.toml has uv leave the libraries of CUDA out'
 
 
 def test_driver_that_is_too_old(venv: Venv, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 from made_up import REPO, locked_versions
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tools.setup.environment import Venv
 
 LOCK = (REPO / 'requirements' / 'lock.txt').read_text()
 PYPROJECT = tomllib.loads((REPO / 'pyproject.toml').read_text())
@@ -66,3 +71,28 @@ def test_lock_lies_inside_the_ranges() -> None:
 def test_what_the_lock_is_told_of_packages_is_of_their_version() -> None:
     told = {entry['name']: entry['version'] for entry in PYPROJECT['tool']['uv']['dependency-metadata']}
     assert told == {name: locked_versions()[name] for name in ('torch', 'mmcv', 'nuscenes-devkit')}
+
+
+def test_recipe_of_the_readme_resolves_for_every_python(tmp_path: Path) -> None:
+    """``uv pip install -c requirements/lock.txt -e .`` beside the lock's torch, without installing anything."""
+    readme = (REPO / 'README.md').read_text()
+    assert f'{Venv(REPO, tmp_path).torch} && uv pip install -c requirements/lock.txt -e .\n' in readme
+    for python in ('3.11', '3.13'):
+        done = subprocess.run(
+            [sys.executable, '-m', 'uv', 'pip', 'compile', '--quiet', '--python-version', python, '--constraints',
+             'requirements/lock.txt', '--no-annotate', '--no-header', 'pyproject.toml'],
+            cwd=REPO, capture_output=True, text=True)  # fmt: skip
+        if done.returncode and re.search('(?i)connect|network|dns|timed? ?out|No module named uv', done.stderr):
+            pytest.skip(f'no network, or no uv: {done.stderr.strip().splitlines()[-1]}')
+        assert done.returncode == 0, done.stderr
+        found = dict(line.split('==') for line in done.stdout.split() if '==' in line)
+        numpy = re.findall(r'^numpy==(\S+)', LOCK, re.MULTILINE)
+        assert found['numpy'] in numpy
+        assert {'mmcv', 'mmdet3d', 'nuscenes-devkit', 'torch'} <= set(found)
+
+
+def test_bounds_of_python_are_the_same_everywhere() -> None:
+    probe = (REPO / 'tools' / 'setup' / 'probe.py').read_text()
+    assert PYPROJECT['project']['requires-python'] == '>=3.11,<3.14'
+    assert '(3, 11) <= sys.version_info[:2] < (3, 14)' in probe
+    assert '(3, 11) <= sys.version_info < (3, 14)' in (REPO / 'Makefile').read_text()
