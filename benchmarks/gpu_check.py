@@ -84,8 +84,8 @@ def run_block(name: str, out: Path, device: str, limit: float) -> dict[str, Any]
         state = 'skipped'
     said = log.read_text(errors='replace').strip().splitlines()[-1:] if log.is_file() else []
     summary = found.get('summary') or ''
-    if state == 'FAILED':
-        summary = ' '.join([summary, *said]).strip()
+    if state == 'FAILED' and not summary:
+        summary = ''.join(said)
     return dict(state=state, seconds=round(time.monotonic() - begin, 1), summary=summary, results=found)
 
 

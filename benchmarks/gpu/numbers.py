@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bevdistill.engine.nvidia import driver_version
 from bevdistill.layers import FeatureLevels
-from bevdistill.layers.sampling import sample_deformable, sample_images
+from bevdistill.layers.sampling import sample_deformable, sample_images, sample_views
 
 from .block import Check
 
@@ -62,9 +62,11 @@ def operators(check: Check) -> bool:
 
 def cases() -> dict[str, tuple[Callable[..., Tensor], list[Tensor]]]:
     """Operators with their arguments; those with a gradient come as such."""
-    from mmcv.cnn import build_conv_layer
-    from mmcv.ops import box_iou_rotated
     from mmdet.models import FocalLoss
+
+    from bevdistill.layers.deformable_convolution import DeformableConvolution
+    from bevdistill.layers.rotated_iou import bev_iou
+    from bevdistill.layers.voxels import hard_voxels
 
     torch.manual_seed(0)
     tokens = sum(height * width for height, width in LEVELS)
@@ -73,7 +75,9 @@ def cases() -> dict[str, tuple[Callable[..., Tensor], list[Tensor]]]:
     pairs = [torch.rand(3000, 8, 2, 8, 2) * 1.4 - 0.2, torch.rand(3000, 8, 2, 8)]
     image = torch.arange(6).repeat_interleave(500)
     row = torch.randint(0, 2500, (3000,))
-    for tensor in (*dense, *pairs):
+    pillars = [torch.randn(2500, 8, 2, 8, 2), torch.randn(2500, 8, 2, 8)]
+    points = torch.rand(3000, 4, 2) * 1.4 - 0.2
+    for tensor in (*dense, *pairs, *pillars):
         tensor.requires_grad_()
 
     def dense_sampling(value: Tensor, locations: Tensor, weights: Tensor) -> Tensor:
@@ -83,20 +87,31 @@ def cases() -> dict[str, tuple[Callable[..., Tensor], list[Tensor]]]:
         levels = FeatureLevels.of(LEVELS, value.device)
         return sample_images(value, levels, places, weights, image, row, 2500)
 
-    convolution = build_conv_layer(dict(type='DCNv2'), 16, 16, 3, padding=1, deform_groups=1)
+    def views(value: Tensor, offsets: Tensor, logits: Tensor, points: Tensor, image: Tensor, row: Tensor) -> Tensor:
+        levels = FeatureLevels.of(LEVELS, value.device)
+        return sample_views(value, levels, offsets, logits, points, image, row, torch.ones_like(points[:, 0, 0]))
+
+    convolution = DeformableConvolution(16, 16, 3, padding=1)
     torch.nn.init.normal_(convolution.conv_offset.weight, std=0.1)
     focal, labels = FocalLoss(use_sigmoid=True), torch.randint(0, 11, (900,))
+    cloud = torch.rand(20_000, 5) * 60 - 30
     boxes = torch.cat([torch.rand(200, 2) * 20, torch.rand(200, 2) * 4 + 0.5, torch.rand(200, 1) * 6], dim=1)
 
     def convolve(image: Tensor) -> Tensor:
         return convolution.to(image.device)(image)
 
+    def group(points: Tensor) -> Tensor:
+        found = hard_voxels([points], (0.2, 0.2, 8), (-25, -25, -4, 25, 25, 4), (250, 250, 1), 10, 5000)
+        return found.voxels.flatten(1).sum(dim=1) + found.coors.sum(dim=1) + found.num_points
+
     return {
         'deformable attention': (dense_sampling, [value, *dense]),
-        'deformable attention of cameras': (image_sampling, [value, *pairs, image, row]),
+        'deformable attention of lists': (image_sampling, [value, *pairs, image, row]),
+        'attention to cameras': (views, [value, *pillars, points, image, row.sort().values]),
         'deformable convolution': (convolve, [torch.randn(2, 16, 20, 30, requires_grad=True)]),
         'focal loss': (focal, [torch.randn(900, 10, requires_grad=True), labels]),
-        'rotated IoU': (box_iou_rotated, [boxes[:100], boxes[100:]]),
+        'rotated IoU': (bev_iou, [boxes[:90], boxes[90:]]),
+        'voxels': (group, [cloud]),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import traceback
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -79,7 +80,7 @@ def step(model: Any, batch: dict[str, Any], dtype: torch.dtype | None = None) ->
     (total * (1024 if dtype is torch.float16 else 1)).backward()
     gradients = [parameter.grad.float().norm() for parameter in model.parameters() if parameter.grad is not None]
     norm = float(torch.stack(gradients).norm()) / (1024 if dtype is torch.float16 else 1)
-    return {name: float(value) for name, value in logged.items()} | {'gradient': norm}
+    return {name: float(value.detach()) for name, value in logged.items()} | {'gradient': norm}
 
 
 def apart(first: dict[str, float], second: dict[str, float]) -> float:
@@ -106,7 +107,8 @@ def steps(check: Check) -> bool:
                     continue
                 half = step(model, batch, dtype)
                 row[name] = apart(on_host, half) if all(map(math.isfinite, half.values())) else 'not finite'
-        except Exception as error:
+        except Exception as error:  # the other configs are looked at all the same
+            traceback.print_exc()
             row['error'] = f'{type(error).__name__}: {error}'
         rows[file.stem] = row
         good = [name for name, row in rows.items() if row.get('difference', 1) < TOLERANCE]
