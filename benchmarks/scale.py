@@ -58,7 +58,7 @@ class Model:
         image_bytes: Six JPEGs of one frame.
         point_bytes: A keyframe's LiDAR points and nine sweeps, which a cache makes needless.
         cache_bytes: Of a sample in the teacher cache.
-        epochs: Of the schedule.
+        epochs: Of the schedule on nuScenes; of a fleet one is worked out.
     """
 
     parameters: float
@@ -111,6 +111,7 @@ def plan(name: str, machine: Machine, gpus: int, frames: int, cached: bool) -> d
     rate = gpus / step / machines  # samples per second of one machine
     images = sum(model.frames) * model.image_bytes
     read = rate * (images + (model.cache_bytes if cached else model.point_bytes)) / GB
+    epochs = 1 if frames == DATA['fleet'] else model.epochs
     processes = rate * sum(model.frames) / machine.core_samples
     uses = dict(
         network=reduction / (alone * machine.overlap), loaders=processes / machine.cores, disk=read / machine.disk
@@ -119,7 +120,7 @@ def plan(name: str, machine: Machine, gpus: int, frames: int, cached: bool) -> d
     step *= max(1.0, uses['loaders'], uses['disk'])
     return dict(
         config=name, gpus=gpus, frames=frames, teacher='cached' if cached else 'live', step=step,
-        reduction=reduction, samples=gpus / step, hours=model.epochs * frames / (gpus / step) / 3600,
+        reduction=reduction, samples=gpus / step, hours=epochs * frames / (gpus / step) / 3600,
         processes=processes, read=read, busiest=busiest, used=uses[busiest],
     )  # fmt: skip
 
@@ -134,7 +135,7 @@ def tables(machine: Machine) -> str:
     """Write all tables as Markdown."""
     names = {frames: name for name, frames in DATA.items()}
     head = ('config', 'frames', 'teacher', 'GPUs', 'step, ms', 'all-reduce, ms', 'samples/s', 'hours',
-            'loaders/machine', 'GB/s/machine', 'busiest: share')  # fmt: skip
+            'loaders wanted', 'GB/s wanted', 'nearest to its limit')  # fmt: skip
     body = [
         [row['config'], names[row['frames']], row['teacher'], str(row['gpus']), f'{row["step"] * 1e3:.0f}',
          f'{row["reduction"] * 1e3:.1f}', f'{row["samples"]:,.0f}', f'{row["hours"]:,.1f}', f'{row["processes"]:.0f}',

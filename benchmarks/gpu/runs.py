@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
 
 from bevdistill.engine.launch import load_config
 
@@ -26,7 +25,8 @@ def short_config(check: Check, kind: str, iterations: int, name: str = '') -> Pa
     """Write a config of a few iterations on the small data, batch 2, no worker processes."""
     cfg = load_config(REPO / KINDS[kind], {'train_cfg.max_iters': iterations, 'train_dataloader.batch_size': 2})
     drop_pretrained(cfg.model)
-    point_at(cfg, check.data)
+    for part in (*LOADERS, 'val_evaluator', 'test_evaluator'):
+        point_at(cfg[part], check.data)
     for loader in LOADERS:
         cfg[loader].update(num_workers=0, persistent_workers=False)
     cfg.train_cfg.update(val_interval=1000, val_begin=1000)
@@ -42,15 +42,12 @@ def short_config(check: Check, kind: str, iterations: int, name: str = '') -> Pa
 
 def point_at(node: Any, root: Path) -> None:
     """Give every data set and metric of a config the small data."""
-    if isinstance(node, list | tuple):
-        for item in node:
-            point_at(item, root)
-    if not isinstance(node, dict):
-        return
-    for key, value in node.items():
-        if key == 'data_root' and isinstance(value, str):
+    for item in node if isinstance(node, list | tuple) else ():
+        point_at(item, root)
+    for key, value in node.items() if isinstance(node, dict) else ():
+        if key == 'data_root':
             node[key] = f'{root}/'
-        elif key == 'ann_file' and isinstance(value, str) and isinstance(node, Config | dict):
+        elif key == 'ann_file':
             node[key] = str(root / Path(value).name)
         point_at(value, root)
 
