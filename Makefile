@@ -6,6 +6,7 @@ PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 STACKS ?=
+FAULTS_ARGS ?=
 
 BOOT := $(shell for p in $(PYTHON) python3.11 python3.12 python3.13 python3 "$$(uv python find '>=3.11,<3.14' 2>/dev/null)"; do \
   "$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { command -v "$$p"; break; }; done)
@@ -21,7 +22,7 @@ export MPLBACKEND ?= Agg
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-stacks bench lint lock
+.PHONY: help setup demo test test-stacks bench faults lint lock
 ifeq ($(BOOT),)
 $(error set-up: error: no CPython 3.11, 3.12 or 3.13 found. Install one with its headers and a C++ compiler (uv python install 3.11; Debian: apt-get install python3-dev python3-venv g++), or name it: make PYTHON=/path/to/python3.11 ...)
 endif
@@ -44,6 +45,9 @@ test-stacks: ## a fast part of the tests at both ends of the supported versions 
 
 bench: ## times, memory and their ratios to targets, on this machine
 	@$(call in_env,) "$$py" tools/analysis_tools/benchmark.py $(BENCH_ARGS)
+
+faults: ## kill, starve and damage every command that writes; 15 minutes
+	@$(call in_env,$(all_extras)) PYTHONPATH="$(CURDIR)/tests:$(PYTHONPATH)" OMP_NUM_THREADS=1 "$$py" -m faults.run $(FAULTS_ARGS)
 
 lint: ## ruff and mypy
 	@$(call in_env,lint) $(lint)

@@ -29,7 +29,7 @@ from bevdistill.teacher_cache.writer import CacheWriter
 from .clock import Clock, Run
 
 Batch = dict[str, Any]
-INFOS = 'nuscenes_infos_train.pkl'
+INFOS = 'nuscenes_infos_train.msgpack.gz'
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Settings:
         quick: Smallest sizes: everything runs, no figure means anything.
         config: Config of a distillation.
         temporal_config: Config of a distillation with history.
-        data_root: Root with images, points and ``nuscenes_infos_train.pkl``.
+        data_root: Root with images, points and ``nuscenes_infos_train.msgpack.gz``.
         folder: For files that are needed meanwhile.
         step: Called with the share of the part that was done since the last call.
     """

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 
 from bevdistill.detection import gaussian as fast
+from bevdistill.layers.sampling import Backend, use_backend
+from bevdistill.layers.sampling.backend import mmcv_has_cuda
 from bevdistill.structures import BEVGrid
 
 from .clock import Run, Spread, peak_bytes, ratio
@@ -54,17 +56,35 @@ def encode_and_back(encoder: torch.nn.Module, work: Workload) -> Run:
     return run
 
 
+def other_backends(device: str) -> list[Backend]:
+    """Name the sampling backends that a device has beside its default: on CUDA mmcv's, where it was built for it."""
+    return ['mmcv'] if device == 'cuda' and mmcv_has_cuda() else []
+
+
+def sampled_by(name: Backend, run: Run) -> Run:
+    """Return a run in which another backend samples."""
+
+    def run_so() -> None:
+        with use_backend(name):
+            run()
+
+    return run_so
+
+
 def measure_encoder(settings: Settings) -> Result:
     """Compare the encoder at BEVFormer-tiny's setting with the straightforward one that has the same weights."""
     sizes: dict[str, Any] = dict(rows=8, cols=8, num_layers=1, embed_dims=32) if settings.quick else {}
     with torch.device(settings.device):
         work = encoder_workload(**sizes)
     reference = ReferenceEncoder.from_module(work.encoder)
-    sides = dict(ours=encode_and_back(work.encoder, work), reference=encode_and_back(reference, work))
+    ours = encode_and_back(work.encoder, work)
+    sides = dict(ours=ours, reference=encode_and_back(reference, work))
+    others = other_backends(settings.device)
+    sides |= {f'sampled by {name}': sampled_by(name, ours) for name in others}
     times = settings.alternate(sides, extra=2)
     peaks = {name: peak_bytes(run, settings.device) for name, run in sides.items()}
     faster = ratio(times, ['ours'], ['reference'])
-    return dict(
+    result = dict(
         ratios=dict(
             encoder_time=entry('encoder forward + backward / straightforward', faster, 0.5),
             encoder_memory=entry('its memory / straightforward', peaks['ours'] / peaks['reference'], 0.6),
@@ -74,6 +94,14 @@ def measure_encoder(settings: Settings) -> Result:
             'encoder_reference': timed('the same, straightforward', times['reference'], 1, peaks['reference']),
         },
     )
+    for name in others:
+        side, what = f'sampled by {name}', f'the same encoder, sampling backend: {name}'
+        result['times'][f'encoder_{name}'] = timed(what, times[side], 1, peaks[side])
+        result['ratios'] |= {
+            f'{name}_time': entry(f'encoder / {what}', ratio(times, ['ours'], [side]), 1 / 1.5),
+            f'{name}_memory': entry(f'its memory / {what}', peaks['ours'] / peaks[side], 0.25),
+        }
+    return result
 
 
 def measure_targets(settings: Settings) -> Result:

@@ -35,11 +35,10 @@ def check(args: argparse.Namespace) -> None:
     """
     if args.markdown is not None and args.markdown.exists():
         in_document(args.markdown.read_text(), '')
-    if args.data_root is not None and not (args.data_root / 'nuscenes_infos_train.pkl').is_file():
-        raise FileNotFoundError(
-            f'no {args.data_root}/nuscenes_infos_train.pkl; write it with: '
-            f'bevdistill data create nuscenes --root-path {args.data_root} --version VERSION'
-        )
+    if args.data_root is not None:
+        from bevdistill.datasets.infos.files import find_infos
+
+        find_infos(args.data_root / 'nuscenes_infos_train.msgpack.gz')
     if args.device == 'cuda':
         import torch
 

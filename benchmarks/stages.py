@@ -34,7 +34,7 @@ class BytesMoved(TorchDispatchMode):
     """Count bytes of all operands and results of the operators inside: what is moved if nothing stays in a cache.
 
     Views move nothing. A tensor that repeats its storage (``expand``) counts as much as the storage holds. Operators
-    that torch does not dispatch are not seen: mmcv's on CUDA, what numba compiles.
+    that torch does not dispatch are not seen: what Triton and numba compile.
     """
 
     def __init__(self) -> None:

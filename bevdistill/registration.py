@@ -21,6 +21,8 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+from .sparse_library import provide_spconv
+
 PACKAGE = __name__.partition('.')[0]
 REGISTRIES = 'mmdet3d.registry'
 LOCATIONS = {
@@ -28,7 +30,7 @@ LOCATIONS = {
     'DATA_SAMPLERS': ('datasets.labelled_ratio_sampler', 'datasets.samplers', 'datasets.seeded_index'),
     'HOOKS': (
         'checkpoints.atomic_backend', 'checkpoints.identity_hook', 'checkpoints.inert_loader', 'checkpoints.plain_hook',
-        'engine.hooks', 'visualization.hook',
+        'checkpoints.safe_hook', 'engine.hooks', 'visualization.hook',
     ),
     'METRICS': ('evaluation.keyframe_ap', 'evaluation.nuscenes_metric'),
     'MODELS': (
@@ -59,6 +61,7 @@ def register_on_demand() -> None:
 
 
 def _add_locations(registries: ModuleType) -> None:
+    provide_spconv()
     for name, modules in LOCATIONS.items():
         registry = getattr(registries, name)
         registry._locations.extend(f'{PACKAGE}.{module}' for module in modules)

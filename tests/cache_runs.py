@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from bevdistill.checkpoints import BOX_CONVENTION, META_KEY
+from bevdistill.datasets.infos import read_infos, write_infos
 from bevdistill.teacher_cache import CacheWriter
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
@@ -47,10 +47,10 @@ def released(cfg: Config) -> Config:
 def few(infos: Path, folder: Path, count: int) -> Path:
     """Information files of the first `count` samples for training, and all for validation."""
     for split, kept in (('train', count), ('val', None)):
-        name = f'nuscenes_infos_{split}.pkl'
-        content = pickle.loads((infos / name).read_bytes())
+        name = f'nuscenes_infos_{split}.msgpack.gz'
+        content = read_infos(infos / name)
         content['data_list'] = content['data_list'][:kept]
-        (folder / name).write_bytes(pickle.dumps(content))
+        write_infos(folder / name, content)
     return folder
 
 

@@ -17,6 +17,10 @@ from filelock import FileLock
 from mmengine.logging import MessageHub
 from mmengine.registry import DefaultScope
 
+if not torch.cuda.is_available():
+    # Triton reads it when it is first imported, and when a kernel is defined.
+    os.environ['TRITON_INTERPRET'] = '1'
+
 REPO = Path(__file__).resolve().parents[1]
 SHARED = REPO.parent / 'shared'
 

@@ -52,7 +52,7 @@ if here.stem == 'train':
             time.sleep(0.05)
 elif here.stem == 'create_data':
     for split in ('train', 'val'):
-        (folder / f'nuscenes_infos_{split}.pkl').write_text(split)
+        (folder / f'nuscenes_infos_{split}.msgpack.gz').write_text(split)
 elif here.stem == 'test':
     seed, lr, _ = json.loads(pathlib.Path(words[1]).read_text())
     bonus = 0.5 if any('second' in word for word in words) else 0.0
@@ -68,8 +68,8 @@ else:
 
 CONFIG = """
 model = dict(lr=1.0, teacher_checkpoint=None, teacher_cache=None)
-train_dataloader = dict(dataset=dict(data_root='x/', ann_file='nuscenes_infos_train.pkl'))
-val_dataloader = test_dataloader = dict(dataset=dict(data_root='x/', ann_file='nuscenes_infos_val.pkl'))
+train_dataloader = dict(dataset=dict(data_root='x/', ann_file='nuscenes_infos_train.msgpack.gz'))
+val_dataloader = test_dataloader = dict(dataset=dict(data_root='x/', ann_file='nuscenes_infos_val.msgpack.gz'))
 val_evaluator = test_evaluator = dict(type='BEVNuScenesMetric', data_root='x/')
 val_cfg = dict()
 train_cfg = dict(max_iters=4)
@@ -86,14 +86,14 @@ class StudyFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.out, self.tools = folder, folder / 'out', folder / 'tools'
-        (self.tools / 'analysis_tools').mkdir(parents=True)
+        (self.tools / 'analysis_tools').mkdir(parents=True, exist_ok=True)
         tools = ('train', 'test', 'cache_teacher', 'make_synthetic_nuscenes', 'create_data', 'analysis_tools/visualize')
         for name in tools:
             (self.tools / f'{name}.py').write_text(STAND_IN)
         for world in ('data', 'second'):
-            (folder / world).mkdir()
+            (folder / world).mkdir(exist_ok=True)
             for split in ('train', 'val'):
-                (folder / world / f'nuscenes_infos_{split}.pkl').write_text(f'{world} {split}')
+                (folder / world / f'nuscenes_infos_{split}.msgpack.gz').write_text(f'{world} {split}')
         (folder / 'config.py').write_text(CONFIG)
         (folder / 'teacher.py').write_text(CONFIG)
         distilled = dict(inputs={'model.teacher_checkpoint': 'teacher'}, cache='outputs', base='student')

@@ -11,25 +11,19 @@ from functools import partial
 from typing import Any
 
 import torch
-from mmcv.ops.modulated_deform_conv import ModulatedDeformConv2d, ModulatedDeformConv2dFunction
 from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttention
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from ..layers.sampling import HostSampling
+from ..layers.sampling.host import HostSampling
 from .made_up_sensors import MadeUpSensors
 
-KNOWN_OPS = (ModulatedDeformConv2d, MultiScaleDeformableAttention)
+KNOWN_OPS = (MultiScaleDeformableAttention,)
 """Modules of mmcv.ops whose kernels have a count."""
 
 aten = torch.ops.aten
-
-
-def deformable_convolution(inputs: Sequence[Any], output: Tensor) -> int:
-    """Count mmcv's DCNv2, ``(input, offset, mask, weight, ...)``, as a plain convolution."""
-    return output.numel() * inputs[3][0].numel()
 
 
 def deformable_sampling(inputs: Sequence[Any], output: Tensor) -> int:
@@ -38,7 +32,6 @@ def deformable_sampling(inputs: Sequence[Any], output: Tensor) -> int:
 
 
 FUNCTIONS: dict[type[Function], Callable[[Sequence[Any], Tensor], int]] = {
-    ModulatedDeformConv2dFunction: deformable_convolution,
     HostSampling: deformable_sampling,
 }
 

@@ -53,7 +53,9 @@ def describe(
             facts['sides'][side]['flops'] = asdict(count_flops(detector, model.data_preprocessor, sensors))
     if is_distiller:
         facts['losses'] = [
-            describe_loss(name, model, config['losses'][name], name in model.losses) for name in config['losses'] or {}
+            describe_loss(name, model, loss, name in model.losses)
+            for name, loss in (config['losses'] or {}).items()
+            if loss is not None
         ]
         facts['init_from_teacher'] = list(model.teacher_init.parts)
         facts['teacher_checkpoint'] = cfg.model.get('teacher_checkpoint')

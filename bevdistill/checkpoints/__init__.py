@@ -6,6 +6,7 @@ from ..lazy import lazy_names
 
 if TYPE_CHECKING:
     from .atomic_backend import AtomicBackend
+    from .damage import DamagedCheckpointError, check_finite_weights, check_whole, not_finite_names
     from .find import (
         existing_checkpoint,
         latest_checkpoint,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
         unreadable_advice,
         without_wrapper,
     )
+    from .safe_hook import SafeCheckpointHook
+    from .whole_file import sweep_parts, write_whole
 
 __all__ = [
     'BOX_CONVENTION',
@@ -36,13 +39,17 @@ __all__ = [
     'META_KEY',
     'AtomicBackend',
     'CheckpointIdentityHook',
+    'DamagedCheckpointError',
     'ForeignCheckpoint',
     'PlainCheckpointHook',
     'Pretrained',
+    'SafeCheckpointHook',
     'WeightFit',
     'build_part',
+    'check_finite_weights',
     'check_identity',
     'check_weights',
+    'check_whole',
     'convention_unknown',
     'conversion_advice',
     'existing_checkpoint',
@@ -51,16 +58,19 @@ __all__ = [
     'latest_checkpoint',
     'likely_kind',
     'load_weights',
+    'not_finite_names',
     'read_foreign_checkpoint',
     'save_checkpoint',
     'sha256_of',
     'shortened',
+    'sweep_parts',
     'take_pretrained',
     'unreadable_advice',
     'unreadable_checkpoints_explained',
     'weights_below',
     'without_wrapper',
     'without_wrapper_prefix',
+    'write_whole',
 ]
 
 __getattr__ = lazy_names(__name__)

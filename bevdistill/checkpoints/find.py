@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import pickle
 import re
 from collections.abc import Iterator
@@ -12,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 
-from .atomic_backend import AtomicBackend
+from .damage import DamagedCheckpointError, damage_of
 from .public_kinds import unreadable_advice
+from .refusal import reason_of
+from .whole_file import write_whole
 
-_NUMBERED = re.compile(r'^(?:epoch|iter)_(\d+)\.pth$')
+_NUMBERED = re.compile(r'^(epoch|iter)_(\d+)\.pth$')
 
 
 def existing_checkpoint(path: str) -> str:
@@ -43,31 +47,51 @@ def existing_checkpoint(path: str) -> str:
 
 
 def latest_checkpoint(work_dir: str | Path) -> str | None:
-    """Find the newest checkpoint of a work dir.
+    """Find the newest whole checkpoint of a work dir; the log names those that are damaged.
 
     Note:
         mmengine trusts the absolute path in the file ``last_checkpoint``, which is stale once a work dir was moved
-        or a run died while writing it. Then the checkpoint with the highest number is taken.
+        or a run died while writing it, and does not look into the file. Here the checkpoint of that name is taken if it
+        is whole, else the newest of the others that is.
 
     Returns:
         Its path, or None if the folder holds none.
+
+    Raises:
+        DamagedCheckpointError: If it holds checkpoints and none of them is whole.
     """
-    folder = Path(work_dir)
-    pointer = folder / 'last_checkpoint'
-    if pointer.is_file():
-        named = Path(pointer.read_text().strip())
-        for candidate in (named, folder / named.name):
-            if candidate.is_file():
-                return str(candidate.absolute())
-    numbered = [(file.stat().st_mtime, int(match[1]), file) for file, match in _numbered(folder)]
-    return str(max(numbered)[2].absolute()) if numbered else None
+    damaged: list[str] = []
+    for file in _newest_first(Path(work_dir)):
+        damage = damage_of(file)
+        if damage is None:
+            if damaged:
+                print_log(f'{"; ".join(damaged)}. Taken in its place: {file}', 'current', logging.WARNING)
+            return str(file.absolute())
+        damaged.append(f'checkpoint {file} is damaged: {damage}')
+    if damaged:
+        raise DamagedCheckpointError(
+            f'no checkpoint in {work_dir} is whole: {"; ".join(damaged)}. Restore one, or remove them to begin anew'
+        )
+    return None
 
 
-def _numbered(folder: Path) -> Iterator[tuple[Path, re.Match[str]]]:
-    for file in folder.glob('*.pth'):
-        match = _NUMBERED.match(file.name)
-        if match:
-            yield file, match
+def _newest_first(folder: Path) -> list[Path]:
+    """List the numbered checkpoints of a work dir, first the one that ``last_checkpoint`` names.
+
+    A run can die between a checkpoint and this note of it: what is newer than the note, of a higher number, precedes.
+    """
+    found = {file: _NUMBERED.match(file.name) for file in folder.glob('*.pth')}
+    numbers = {file: (match[1], int(match[2])) for file, match in found.items() if match}
+    newest = sorted(numbers, key=lambda file: (file.stat().st_mtime, numbers[file][1]), reverse=True)
+    note = folder / 'last_checkpoint'
+    if not note.is_file():
+        return newest
+    named = Path(note.read_text(errors='replace').strip('\0\n '))
+    first = [file for file in (folder / named.name, named) if file.is_file()][:1]
+    kind, number = numbers.get(folder / named.name, ('', 0))
+    written = note.stat().st_mtime
+    later = [file for file in newest if numbers[file] > (kind, number) and numbers[file][0] == kind]
+    return list(dict.fromkeys([*(file for file in later if file.stat().st_mtime > written), *first, *newest]))
 
 
 def sha256_of(path: str | Path) -> str:
@@ -85,7 +109,7 @@ def save_checkpoint(content: dict[str, Any], path: str | Path) -> None:
     """
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    AtomicBackend().put(buffer.getvalue(), path)
+    write_whole(buffer.getvalue(), path)
 
 
 @contextmanager
@@ -103,5 +127,5 @@ def unreadable_checkpoints_explained(path: str | Path | None) -> Iterator[None]:
     except pickle.UnpicklingError as error:
         raise ValueError(
             f'checkpoint {path} holds Python objects, and loading those could run code, so it was refused: '
-            + (unreadable_advice(path) if path else str(error).splitlines()[0])
-        ) from error
+            + (unreadable_advice(path) if path else reason_of(error))
+        ) from None

@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 
 import torch
 
+from .damage import check_whole
+from .refusal import reason_of
+
 _DTYPES = {name for name, value in vars(torch).items() if type(value) is torch.dtype}
 _TRUSTED = {
     'collections': {'OrderedDict'},
@@ -65,6 +68,7 @@ def read_foreign_checkpoint(path: str | Path) -> ForeignCheckpoint:
     if not file.is_file():
         raise FileNotFoundError(f'there is no checkpoint {file}')
     left_out: list[str] = []
+    check_whole(file)
     try:
         try:
             content = torch.load(file, map_location='cpu', weights_only=True)
@@ -72,8 +76,7 @@ def read_foreign_checkpoint(path: str | Path) -> ForeignCheckpoint:
             reader = _inert_pickle(left_out)
             content = torch.load(file, map_location='cpu', weights_only=False, pickle_module=reader)
     except Exception as error:  # The reader of a file that is no checkpoint can fail in any way.
-        first = f'{type(error).__name__}: {error!s}'.splitlines()[0]
-        raise ValueError(f'{file} is not a checkpoint of torch, or it is damaged ({first})') from error
+        raise ValueError(f'{file} is not a checkpoint of torch, or it is damaged ({reason_of(error)})') from None
     if not isinstance(content, dict) or not isinstance(content.get('state_dict', {}), dict):
         raise ValueError(f'{file} holds no weights by name, so it is not a checkpoint')
     return ForeignCheckpoint(content, sorted(set(left_out)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from mmdet3d.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -12,9 +13,12 @@ from torch import nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 
 from ..distributed.wrappers import unwrap_model
+from .damage import check_finite_weights
 from .fit import check_weights, without_wrapper_prefix
 from .identity import META_KEY, check_identity, check_num_classes, identity_of
 from .public_kinds import convention_unknown, conversion_advice, likely_kind
+
+RESUMED = ('meta.epoch', 'meta.iter', 'message_hub', 'optimizer')
 
 
 @HOOKS.register_module()
@@ -55,9 +59,11 @@ class CheckpointIdentityHook(Hook):
         """Compare identity and weights with this run, before the run goes on.
 
         Raises:
-            ValueError: If they differ, or the file brings a box head and does not say in which convention.
+            ValueError: If they differ, a weight is NaN or infinite, or the file brings a box head and does not say in
+                which convention.
         """
         source = str(runner._load_from)
+        require_state(checkpoint, source, RESUMED if runner._resume else ())
         model, weights = _loading_model(runner), without_wrapper_prefix(checkpoint.get('state_dict', checkpoint))
         meta = checkpoint.get('meta') or {}
         saved = meta.get(META_KEY)
@@ -67,6 +73,7 @@ class CheckpointIdentityHook(Hook):
             self._check_anonymous(runner, source, weights, meta)
         allowed = ((), ()) if runner._resume else (self.allow_missing, self.allow_unexpected)
         check_weights(model, weights, source, *allowed)
+        check_finite_weights(weights, dict(model.named_parameters()), f'checkpoint {source}')
 
     def _check_anonymous(self, runner: Runner, source: str, weights: Mapping[str, Any], meta: dict[str, Any]) -> None:
         """Refuse weights of a box head from a file without identity; point out any other such file."""
@@ -81,6 +88,35 @@ class CheckpointIdentityHook(Hook):
         runner.logger.warning(
             f'checkpoint {source} does not say which classes, range and box convention it was trained with; '
             'they are not checked'
+        )
+
+
+def require_state(checkpoint: Any, source: str, needed: Sequence[str]) -> None:
+    """Refuse what is no checkpoint, and for a resume one without the state of the training.
+
+    mmengine takes a file without optimizer state for one to go on from, with a fresh optimizer.
+
+    Args:
+        checkpoint: What the file holds.
+        source: The file.
+        needed: Entries, with a dot for those of an entry.
+
+    Raises:
+        ValueError: Says what was expected and found.
+    """
+    weights = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, Mapping) else None
+    if not isinstance(weights, Mapping) or not any(isinstance(value, torch.Tensor) for value in weights.values()):
+        found = f'a {type(checkpoint).__name__}' if weights is None else 'no tensor by name'
+        raise ValueError(f'checkpoint {source}: expected weights by name, found {found}; give another file')
+    parts = {name: checkpoint.get(name.partition('.')[0]) for name in needed}
+    missing = [
+        name for name, part in parts.items()
+        if not isinstance(part, Mapping) or ('.' in name and name.partition('.')[2] not in part)
+    ]  # fmt: skip
+    if missing:
+        raise ValueError(
+            f'checkpoint {source} cannot be resumed: expected the state of a training, found none of '
+            f'{", ".join(missing)}. To begin a training with its weights, use --cfg-options load_from={source}'
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,8 @@ def conversion_advice(path: str | Path, names: Iterable[str]) -> str:
     """Explain an unknown convention, with the command that converts the checkpoint."""
     kind = likely_kind(names)
     file = Path(path)
-    command = f'python {CONVERTER} {path} {file.with_name(f"{file.stem}_converted.pth")} --kind {kind or "KIND"}'
+    out = file.with_name(f'{file.stem}_converted.pth')
+    command = shlex.join(['python', CONVERTER, str(path), str(out), '--kind', kind or 'KIND'])
     choice = '' if kind else f'\nwhere KIND is one of {", ".join(KINDS)}'
     return (
         'it does not say which classes, range and box convention it was trained with. Files of mmdet3d < 1.0, as the '

@@ -7,7 +7,9 @@ from typing import Any
 
 import torch
 
+from .damage import check_finite_weights, check_whole
 from .foreign_file import weights_below
+from .refusal import reason_of
 
 STUDENT = 'student.'
 HEADS = 'losses.'
@@ -22,13 +24,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise FileNotFoundError(f'there is no checkpoint {path}')
+    check_whole(path)
     try:
         checkpoint = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # The reader of a file that is no checkpoint can fail in any way.
-        first = f'{type(error).__name__}: {error!s}'.splitlines()[0]
-        raise ValueError(f'{path} is not a checkpoint of plain data, as this package writes them ({first})') from error
+        why = reason_of(error)
+        raise ValueError(f'{path} is not a checkpoint of plain data, as this package writes them ({why})') from None
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get('state_dict'), dict):
         raise ValueError(f"{path} has no 'state_dict': it is not a checkpoint of a training run")
+    check_finite_weights(checkpoint['state_dict'], (), f'checkpoint {path}')
     return checkpoint
 
 

@@ -20,10 +20,16 @@ def add_overrides(parser: argparse.ArgumentParser, whose: str = 'the config') ->
     )
 
 
+def add_data(parser: argparse.ArgumentParser, whose: str = 'the config') -> None:
+    """Add ``--data-root`` and ``--cfg-options``."""
+    parser.add_argument('--data-root', metavar='DIR', help=f'data root in place of that of {whose}')
+    add_overrides(parser, whose)
+
+
 def add_run(parser: argparse.ArgumentParser, holds: str) -> None:
-    """Add the arguments of every run: ``--work-dir``, ``--cfg-options``, ``--launcher``."""
+    """Add the arguments of every run: ``--work-dir``, ``--data-root``, ``--cfg-options``, ``--launcher``."""
     parser.add_argument('--work-dir', metavar='DIR', help=f'folder of {holds}')
-    add_overrides(parser)
+    add_data(parser)
     parser.add_argument(
         '--launcher',
         choices=('none', 'pytorch', 'slurm', 'mpi'),

@@ -8,7 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from .arguments import add_overrides, positive
+from .arguments import add_data, positive
 from .loading import config_of
 
 HELP = "write a teacher's outputs to disk, for trainings without the teacher"
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--top-k', type=positive, metavar='K', help='keep the K best queries (default: all)')
     parser.add_argument('--batch-size', type=positive, default=4, metavar='N', help='samples at a time (default: 4)')
     parser.add_argument('--workers', type=int, default=2, metavar='N', help='processes that load points (default: 2)')
-    add_overrides(parser)
+    add_data(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -81,7 +81,8 @@ def write(args: argparse.Namespace) -> None:
     cache = writer.write(folder, command(args, folder), args.batch_size, args.workers)
     if cache.manifest.complete:
         options = [f'model.teacher_checkpoint={args.checkpoint}', f'model.teacher_cache={folder}', *args.cfg_options]
-        train = shlex.join(['bevdistill', 'train', args.config, '--cfg-options', *options])
+        root = ['--data-root', args.data_root] if args.data_root else []
+        train = shlex.join(['bevdistill', 'train', args.config, *root, '--cfg-options', *options])
         print(f'complete: {cache.manifest.num_samples} samples in {folder}. Train with it:\n  {train}')
 
 
@@ -91,5 +92,6 @@ def command(args: argparse.Namespace, folder: Path) -> str:
     words += ['--split', args.split, '--dtype', args.dtype]
     words += [] if args.taps is None else ['--taps', *args.taps]
     words += [] if args.top_k is None else ['--top-k', str(args.top_k)]
+    words += ['--data-root', args.data_root] if args.data_root else []
     words += ['--cfg-options', *args.cfg_options] if args.cfg_options else []
     return shlex.join(words)

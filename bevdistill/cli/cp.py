@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ EXAMPLES = """
 examples:
   # a copy to change; CONFIG is a path, also one inside configs/ of the checkout
   bevdistill cp bevdistill/bevdistill_r50_1x_nus-3d.py mine.py
-  bevdistill train mine.py
+  bevdistill train mine.py --cfg-options model.teacher_checkpoint=FILE
 """
 
 
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
     text = with_bases_of(source, out.resolve().parent)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding='utf-8')
-    print(f'{out}: copy of {source}. Train with it:\n  bevdistill train {out}')
+    print(f'{out}: copy of {source}. Train with it:\n  bevdistill train {shlex.quote(str(out))}')
 
 
 def find_config(name: str) -> Path:

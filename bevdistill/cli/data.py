@@ -1,16 +1,18 @@
 """Prepare data on disk.
 
 create writes the information files that the data sets read: one record per keyframe, with everything but the sensors'
-data. v1.0-trainval and v1.0-mini give nuscenes_infos_{train,val,trainval}.pkl, v1.0-test gives nuscenes_infos_test.pkl.
+data. v1.0-trainval and v1.0-mini give nuscenes_infos_{train,val,trainval}.msgpack.gz, v1.0-test gives
+nuscenes_infos_test.msgpack.gz. check reads them, and looks at the files that they name.
 """
 
 from __future__ import annotations
 
 import argparse
 
+from . import data_check
 from .loading import say
 
-HELP = 'data create: write the information files of nuScenes'
+HELP = 'data create | check: write the information files of nuScenes; check them and what they name'
 EXAMPLES = """
 examples:
   # training and validation, with the CAN bus expansion unpacked beside the samples
@@ -32,16 +34,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     create.add_argument('dataset', choices=['nuscenes'], help='kind of data set')
-    create.add_argument('--root-path', default='data/nuscenes', help='nuScenes root (default: %(default)s)')
+    root = create.add_argument('--root-path', '--data-root', help='nuScenes root (default: %(default)s)')
+    root.default = 'data/nuscenes'
     create.add_argument('--version', default='v1.0-trainval', help='v1.0-trainval, v1.0-mini or v1.0-test')
     create.add_argument('--out-dir', help='where the files go (default: the root)')
     create.add_argument('--canbus-root', help='folder that holds can_bus/ (default: the root)')
     create.add_argument('--max-sweeps', type=int, default=10, help='earlier LiDAR sweeps per sample (default: 10)')
+    check = actions.add_parser(
+        'check',
+        help=data_check.HELP,
+        description=data_check.__doc__,
+        epilog=data_check.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    data_check.add_arguments(check)
 
 
-def run(args: argparse.Namespace) -> None:
-    """Write the information files."""
+def run(args: argparse.Namespace) -> int | None:
+    """Write the information files, or check them."""
+    if args.action == 'check':
+        return data_check.run(args)
     say(f'reading {args.version} of {args.root_path}')
     from bevdistill.datasets.infos.create import create_nuscenes_infos
 
     create_nuscenes_infos(args.root_path, args.version, args.out_dir, args.canbus_root, args.max_sweeps)
+    return None

@@ -11,10 +11,10 @@ HELP = "take the student out of a distiller's checkpoint"
 EXAMPLES = """
 examples:
   # a checkpoint of the student alone: weights and meta data, no optimizer
-  bevdistill export work_dirs/bevdistill_r50_1x_nus-3d/epoch_24.pth student.pth
+  bevdistill export work_dirs/bevdistill_r50_1x_nus-3d/epoch_12.pth student.pth
 
   # test it with the config of the plain student
-  bevdistill test configs/bevformer/bevformer_r50_1x_nus-3d.py student.pth
+  bevdistill test configs/bevformer/bevformer_r50_1x_nus-3d.py student.pth --work-dir work_dirs/distilled_student
 """
 
 

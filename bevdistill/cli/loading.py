@@ -27,7 +27,7 @@ def read_config_of(args: argparse.Namespace) -> Config:
     from bevdistill.engine.config_file import read_config
     from bevdistill.engine.overrides import parse_overrides
 
-    run = {key: getattr(args, key) for key in ('work_dir', 'launcher') if hasattr(args, key)}
+    run = {key: getattr(args, key) for key in ('work_dir', 'launcher', 'data_root') if hasattr(args, key)}
     return read_config(args.config, parse_overrides(args.cfg_options), **run)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+from .one_line import one_line
 
 VERBS = (
     'train', 'test', 'data', 'synthetic', 'cache', 'study', 'compare', 'describe', 'errors', 'convert', 'export',
@@ -47,10 +49,9 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         print(f'{parser.prog}: stopped', file=sys.stderr)
         return 130
     except Exception as error:
-        if not is_users(error):
+        if args.traceback:
             raise
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT) and error.strerror
-        print(f'{parser.prog}: error: {full or error}', file=sys.stderr)
+        print(f'{parser.prog}: error: {one_line(error)}', file=sys.stderr)
         return 1
 
 
@@ -78,23 +79,18 @@ def verb_parser(module: ModuleType, prog: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.add_arguments(parser)
+    add_traceback(parser, False)
     return parser
 
 
-def is_users(error: Exception) -> bool:
-    """Tell mistakes of the user, whose message is enough, from defects, whose traceback is needed.
-
-    Files and connections that fail are the user's, and so is a ValueError raised by this package or a project, where
-    it is written for people. One raised by a library is a defect.
-    """
-    if isinstance(error, OSError):
-        return True
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    raised_in = str(trace.tb_frame.f_globals.get('__name__', '')) if trace is not None else ''
-    ours = (__name__.partition('.')[0], 'benchmarks', 'projects')
-    return isinstance(error, ValueError) and raised_in.partition('.')[0] in ours
+def add_traceback(parser: argparse.ArgumentParser, default: Any) -> None:
+    """Add ``--traceback`` to a parser and to those of its actions."""
+    text = 'show where in the code an error was raised'
+    parser.add_argument('--traceback', action='store_true', default=default, help=text)
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in set(action.choices.values()):
+                add_traceback(below, argparse.SUPPRESS)
 
 
 def _parse_verb(words: Sequence[str]) -> None:

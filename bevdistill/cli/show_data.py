@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .arguments import add_overrides, add_samples, spread
+from .arguments import add_data, add_samples, spread
 from .loading import config_of
 
 HELP = "samples of a config's data after its pipeline, with their boxes"
@@ -32,8 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder of the pictures')
     parser.add_argument('--split', choices=('train', 'val', 'test'), default='train', help='which dataloader')
     add_samples(parser, '--index', type=int, metavar='I')
-    parser.add_argument('--data-root', metavar='DIR', help='data root in place of that of the config')
-    add_overrides(parser)
+    add_data(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -67,13 +66,12 @@ def draw(args: argparse.Namespace) -> list[Path]:
     from mmdet3d.registry import DATASETS
     from mmengine.registry import init_default_scope
 
+    from bevdistill.datasets.infos.names import name_of_file
     from bevdistill.structures import BEVGrid
     from bevdistill.visualization import Frame, Page, report_page, save_figure
 
     init_default_scope(cfg.get('default_scope', 'mmdet3d'))
     source = cfg[f'{args.split}_dataloader'].dataset
-    if args.data_root is not None:
-        innermost(source).data_root = args.data_root
     grid = BEVGrid.from_config(range_of(innermost(source).pipeline), CELLS, CELLS)
     dataset = DATASETS.build(source)
     paths = []
@@ -91,6 +89,7 @@ def draw(args: argparse.Namespace) -> list[Path]:
             note=f'sample {index} of {len(dataset)}, boxes are ground truth',
             limit=len(frame.truth or ()),
         )
-        paths.append(save_figure(report_page(page), args.out / f'{args.split}_{index:05d}_{frame.token[:8]}.png'))
+        name = f'{args.split}_{index:05d}_{name_of_file(frame.token)[:8]}.png'
+        paths.append(save_figure(report_page(page), args.out / name))
         print(f'saved {paths[-1]}', flush=True)
     return paths

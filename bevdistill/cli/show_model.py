@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .arguments import add_overrides, add_samples, spread
+from .arguments import add_data, add_samples, spread
 from .loading import load_libraries, read_config_of
+
+if TYPE_CHECKING:
+    from bevdistill.visualization import ModelViewer, Page
 
 HELP = 'pages of a model: boxes in cameras and from above, mask, BEV maps'
 EXAMPLES = """
@@ -19,6 +24,9 @@ examples:
 
   # a teacher, with those of a student
   bevdistill show model CONFIG CHECKPOINT --student STUDENT_CONFIG STUDENT_CHECKPOINT --out pictures
+
+  # the predictions of another model beside its own, from above, in one more picture
+  bevdistill show model CONFIG CHECKPOINT --beside 'not distilled' OTHER_CONFIG OTHER_CHECKPOINT --out pictures
 
   # one sample
   bevdistill show model CONFIG CHECKPOINT --token 0123456789abcdef --out pictures
@@ -38,10 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = ('CONFIG', 'CHECKPOINT')
     beside.add_argument('--teacher', nargs=2, metavar=names, help='show the BEV maps of this teacher too')
     beside.add_argument('--student', nargs=2, metavar=names, help='show the BEV maps of this student too')
+    parser.add_argument(
+        '--beside', nargs=3, metavar=('TITLE', *names), help='one more picture: its predictions beside the model'
+    )
     parser.add_argument('--title', help='what the pages call the model (default: the name of its config)')
     parser.add_argument('--threshold', type=float, default=0.2, help='draw predictions from this score (default: 0.2)')
-    parser.add_argument('--data-root', metavar='DIR', help='data root in place of that of the configs')
-    add_overrides(parser, 'the first config')
+    add_data(parser, 'the first config')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -53,44 +63,56 @@ def run(args: argparse.Namespace) -> None:
 def draw(args: argparse.Namespace) -> list[Path]:
     """Draw the pages and return their paths."""
     load_libraries()
-    from dataclasses import replace
-
     from mmengine.device import get_device
 
+    from bevdistill.datasets.infos.names import name_of_file
     from bevdistill.engine.overrides import parse_overrides
-    from bevdistill.visualization import ModelViewer, Page, report_page, save_figure
+    from bevdistill.visualization import ModelViewer, report_page, save_figure, side_by_side_page
 
     common = dict(data_root=args.data_root, device=get_device())
     role = 'teacher' if args.student else 'student' if args.teacher else None
-    options = parse_overrides(args.cfg_options)
-    model = ModelViewer(args.config, args.checkpoint, role, overrides=options, **common)
-    other = None
+    model = ModelViewer(args.config, args.checkpoint, role, overrides=parse_overrides(args.cfg_options), **common)
+    maps_of = other = None
     if args.teacher or args.student:
         config, checkpoint = args.teacher or args.student
-        other = ModelViewer(config, checkpoint, 'teacher' if args.teacher else 'student', **common)
-    total = len(model.dataset)
-    indices = [model.position(token) for token in args.token] or spread(args.num, total)
+        maps_of = ModelViewer(config, checkpoint, 'teacher' if args.teacher else 'student', **common)
+    if args.beside:
+        beside, config, checkpoint = args.beside
+        other = ModelViewer(config, checkpoint, beside, **common)
+    indices = [model.position(token) for token in args.token] or spread(args.num, len(model.dataset))
     paths = []
     for index in indices:
-        view = model.view(index)
-        maps = {maps.name: maps for maps in view.maps}
+        page = _page(args, model, maps_of, index)
+        token = page.frame.token
+        figures = {'': report_page(page)}
         if other is not None:
-            beside = other.view(other.position(view.frame.token))
-            maps |= {maps.name: maps for maps in beside.maps if maps.name == other.role}
-            view = replace(view, frame=view.frame.filled_from(beside.frame))
-        ordered = sorted(maps.values(), key=lambda entry: entry.name != 'teacher')
-        name = args.title or Path(args.config).stem
-        page = Page(
-            title=f'{name} · sample {view.frame.token[:8]}',
-            frame=view.frame,
-            grid=model.detector.grid,
-            classes=model.classes,
-            predictions=view.predictions,
-            maps=ordered,
-            note=f'{Path(args.checkpoint).name}, test sample {index} of {total}',
-            threshold=args.threshold,
-            foreground_of=model.role,
-        )
-        paths.append(save_figure(report_page(page), args.out / f'{index:05d}_{view.frame.token[:8]}.png'))
-        print(f'saved {paths[-1]}', flush=True)
+            predictions = other.view(other.position(token)).predictions
+            pair = [(beside, predictions), (args.title or Path(args.config).stem, page.predictions)]
+            figures['_beside'] = side_by_side_page(replace(page, title=f'sample {token[:8]}'), pair)
+        for ending, figure in figures.items():
+            paths.append(save_figure(figure, args.out / f'{index:05d}_{name_of_file(token)[:8]}{ending}.png'))
+            print(f'saved {paths[-1]}', flush=True)
     return paths
+
+
+def _page(args: argparse.Namespace, model: ModelViewer, maps_of: ModelViewer | None, index: int) -> Page:
+    """Run the models on a sample and gather what its page shows."""
+    from bevdistill.visualization import Page
+
+    view = model.view(index)
+    maps = {maps.name: maps for maps in view.maps}
+    if maps_of is not None:
+        beside = maps_of.view(maps_of.position(view.frame.token))
+        maps |= {maps.name: maps for maps in beside.maps if maps.name == maps_of.role}
+        view = replace(view, frame=view.frame.filled_from(beside.frame))
+    return Page(
+        title=f'{args.title or Path(args.config).stem} · sample {view.frame.token[:8]}',
+        frame=view.frame,
+        grid=model.detector.grid,
+        classes=model.classes,
+        predictions=view.predictions,
+        maps=sorted(maps.values(), key=lambda entry: entry.name != 'teacher'),
+        note=f'{Path(args.checkpoint).name}, test sample {index} of {len(model.dataset)}',
+        threshold=args.threshold,
+        foreground_of=model.role,
+    )

@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         verb = verbs.add_parser(name, help=text, description=text, **options)  # type: ignore[arg-type]
         verb.add_argument('study', type=Path, metavar='STUDY.yml', help='study file')
         verb.add_argument('--out', type=Path, metavar='DIR', help='output folder (default: work_dirs/<study name>)')
-        verb.add_argument('--data', type=Path, metavar='DIR', help="data root in place of the file's")
+        verb.add_argument('--data', '--data-root', type=Path, metavar='DIR', help="data root in place of the file's")
         verb.add_argument(
             '--held-out-data', '--second-data', type=Path, metavar='DIR', help="held-out world in place of the file's"
         )

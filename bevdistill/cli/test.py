@@ -11,7 +11,7 @@ HELP = 'test a checkpoint with the metrics of a config'
 EXAMPLES = """
 examples:
   # score the predictions; logs and metrics go to work_dirs/<config name>/<time>/
-  bevdistill test configs/bevdistill/bevdistill_r50_1x_nus-3d.py work_dirs/bevdistill_r50_1x_nus-3d/epoch_24.pth
+  bevdistill test configs/bevdistill/bevdistill_r50_1x_nus-3d.py work_dirs/bevdistill_r50_1x_nus-3d/epoch_12.pth
 
   # also draw predictions and ground truth in the cameras and from above
   bevdistill test CONFIG CHECKPOINT --show-dir pictures
@@ -19,10 +19,11 @@ examples:
   # the test server: v1.0-test has no annotations, so write <work dir>/predictions/pred_instances_3d/results_nusc.json
   # without scoring; use_external=True where data beyond nuScenes were used
   bevdistill test CONFIG CHECKPOINT --format-only --cfg-options test_evaluator.use_external=False \\
-      test_dataloader.dataset.ann_file=nuscenes_infos_test.pkl test_evaluator.ann_file=nuscenes_infos_test.pkl
+      test_dataloader.dataset.ann_file=nuscenes_infos_test.msgpack.gz \\
+      test_evaluator.ann_file=nuscenes_infos_test.msgpack.gz
 
   # change entries of the config; a key that does not exist is an error
-  bevdistill test CONFIG CHECKPOINT --cfg-options test_dataloader.batch_size=4
+  bevdistill test CONFIG CHECKPOINT --data-root /data/nuscenes --cfg-options test_dataloader.batch_size=4
 
   # several processes
   torchrun --nproc_per_node=8 tools/test.py CONFIG CHECKPOINT --launcher pytorch

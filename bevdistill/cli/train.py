@@ -15,14 +15,27 @@ HELP = 'train a model from a config'
 EXAMPLES = """
 examples:
   # train; checkpoints and logs go to work_dirs/<config name>
-  bevdistill train configs/bevdistill/bevdistill_r50_1x_nus-3d.py
+  bevdistill train configs/bevformer/bevformer_r50_1x_nus-3d.py
+
+  # data elsewhere, and the teacher of a distillation
+  bevdistill train configs/bevdistill/bevdistill_r50_1x_nus-3d.py --data-root /data/nuscenes \\
+      --cfg-options model.teacher_checkpoint=FILE
 
   # go on where the newest checkpoint of the work dir ends, or start if there is none
   bevdistill train CONFIG --work-dir runs/a --resume
 
-  # change entries of the config; lists by index or in brackets; a leading + adds a key that is not there
+  # change entries of the config; lists by index or in brackets; a leading + adds a key that is not there;
+  # spaces stay in a value, and quotes inside keep its commas: "key='/data/a, b'"
   bevdistill train CONFIG --cfg-options optim_wrapper.optimizer.lr=1e-4 param_scheduler.0.end=100 \\
       train_dataloader.batch_size=2 +find_unused_parameters=True
+
+  # leave a loss of a distillation out
+  bevdistill train configs/bevdistill/bevdistill_r50_1x_nus-3d.py \\
+      --cfg-options model.teacher_checkpoint=FILE model.losses.dense=None
+
+  # log to TensorBoard too; docs/keeping_the_best.md has more
+  bevdistill train CONFIG --cfg-options \\
+      "visualizer.vis_backends=[dict(type='LocalVisBackend'),dict(type='TensorboardVisBackend')]"
 
   # replace a whole dict: empty it, then fill it
   bevdistill train CONFIG --cfg-options optim_wrapper.optimizer._delete_=True \\

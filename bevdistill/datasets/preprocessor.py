@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,9 @@ from mmdet3d.models.data_preprocessors import Det3DDataPreprocessor
 from mmdet3d.models.data_preprocessors.utils import multiview_img_stack_batch
 from mmdet3d.registry import MODELS
 from torch import Tensor
+from torch.nn import functional
 
+from ..layers.voxels import hard_voxels, voxel_coordinates
 from .grid_mask import GridMask
 
 
@@ -21,8 +23,9 @@ class BEVDataPreprocessor(Det3DDataPreprocessor):
 
     In: ``img`` list of B tensors (T, N, 3, h, w), BGR, 0 to 255, sizes may differ between samples; ``points`` list of
     B tensors (P, 5). Either may be absent. Out: ``imgs`` (B, T, N, 3, H, W), normalised, padded to the right and
-    below to one size, a multiple of `pad_size_divisor`; ``points`` unchanged; ``voxels`` as mmdet3d makes them. Each
-    data sample gets ``batch_input_shape`` (H, W), the size that projections must be divided by, and ``pad_shape``.
+    below to one size, a multiple of `pad_size_divisor`; ``points`` unchanged; ``voxels`` with the numbers that mmdet3d
+    makes, by :mod:`bevdistill.layers.voxels` where they are hard or dynamic. Each data sample gets
+    ``batch_input_shape`` (H, W), the size that projections must be divided by, and ``pad_shape``.
 
     Args:
         grid_mask: Options of :class:`GridMask`, or None. In training it covers the current frame (the last of the
@@ -69,6 +72,22 @@ class BEVDataPreprocessor(Det3DDataPreprocessor):
             )
             data['inputs']['imgs'] = stacked.unflatten(1, frames)
         return data
+
+    def voxelize(self, points: Sequence[Tensor], data_samples: Any) -> dict[str, Tensor]:
+        """Make voxels of all samples, as mmdet3d's method does."""
+        layer = self.voxel_layer
+        if self.voxel_type not in ('hard', 'dynamic'):
+            voxels: dict[str, Tensor] = super().voxelize(points, data_samples)
+            return voxels
+        geometry = layer.voxel_size, layer.point_cloud_range, layer.grid_shape
+        if self.voxel_type == 'hard':
+            limit = layer.max_voxels[0 if layer.training else 1]
+            return hard_voxels(points, *geometry, layer.max_num_points, limit)._asdict()
+        coors = [
+            functional.pad(voxel_coordinates(cloud, *geometry), (1, 0), value=sample)
+            for sample, cloud in enumerate(points)
+        ]
+        return dict(voxels=torch.cat(list(points)), coors=torch.cat(coors))
 
     def _get_pad_shape(self, data: dict[str, Any]) -> list[tuple[int, int]]:
         """Check the images, which this sees first, and round the size of each sample up to the divisor."""

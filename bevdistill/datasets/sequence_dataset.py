@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,21 +10,15 @@ from mmdet3d.datasets import NuScenesDataset
 from mmdet3d.registry import DATASETS
 from numpy.typing import NDArray
 
-from ..structures.cameras import CAMERAS
 from ..structures.ego_state import relative_can_bus
 from .ego_pose import absolute_can_bus, rigid_transform
-from .infos import TEMPORAL_FIELDS
+from .infos import TEMPORAL_FIELDS, find_infos, read_infos
+from .infos.files import CREATE
+from .infos.names import DEFAULT_PREFIX
+from .infos.validate import require_valid
 from .queues import QUEUE_RULES
 from .transforms import build_stages, refuse_with_cameras
 from .transforms.stages import Pipeline
-
-COMMAND = 'python tools/create_data.py nuscenes --root-path {root} --version {version}'
-
-DEFAULT_PREFIX = {
-    'pts': 'samples/LIDAR_TOP',
-    'sweeps': 'sweeps/LIDAR_TOP',
-    **{camera: f'samples/{camera}' for camera in CAMERAS},
-}
 
 
 @DATASETS.register_module()
@@ -109,29 +102,32 @@ class SequenceNuScenesDataset(NuScenesDataset):
         self._metainfo['modality'] = {sensor: bool(used) for sensor, used in sensors.items()}
 
     def load_data_list(self) -> list[dict[str, Any]]:
-        """Read the information file.
+        """Read the information file; nothing in it is run (:func:`read_infos`).
 
         Raises:
             FileNotFoundError: If it is missing.
+            ValueError: If it is damaged, holds more than plain data, or a record is not what it should be.
         """
-        if '://' not in self.ann_file and not os.path.isfile(self.ann_file):
-            command = COMMAND.format(root=self.data_root, version='VERSION')
-            raise FileNotFoundError(f'no information file {self.ann_file}; write it with: {command}')
-        return super().load_data_list()
+        self.ann_file = find_infos(self.ann_file)
+        infos = read_infos(self.ann_file)
+        self._require_temporal_fields(infos['data_list'])
+        used = {sensor: bool(self.modality.get(f'use_{sensor}')) for sensor in ('camera', 'lidar')}
+        require_valid(infos, self.ann_file, used['camera'], used['lidar'])
+        for key, value in infos['metainfo'].items():
+            self._metainfo.setdefault(key, value)
+        return [self.parse_data_info(record) for record in infos['data_list']]
+
+    def _require_temporal_fields(self, records: list[dict[str, Any]]) -> None:
+        for record in records:
+            missing = [field for field in TEMPORAL_FIELDS if field not in record]
+            if missing:
+                raise ValueError(
+                    f'{self.ann_file}: sample {record.get("token")} lacks the temporal field {", ".join(missing)}. The '
+                    f'file was written by another converter; write it again with: {CREATE.format(root=self.data_root)}'
+                )
 
     def parse_data_info(self, info: dict[str, Any]) -> dict[str, Any]:
-        """Check a record and keep the fields that a pipeline uses.
-
-        Raises:
-            ValueError: If a temporal field is missing.
-        """
-        missing = [field for field in TEMPORAL_FIELDS if field not in info]
-        if missing:
-            command = COMMAND.format(root=self.data_root, version=self._metainfo.get('version', 'VERSION'))
-            raise ValueError(
-                f'{self.ann_file}: sample {info.get("token")} lacks the temporal field {", ".join(missing)}. '
-                f'The file was written by another converter; write it again with: {command}'
-            )
+        """Keep the fields of a record that a pipeline uses."""
         # Boxes per camera are most of a record and unused; without them reading an item costs a third.
         info.pop('cam_instances', None)
         parsed: dict[str, Any] = super().parse_data_info(info)
@@ -144,8 +140,8 @@ class SequenceNuScenesDataset(NuScenesDataset):
             camera['cam2img'] = np.array(camera['cam2img'])
             camera['lidar2cam'] = np.array(camera['lidar2cam'])
         for sweep in parsed.get('lidar_sweeps', []):
-            sweep.pop('ego2global')
-            sweep['lidar_points'].pop('lidar2ego')
+            sweep.pop('ego2global', None)
+            sweep['lidar_points'].pop('lidar2ego', None)
             sweep['lidar_points']['lidar2sensor'] = np.array(sweep['lidar_points']['lidar2sensor'])
         return parsed
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from mmdet.models.losses import FocalLoss
 from mmdet3d.registry import MODELS, TASK_UTILS
 from torch import Tensor, nn
 
@@ -81,7 +82,11 @@ class SetLoss(nn.Module):
             positives = shared_normaliser((matched_BQ1 * sample_weight_B11).sum(), floor=1)
             # All layers at once, and weights outside: mmdet's L1 loss waits for the device to see whether any is set.
             rows = logits_LBQK.shape[:-1]
-            cls_LBQK = self.loss_cls(logits_LBQK.flatten(0, 2), label_LBQ.flatten(), reduction_override='none')
+            label_M = label_LBQ.flatten()
+            if isinstance(self.loss_cls, FocalLoss):
+                # Labels as numbers would take mmdet's loss to a compiled operator on CUDA.
+                label_M = (label_M[:, None] == torch.arange(outputs.num_classes, device=label_M.device)).long()
+            cls_LBQK = self.loss_cls(logits_LBQK.flatten(0, 2), label_M, reduction_override='none')
             bbox_LBQ10 = self.loss_bbox(codes_LBQ10, target_LBQ10, reduction_override='none') * weight_LBQ10
             cls_L = (cls_LBQK.view(*rows, -1) * sample_weight_B11).sum(dim=(1, 2, 3)) / positives
             bbox_L = bbox_LBQ10.sum(dim=(1, 2, 3)) / positives

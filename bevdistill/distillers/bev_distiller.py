@@ -50,6 +50,7 @@ class BEVDistiller(Base3DDetector):
             :class:`~bevdistill.teacher_cache.CachedTeacher`; ``tools/train.py`` adapts the data pipeline.
         losses: Config of each loss by name. Beside the loss's own arguments an entry may have ``weight`` (a number,
             default 1; entries of weight 0 are not built) and ``schedule``, see :class:`~.schedule.WeightSchedule`.
+            None in place of an entry leaves it out.
         init_from_teacher: Parts of the teacher's head that the student starts from, see
             :class:`~.teacher_init.TeacherInit`: False, True, or a dict of switches. Weights that a run resumes from or
             loads come later and win.
@@ -76,7 +77,7 @@ class BEVDistiller(Base3DDetector):
         teacher: dict[str, Any],
         teacher_checkpoint: str | None = None,
         teacher_cache: str | None = None,
-        losses: dict[str, dict[str, Any]] | None = None,
+        losses: dict[str, dict[str, Any] | None] | None = None,
         init_from_teacher: bool | dict[str, Any] = False,
         unlabelled: dict[str, Any] | None = None,
         data_preprocessor: dict[str, Any] | nn.Module | None = None,
@@ -105,7 +106,8 @@ class BEVDistiller(Base3DDetector):
                 teacher, checkpoint, teacher_precision, teacher_cache, data_preprocessor
             )
             for name, config in (losses or {}).items():
-                self._add_loss(name, deepcopy(dict(config)))
+                if config is not None:
+                    self._add_loss(name, deepcopy(dict(config)))
         readers: dict[str, Any] = dict(self.losses.items())
         if self.unlabelled is not None:
             readers[UNLABELLED] = self.unlabelled

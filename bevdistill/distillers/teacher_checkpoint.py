@@ -12,6 +12,8 @@ from torch import nn
 from ..checkpoints import (
     BOX_CONVENTION,
     META_KEY,
+    check_finite_weights,
+    check_whole,
     convention_unknown,
     conversion_advice,
     identity_gaps,
@@ -75,6 +77,7 @@ class TeacherCheckpoint:
         checkpoint = self._read()
         weights = checkpoint.get('state_dict', checkpoint)
         meta = checkpoint.get('meta') or {}
+        check_finite_weights(weights, dict(detector.named_parameters()), f'teacher checkpoint {self.path}')
         fit = load_weights(detector, weights, str(self.path)).without()
         gaps = [*self._identity_gaps(meta, weights, detector), *fit.lines('the teacher')]
         if gaps:
@@ -115,13 +118,14 @@ class TeacherCheckpoint:
 
     def _read(self) -> dict[str, Any]:
         path = self.existing()
+        check_whole(path)
         try:
             checkpoint: dict[str, Any] = torch.load(path, map_location='cpu', weights_only=True)
-        except Exception as error:  # The reader of a file that is no checkpoint can fail in any way.
+        except Exception:  # The reader of a file that is no checkpoint can fail in any way.
             raise ValueError(
                 f'teacher checkpoint {path} cannot be read as plain data. Either it is damaged, or it holds '
                 f'Python objects, and loading those could run code: {unreadable_advice(path)}'
-            ) from error
+            ) from None
         return checkpoint
 
     def _identity_gaps(self, meta: dict[str, Any], weights: dict[str, Any], detector: Any) -> list[str]:

@@ -5,19 +5,25 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .hooks import CompileHook, FiniteLossHook, RepeatableRunHook
+    from .hooks import CompileHook, FiniteLossHook, NotFiniteError, RepeatableRunHook, ResumeHook, StopHook
     from .host_memory import keep_freed_memory
     from .launch import build_runner, load_config, run_testing, run_training
     from .optim import Bfloat16OptimWrapper, SummaryOptimWrapperConstructor
     from .overrides import apply_overrides, parse_overrides
     from .process_group import distributed_run
+    from .stopping import STOPPED, RunStopped
     from .trainable import UntrainableError, check_trainable
 
 __all__ = [
+    'STOPPED',
     'Bfloat16OptimWrapper',
     'CompileHook',
     'FiniteLossHook',
+    'NotFiniteError',
     'RepeatableRunHook',
+    'ResumeHook',
+    'RunStopped',
+    'StopHook',
     'SummaryOptimWrapperConstructor',
     'UntrainableError',
     'apply_overrides',

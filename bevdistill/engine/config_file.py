@@ -10,6 +10,8 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
 
+from .config_check import check_config
+from .data_root import set_data_root
 from .overrides import apply_overrides
 
 
@@ -18,6 +20,7 @@ def read_config(
     overrides: Mapping[str, Any] | None = None,
     work_dir: str | Path | None = None,
     launcher: str = 'none',
+    data_root: str | Path | None = None,
 ) -> Config:
     """Read a config file, override entries and settle the work dir; ``custom_imports`` are not yet imported.
 
@@ -26,10 +29,12 @@ def read_config(
         overrides: From dotted key to value, as :func:`apply_overrides` takes it.
         work_dir: Folder of the run; otherwise the config's own ``work_dir``, otherwise ``work_dirs/<file name>``.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+        data_root: Data root in place of the config's, see :func:`set_data_root`; overrides come after it.
 
     Raises:
         FileNotFoundError: If the file does not exist; names the nearest file beside it.
-        ValueError: If an override does not fit.
+        NotADirectoryError: If the data root does not exist.
+        ValueError: If an override does not fit, a top-level key is misspelt or a value cannot be.
     """
     file = Path(path)
     if not file.is_file():
@@ -38,7 +43,10 @@ def read_config(
     # Its text is written four times per run. Formatted by yapf, each would take seconds, and it is readable without;
     # fromfile has this option too, but forgets it.
     cfg = Config(cfg.to_dict(), cfg.text, cfg.filename, cfg.env_variables, format_python_code=False)
+    if data_root is not None:
+        set_data_root(cfg, data_root)
     apply_overrides(cfg, overrides or {})
+    check_config(cfg.to_dict(), str(file))
     if work_dir is not None:
         cfg.work_dir = str(work_dir)
     elif cfg.get('work_dir') is None:
@@ -63,9 +71,10 @@ def load_config(
     overrides: Mapping[str, Any] | None = None,
     work_dir: str | Path | None = None,
     launcher: str = 'none',
+    data_root: str | Path | None = None,
 ) -> Config:
     """Read a config as :func:`read_config` does, then import its ``custom_imports``."""
-    cfg = read_config(path, overrides, work_dir, launcher)
+    cfg = read_config(path, overrides, work_dir, launcher, data_root)
     import_custom_modules(cfg)
     return cfg
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
+
+from .override_values import parse_value
 
 ADD = '+'
 DELETE = '_delete_'
@@ -22,24 +25,33 @@ RUNNER_ARGUMENTS = (
 """Arguments of ``mmengine.runner.Runner``, which imports torch."""
 ALSO_READ = (
     'activation_checkpointing', 'compile', 'custom_imports', 'efficient_conv_bn_eval', 'find_unused_parameters',
-    'gpu_ids', 'model_wrapper_cfg', 'runner_type', 'strategy', 'sync_bn',
+    'model_wrapper_cfg', 'runner_type', 'strategy', 'sync_bn',
 )  # fmt: skip
 """Top-level keys that mmengine reads besides these."""
-_READ = frozenset((*RUNNER_ARGUMENTS, *ALSO_READ))
+READ = frozenset((*RUNNER_ARGUMENTS, *ALSO_READ)) - {'cfg', 'launcher'}
+"""Top-level keys whose value decides what a run does. The launcher is ``--launcher``, which wins over the config."""
+OPTIONAL = re.compile(r'(model\.losses\.[^.]+)\.weight')
+"""What every loss of a distiller takes, also where the config leaves it at its default."""
+MOST_SHOWN = 8
+Reads = Callable[[], Mapping[str, Any]]
+"""All entries that a run reads, by path; collected when a message needs them."""
 
 
 def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
-    """Turn ``['model.a=1', 'model.b=[1,2]']`` into ``{'model.a': 1, 'model.b': [1, 2]}`` by mmengine's rules.
+    """Turn ``['model.a=1', 'model.b=[1,2]']`` into ``{'model.a': 1, 'model.b': [1, 2]}``, see :func:`parse_value`.
 
     Raises:
-        ValueError: If a word is not of the form ``key=value``.
+        ValueError: If a word is not of the form ``key=value``, or its value cannot be read.
     """
     options: dict[str, Any] = {}
     for word in words:
         key, sign, value = word.partition('=')
-        if not sign or not key:
+        if not sign or not key or ' ' in key:
             raise ValueError(f"cannot read the override '{word}': write key=value, such as train_cfg.max_epochs=2")
-        options[key] = DictAction._parse_iterable(value)
+        try:
+            options[key] = parse_value(value)
+        except ValueError as error:
+            raise ValueError(f"cannot read the override '{word}': {error}") from error
     return options
 
 
@@ -51,8 +63,8 @@ def apply_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
     other overrides below it fill it, so these may be new.
 
     Note:
-        mmengine's own ``merge_from_dict`` takes an unknown key silently, and also a variable that the config file
-        used while it was read (``data_root``). Both change nothing in the run.
+        mmengine's own ``merge_from_dict`` takes an unknown key silently, and also a variable of the config file
+        (``data_root``), which the file has used by then. Both change nothing in the run.
 
     Args:
         cfg: The config to change.
@@ -62,23 +74,31 @@ def apply_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
         ValueError: If a key does not exist, exists although it should be added, or has no effect.
     """
     tree = cfg.to_dict()
-    used = _used_names(cfg.filename)
     emptied = {key[: -len(DELETE) - 1] for key in options if key.endswith('.' + DELETE)}
-    problems = []
-    for key, value in options.items():
-        if key.startswith(ADD):
-            problems.append(_problem_of_addition(tree, key[len(ADD) :]))
-        elif key.endswith('.' + DELETE):
-            problems.append(_problem_of_key(tree, key[: -len(DELETE) - 1], {}))
-        elif not any(key.startswith(place + '.') for place in emptied):
-            problems.append(_problem_of_key(tree, key, value) or _problem_of_variable(tree, key, used))
-    found = [problem for problem in problems if problem]
+    reads = cache(lambda: dict(read_paths(tree)))
+    found = [problem for key, value in options.items() if (problem := _problem(tree, reads, key, value, emptied))]
     if found:
         raise ValueError('cannot override the config:\n  ' + '\n  '.join(found))
     cfg.merge_from_dict({key.removeprefix(ADD): value for key, value in options.items()})
 
 
-def _problem_of_key(tree: Mapping[str, Any], key: str, value: Any) -> str:
+def _problem(tree: Mapping[str, Any], reads: Reads, key: str, value: Any, emptied: set[str]) -> str:
+    name = key.removeprefix(ADD)
+    if name.split('.')[0] not in READ:
+        return _problem_of_variable(tree, reads, name)
+    if key.startswith(ADD):
+        return _problem_of_addition(tree, reads, name)
+    if key.endswith('.' + DELETE):
+        return _problem_of_key(tree, reads, key[: -len(DELETE) - 1], {})
+    if any(key.startswith(place + '.') for place in emptied):
+        return ''
+    optional = OPTIONAL.fullmatch(key)
+    if optional and not _problem_of_key(tree, reads, optional[1], {}):
+        return ''
+    return _problem_of_key(tree, reads, key, value)
+
+
+def _problem_of_key(tree: Mapping[str, Any], reads: Reads, key: str, value: Any) -> str:
     """Why the path does not lead to an entry that can take the value, or nothing."""
     node: Any = tree
     parts = key.split('.')
@@ -86,7 +106,7 @@ def _problem_of_key(tree: Mapping[str, Any], key: str, value: Any) -> str:
         above = '.'.join(parts[:depth])
         if isinstance(node, Mapping):
             if part not in node:
-                return f"no key '{key}'; {_advice(tree, node, parts, depth)}"
+                return f"no key '{key}'; {_advice(reads, node, parts, depth)}"
             node = node[part]
         elif isinstance(node, list | tuple):
             if not part.isdigit() or int(part) >= len(node):
@@ -97,81 +117,103 @@ def _problem_of_key(tree: Mapping[str, Any], key: str, value: Any) -> str:
     if isinstance(node, Mapping) and not isinstance(value, Mapping) and value is not None:
         return f"'{key}' is a dict with the keys {sorted(map(str, node))}; override one of them instead of the whole"
     if isinstance(node, list | tuple) and not isinstance(value, list | tuple | Mapping) and value is not None:
-        return f"'{key}' is a list; write {key}=[{value}]"
+        return f"'{key}' is a list; write {shlex.quote(f'{key}=[{value}]')}"
+    if isinstance(node, Mapping) and isinstance(value, Mapping) and not value.get(DELETE):
+        below = (_problem_of_key(tree, reads, f'{key}.{name}', inner) for name, inner in value.items())
+        return next(filter(None, below), '')
     return ''
 
 
-def _advice(tree: Mapping[str, Any], node: Mapping[str, Any], parts: Sequence[str], depth: int) -> str:
-    """The nearest key that exists: the same ending elsewhere in the config, or a similar name in the same dict."""
-    known = {path for path, _ in _paths(tree)}
-    same_ending = [path for path in sorted(known) if path.endswith('.' + '.'.join(parts))]
+def _advice(reads: Reads, node: Mapping[str, Any], parts: Sequence[str], depth: int) -> str:
+    """The nearest key that the run reads: the same ending elsewhere, or a similar name in the same dict."""
+    key = '.'.join(parts)
+    if key == 'train_cfg.max_epochs' and 'max_iters' in node:
+        return "this config counts iterations: 'train_cfg.max_iters'"
+    if key == 'train_cfg.max_iters' and 'max_epochs' in node:
+        return "this config counts epochs: 'train_cfg.max_epochs'"
+    known = reads()
+    same_ending = [path for path in sorted(known) if path.endswith(f'.{key}')]
     if same_ending:
         return f'did you mean {" or ".join(map(repr, same_ending[:4]))}?'
-    near = difflib.get_close_matches(parts[depth], list(map(str, node)), n=1, cutoff=0.5)
+    names = [str(name) for name in node if depth or name in READ]
+    near = difflib.get_close_matches(parts[depth], names, n=1, cutoff=0.5)
     if near:
         corrected = '.'.join([*parts[:depth], near[0], *parts[depth + 1 :]])
         return f"did you mean '{corrected if corrected in known else '.'.join([*parts[:depth], near[0]])}'?"
+    if not depth and parts[0] not in READ:
+        return f'a run reads {sorted(names)}'
     place = f"'{'.'.join(parts[:depth])}'" if depth else 'the config'
-    return f"{place} has the keys {sorted(map(str, node))}; write '{ADD}{'.'.join(parts)}=...' to add a new one"
+    return f"{place} has the keys {sorted(names)}; write '{ADD}{key}=...' to add a new one"
 
 
-def _problem_of_addition(tree: Mapping[str, Any], key: str) -> str:
-    if not _problem_of_key(tree, key, None):
+def _problem_of_addition(tree: Mapping[str, Any], reads: Reads, key: str) -> str:
+    if not _problem_of_key(tree, reads, key, None):
         return f"'{key}' exists already; leave out the '{ADD}' to change it"
     node: Any = tree
     parts = key.split('.')
     for depth, part in enumerate(parts[:-1]):
         if isinstance(node, Mapping) and part not in node:
             return ''
-        problem = _problem_of_key(tree, '.'.join(parts[: depth + 1]), None)
+        problem = _problem_of_key(tree, reads, '.'.join(parts[: depth + 1]), None)
         if problem:
             return problem
         node = node[part] if isinstance(node, Mapping) else node[int(part)]
     return '' if isinstance(node, Mapping) else f"cannot add '{key}'; '{'.'.join(parts[:-1])}' is not a dict"
 
 
-def _problem_of_variable(tree: Mapping[str, Any], key: str, used: frozenset[str]) -> str:
-    """Refuse a variable that the config file used while it was read: its new value would reach nobody."""
-    name = key.split('.')[0]
-    if name in _READ or name not in used:
-        return ''
-    places = [
-        path
-        for path, value in _paths(tree)
-        if path.split('.')[0] in _READ and _looks_made_of(path.rsplit('.', 1)[-1], value, name, tree[name])
-    ]
-    shown = ', '.join(places[:8]) + (', ...' if len(places) > 8 else '')
-    where = f'; override where it went: {shown}' if places else ''
-    return f"'{name}' is a variable that the config file has already used{where}"
+def _problem_of_variable(tree: Mapping[str, Any], reads: Reads, key: str) -> str:
+    """Refuse what no run reads: a new value of a variable that the config file has used would reach nobody."""
+    name, _, rest = key.partition('.')
+    if name == 'launcher':
+        return "'launcher' is not read from the config; give --launcher"
+    if name not in tree:
+        return f"no key '{key}'; {_advice(reads, tree, key.split('.'), 0)}"
+    places = _where_it_went(tree[name], reads().items(), name, rest)
+    shown = ', '.join(places[:MOST_SHOWN]) + (', ...' if len(places) > MOST_SHOWN else '')
+    where = f'; override where it went: {shown}' if places else '; change it in the file'
+    flag = '. All at once: --data-root DIR' if name.endswith('root') else ''
+    return f"'{name}' is a variable that the config file has already used{where}{flag}"
 
 
-def _looks_made_of(last: str, value: Any, name: str, variable: Any) -> bool:
-    """Whether an entry may come from a variable: decides what the message shows, not whether there is one."""
+def _where_it_went(variable: Any, reads: Iterable[tuple[str, Any]], name: str, rest: str) -> list[str]:
+    """Find the entries that may come from a part of a variable: equal in value, else in the end of their path.
+
+    A name with ``train`` or ``test`` in it leads to that side's entries alone, where it has some.
+    """
+    for part in rest.split('.') if rest else ():
+        variable = variable.get(part) if isinstance(variable, Mapping) else None
+    end = rest or name
+    ends = [(path, value) for path, value in reads if path.endswith(f'.{end}')]
+    if rest:
+        found = [path for path, value in ends if type(value) is type(variable) and value == variable]
+    else:
+        kind = type(variable)
+        found = [path for path, value in reads if type(value) is kind and _looks_made_of(path, value, name, variable)]
+    found = found or [path for path, _ in ends]
+    if not found and isinstance(variable, Mapping):
+        inner = [f'{rest}.{key}' if rest else str(key) for key in variable if key not in ('type', DELETE)]
+        found = [path for path, _ in reads if any(path.endswith(f'.{key}') for key in inner)]
+    sides = {'train': ('train',), 'test': ('val', 'test')}
+    own = tuple(side for word in sides if word in name.split('_') for side in sides[word])
+    return [path for path in found if own and path.startswith(own)] or found
+
+
+def _looks_made_of(path: str, value: Any, name: str, variable: Any) -> bool:
+    """Whether an entry of a variable's type may come from it; decides only what the message shows."""
     if isinstance(variable, str):
-        return bool(variable) and isinstance(value, str) and value.startswith(variable)
-    if isinstance(variable, Mapping | list | tuple):
-        return bool(variable) and value == variable
-    return last == name and bool(value == variable)
+        return bool(variable) and bool(value.startswith(variable))
+    named = f'_{name}'.endswith(f'_{path.rsplit(".", 1)[-1]}')
+    if isinstance(variable, Mapping):
+        return bool(variable) and (named or bool(value == variable))
+    return bool(value == variable) and (named or (bool(variable) and isinstance(variable, list | tuple)))
 
 
-def _used_names(file: str | None) -> frozenset[str]:
-    """Names that a config file and its bases read: as a variable, as ``_base_.name``, or as ``{{_base_.name}}``."""
-    if file is None or Path(file).suffix != '.py':
-        return frozenset()
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(Path(file).read_text(encoding='utf-8'))):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            names.add(node.id)
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == '_base_':
-            names.add(node.attr)
-    for base in Config._get_base_files(file):
-        path, scope = Config._get_cfg_path(base, file)
-        names |= _used_names(path) if scope is None else set()
-    return frozenset(names)
+def read_paths(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """All entries that a run reads, with their dotted path, outer ones first."""
+    return _paths({name: value for name, value in tree.items() if name in READ})
 
 
 def _paths(node: Any, above: str = '') -> Iterator[tuple[str, Any]]:
-    """All entries of a nested config with their dotted path, outer ones first."""
     items: Iterator[tuple[Any, Any]]
     if isinstance(node, Mapping):
         items = iter(node.items())

@@ -17,6 +17,7 @@ from mmengine.dist import all_gather_object, get_rank
 from mmengine.logging import print_log
 from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
+from ..checkpoints.damage import DamagedCheckpointError
 from ..checkpoints.find import latest_checkpoint
 from ..distributed import HostDistributedDataParallel
 from .devices import choose_card
@@ -136,13 +137,16 @@ def _lost_contact_explained(cfg: Config) -> Iterator[None]:
         of_network = 'gloo/transport' in text or isinstance(error, getattr(dist, 'DistError', dist.DistBackendError))
         if not of_network or not any(sign in text.lower() for sign in _LOST):
             raise
-        checkpoint = latest_checkpoint(cfg.work_dir)
+        try:
+            checkpoint = latest_checkpoint(cfg.work_dir)
+        except DamagedCheckpointError:
+            checkpoint = None
         # Without the place in gloo's source that stands in front.
         reason = re.sub(r'^\[[^\]]*\] *', '', text.splitlines()[0])
         message = (
             f'rank {get_rank()} lost contact with the other processes of the run ({reason}). A host or '
             'its network is gone, or another rank stopped first and its output says why. '
-            + (f'{checkpoint} is whole' if checkpoint else 'There is no checkpoint yet')
+            + (f'{checkpoint} is whole' if checkpoint else 'There is no whole checkpoint yet')
             + '; start all hosts again with --resume auto'
         )
         print_log(message, 'current', logging.ERROR)

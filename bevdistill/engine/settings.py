@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 
 from ..checkpoints.find import existing_checkpoint, latest_checkpoint
+from ..datasets.infos.files import split_of
 
 
 def set_resume(cfg: Config, resume: str) -> str | None:
@@ -79,7 +80,7 @@ def check_test_split(cfg: Config) -> None:
     predicted = cfg.get('test_dataloader', {}).get('dataset', {}).get('ann_file')
     for position, evaluator in enumerate(_test_evaluators(cfg)):
         expected = evaluator.get('ann_file')
-        if predicted and expected and Path(predicted).name != Path(expected).name:
+        if predicted and expected and split_of(predicted) != split_of(expected):
             key = f'test_evaluator.{position}' if isinstance(cfg.test_evaluator, list) else 'test_evaluator'
             raise ValueError(
                 f'the test data set reads {predicted}, but {key} expects the samples of {expected}; set both: '

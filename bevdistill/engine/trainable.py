@@ -30,6 +30,33 @@ def check_precision(cfg: Config) -> None:
         )
 
 
+def check_loop(cfg: Config) -> None:
+    """Refuse to count epochs of a sampler that never ends, or epochs and iterations at once.
+
+    Args:
+        cfg: Config of a training.
+
+    Raises:
+        UntrainableError: With what works instead.
+    """
+    loop: dict[str, Any] = cfg.get('train_cfg') or {}
+    loader: dict[str, Any] = cfg.get('train_dataloader') or {}
+    counted = [key for key in ('max_epochs', 'max_iters') if key in loop]
+    wanted = ['max_epochs' if loop.get('by_epoch') else 'max_iters']
+    if 'type' not in loop and counted and counted != wanted:
+        raise UntrainableError(
+            f'train_cfg.by_epoch={loop.get("by_epoch")} wants {wanted[0]} alone, but train_cfg has {counted}; replace '
+            'all of it: train_cfg._delete_=True train_cfg.by_epoch=...'
+        )
+    endless = (loader.get('sampler') or {}).get('infinite')
+    if endless and 'max_epochs' in loop and not loop.get('type') == 'IterBasedTrainLoop':
+        raise UntrainableError(
+            'train_cfg counts epochs, but train_dataloader.sampler.infinite=True never ends one. Count iterations '
+            '(train_cfg.max_iters), or also set train_dataloader.sampler.infinite=False log_processor.by_epoch=True '
+            'default_hooks.checkpoint.by_epoch=True default_hooks.checkpoint.interval=1'
+        )
+
+
 def check_strategy(cfg: Config) -> None:
     """Refuse mmengine's ``FSDPStrategy`` where it would crash, lose the teacher or stop at the first resume.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from nuscenes.eval.common.utils import center_distance
 from nuscenes.eval.detection.algo import accumulate, calc_ap
 from nuscenes.eval.detection.data_classes import DetectionBox
 
+from ..datasets.infos import read_infos
 from .submission import global_boxes
 
 
@@ -38,8 +38,7 @@ class KeyframeAP(BaseMetric):
 
     def __init__(self, ann_file: str, point_cloud_range: Sequence[float]) -> None:
         super().__init__()
-        with open(ann_file, 'rb') as file:
-            self.infos = {info['token']: info for info in pickle.load(file)['data_list']}
+        self.infos = {info['token']: info for info in read_infos(ann_file)['data_list']}
         self.point_cloud_range = tuple(point_cloud_range)
         self.config = config_factory('detection_cvpr_2019')
 

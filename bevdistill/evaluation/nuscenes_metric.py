@@ -19,11 +19,13 @@ from nuscenes import NuScenes
 from nuscenes.eval.detection.evaluate import NuScenesEval
 from terminaltables import AsciiTable
 
+from ..checkpoints.whole_file import write_whole
+from ..datasets.infos import read_infos
+from .class_scores import TP_ERRORS, log_class_scores
 from .splits import EVAL_SETS
 from .submission import MAX_BOXES, global_boxes, submission_meta
 
 SUBMIT = 'tools/test.py CONFIG CHECKPOINT --format-only'
-TP_ERRORS = {'trans_err': 'ATE', 'scale_err': 'ASE', 'orient_err': 'AOE', 'vel_err': 'AVE', 'attr_err': 'AAE'}
 NOT_MEASURED = {'traffic_cone': ('attr_err', 'vel_err', 'orient_err'), 'barrier': ('attr_err', 'vel_err')}
 
 
@@ -60,7 +62,7 @@ class BEVNuScenesMetric(NuScenesMetric):
     def __init__(
         self,
         data_root: str,
-        ann_file: str = 'nuscenes_infos_val.pkl',
+        ann_file: str = 'nuscenes_infos_val.msgpack.gz',
         class_range: float | Mapping[str, float] | None = None,
         modality: Mapping[str, bool] | None = None,
         use_external: bool = False,
@@ -104,6 +106,10 @@ class BEVNuScenesMetric(NuScenesMetric):
         """Flags of the submission file."""
         return self.modality or submission_meta(self.dataset_meta.get('modality', {}), self.use_external)
 
+    def result_names(self) -> list[str]:
+        """Return the names that will be reported, without the prefix."""
+        return list(short_metrics(empty_summary(self.eval_detection_configs), self.dataset_meta['classes']))
+
     def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep what scoring needs of a batch of predictions."""
         for sample in data_samples:
@@ -115,6 +121,22 @@ class BEVNuScenesMetric(NuScenesMetric):
                     'pred_instances_3d': {key: boxes[key].to('cpu') for key in ('bboxes_3d', 'scores_3d', 'labels_3d')},
                 }
             )
+
+    def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
+        """Score the predictions, or only write them.
+
+        Note:
+            mmdet3d unpickles the information file, which runs what is in it; :func:`read_infos` does not.
+        """
+        self.version = self.dataset_meta['version']
+        self.data_infos = read_infos(self.ann_file)['data_list']
+        classes = self.dataset_meta['classes']
+        files, folder = self.format_results(results, classes, self.jsonfile_prefix)
+        try:
+            return {} if self.format_only else self.nus_evaluate(files, classes=classes)
+        finally:
+            if folder is not None:
+                folder.cleanup()
 
     def format_results(
         self, results: list[dict[str, Any]], classes: list[str] | None = None, jsonfile_prefix: str | None = None
@@ -165,9 +187,8 @@ class BEVNuScenesMetric(NuScenesMetric):
             ranges = self.eval_detection_configs.class_range
             annotations[info['token']] = global_boxes(detections, info, names, ranges)[:MAX_BOXES]
         path = Path(str(jsonfile_prefix)) / 'results_nusc.json'
-        path.parent.mkdir(parents=True, exist_ok=True)
         # json.dump encodes in Python, piece by piece; dumps is compiled and forty times faster.
-        path.write_text(json.dumps({'meta': self.declared, 'results': annotations}))
+        write_whole(json.dumps({'meta': self.declared, 'results': annotations}).encode(), path)
         if self.format_only:
             flags = ', '.join(f'{flag} {used}' for flag, used in self.declared.items())
             boxes = sum(map(len, annotations.values()))
@@ -197,6 +218,7 @@ class BEVNuScenesMetric(NuScenesMetric):
             summary = empty_summary(self.eval_detection_configs)
         names = list(classes if classes is not None else self.dataset_meta['classes'])
         print_log('\n' + class_table(summary, names), 'current')
+        log_class_scores(summary, names)
         return short_metrics(summary, names)
 
     def _official_summary(self, result_path: str) -> dict[str, Any]:

@@ -104,6 +104,6 @@ class DeformableAttention(MultiScaleDeformableAttention):
             offsets, weights = predicted.split((self.sampling_offsets.out_features, math.prod(shape[2:])), dim=-1)
             offsets = offsets.unflatten(-1, (*shape[2:], 2)) / levels.extents(query)[:, None]
             locations = full_precision(reference_points)[:, :, None, :, None] + offsets
-            weights = weights.unflatten(-1, (self.num_heads, -1)).softmax(dim=-1).view(shape)
             tokens = self.value_proj(value).unflatten(-1, (self.num_heads, -1))
-            return self.dropout(self.output_proj(sample_deformable(tokens, levels, locations, weights))) + identity
+            sampled = sample_deformable(tokens, levels, locations, weights.unflatten(-1, shape[2:]), softmax=True)
+            return self.dropout(self.output_proj(sampled)) + identity

@@ -6,11 +6,10 @@ from abc import ABC, abstractmethod
 from typing import Literal, NamedTuple
 
 import torch
-from mmcv.ops import box_iou_rotated
 from mmdet3d.registry import MODELS
-from mmdet3d.structures import LiDARInstance3DBoxes
 from torch import Tensor, nn
 
+from ..layers.rotated_iou import bev_iou, ground_rectangles, iou_3d
 from ..structures import Targets
 from .pairing import TeacherBoxes
 
@@ -90,9 +89,9 @@ class ScoreIoUQuality(Quality):
     gamma 1 is the score alone, gamma 0 the IoU alone. Without ground truth the IoU is 0 and so is q, for gamma < 1.
 
     Note:
-        The kind of IoU is not known for certain. Default is the rotated 3-D IoU of mmdet3d
-        (``LiDARInstance3DBoxes.overlaps``); ``'bev'`` takes the rotated overlap on the ground
-        (``mmcv.ops.box_iou_rotated``), which forgives height. Both run on CPU and CUDA. The default of gamma is ours.
+        The kind of IoU is not known for certain. Default is the rotated 3-D IoU, as of mmdet3d's
+        ``LiDARInstance3DBoxes.overlaps``; ``'bev'`` takes the rotated overlap on the ground, which forgives height. The
+        default of gamma is ours.
 
     Args:
         gamma: Balance in [0, 1].
@@ -133,14 +132,11 @@ class ScoreIoUQuality(Quality):
         """Compute the largest IoU of each box with any ground truth, (M,)."""
         if len(truth_N9) == 0:
             return boxes_M9.new_zeros(len(boxes_M9))
-        predicted, truth = (
-            LiDARInstance3DBoxes(side[:, :7].float(), box_dim=7, origin=(0.5, 0.5, 0.5))
-            for side in (boxes_M9, truth_N9)
-        )
+        predicted, truth = boxes_M9[:, :7].float(), truth_N9[:, :7].float()
         if self.iou == '3d':
-            overlap = LiDARInstance3DBoxes.overlaps(predicted, truth)
+            overlap = iou_3d(predicted, truth)
         else:
-            overlap = box_iou_rotated(predicted.bev, truth.bev)
+            overlap = bev_iou(ground_rectangles(predicted), ground_rectangles(truth))
         return overlap.amax(dim=1).clamp(0, 1).to(boxes_M9)
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-Numbers = tuple[float, ...] | tuple[tuple[int, ...], ...]
+Numbers = tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 
 @lru_cache(maxsize=512)

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ..datasets.infos.files import find_infos
 from .spec import ROOT
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -113,12 +114,7 @@ def data_parts(root: Path, files: Iterable[str]) -> Parts:
         parts[described.name] = file_digest(described)
     for name in sorted(files):
         file = root / name
-        file = file if file.is_file() else root / Path(name).name
-        if not file.is_file():
-            raise FileNotFoundError(
-                f'no information file {file}; write it with: tools/create_data.py nuscenes --root-path {root} '
-                '--version VERSION'
-            )
+        file = Path(find_infos(file if file.is_file() else root / Path(name).name))
         parts[file.name] = file_digest(file)
     return parts
 

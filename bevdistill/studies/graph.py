@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+TEACHER = 'model.teacher_checkpoint'
+"""Input of a run that is its teacher."""
+
 
 @dataclass(frozen=True)
 class Job:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import fingerprints
-from .graph import Job, checkpoint_of, first_seeds_first, held_out_name, run_name
+from .graph import TEACHER, Job, checkpoint_of, first_seeds_first, held_out_name, run_name
 from .records import Folder
 from .spec import OUT, ROOT, CacheSpec, RowSpec, StudySpec, SyntheticSpec, is_file, split_input
 
@@ -24,7 +24,6 @@ COMMANDS = dict(
     data_create='create_data.py', show_model='analysis_tools/visualize.py',
 )  # fmt: skip
 """Verbs of a study, and the scripts that may stand in for them."""
-TEACHER = 'model.teacher_checkpoint'
 
 
 @dataclass
@@ -194,7 +193,7 @@ class JobBuilder:
         )  # fmt: skip
 
     def _picture(self, row: RowSpec) -> Job:
-        """Draw pages of one row, with the maps of its teacher beside it, or of a student beside a teacher."""
+        """Draw pages of one row: with the maps of its teacher, of a teacher with a student's, and beside its base."""
         taught = [other for other in self._study.rows if TEACHER in other.inputs]
         teachers = {split_input(other.inputs[TEACHER])[0]: other for other in taught}
         students = row.name in teachers
@@ -205,6 +204,10 @@ class JobBuilder:
         if beside is not None:
             inputs['beside'] = run_name(beside.name, beside.seeds[0])
             words += ['--student' if students else '--teacher', beside.config, checkpoint_of(inputs['beside'])]
+        if row.base is not None:
+            base = self._study.row(row.base)
+            inputs['base'] = run_name(base.name, base.seeds[0])
+            words += ['--beside', base.title, base.config, checkpoint_of(inputs['base'])]
         words += ['--out', str(folder), '--num', str(self._study.pictures), '--title', row.title]
         words += ['--data-root', f'{self._places.data}/', *(['--cfg-options', *row.overrides] if row.overrides else [])]
         command = self._tool('show_model', *words)

@@ -9,9 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..checkpoints.whole_file import write_whole
+from ..json_file import read_json_object
 from . import fingerprints
 from .graph import Job
-from .records import Folder, Record, write_whole
+from .records import Folder, Record
 from .spec import is_file
 
 ADVICE = (
@@ -50,13 +52,14 @@ class Plan:
             stale=self.stale, jobs={name: asdict(job) for name, job in self.jobs.items()}, configs=self.configs,
             code=self.code,
         )  # fmt: skip
-        write_whole(self.folder.plan_file, json.dumps(tree, indent=1) + '\n')
+        write_whole(f'{json.dumps(tree, indent=1)}\n'.encode(), self.folder.plan_file)
 
     @classmethod
     def load(cls, out: Path) -> Plan:
         """Read the plan of an output folder."""
         folder = Folder(out)
-        tree = json.loads(folder.plan_file.read_text())
+        keys = ('jobs', 'configs', 'stale', 'code')
+        tree = read_json_object(folder.plan_file, *keys, advice='Start the study again, which writes it anew')
         jobs = {name: Job(**job) for name, job in tree['jobs'].items()}
         return cls(folder, jobs, tree['configs'], tree['stale'], tree['code'])
 

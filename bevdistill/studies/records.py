@@ -13,20 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from ..checkpoints.whole_file import write_whole
+from ..json_file import read_json_object
+
 Record = dict[str, Any]
 POOLED = ('code', 'data')
 """Fingerprint parts that a manifest keeps, each distinct set once."""
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file aside and rename it, so that readers see the old or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f'.{path.name}.{socket.gethostname()}.{os.getpid()}')
-    with aside.open('w') as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
 
 
 def now() -> str:
@@ -65,14 +57,13 @@ class Folder:
     def read(self, job: str) -> Record:
         """Read the record of a job; empty if it never ran."""
         try:
-            record: Record = json.loads(self.record_file(job).read_text())
+            return read_json_object(self.record_file(job), advice='Delete it: the job runs again')
         except FileNotFoundError:
             return {}
-        return record
 
     def write(self, job: str, record: Record) -> None:
         """Replace the record of a job."""
-        write_whole(self.record_file(job), json.dumps(record, indent=1) + '\n')
+        write_whole(f'{json.dumps(record, indent=1)}\n'.encode(), self.record_file(job))
 
     def checkpoint(self, job: str) -> Path:
         """Return the checkpoint that a run has trained.
@@ -124,7 +115,8 @@ class Folder:
             made_from = record.pop('made_from', {})
             parts.update({record['identity'][key]: made_from[key] for key in POOLED if key in made_from})
             entries.append(record)
-        write_whole(self.path / 'manifest.json', json.dumps(dict(head, jobs=entries, parts=parts), indent=1) + '\n')
+        manifest = dict(head, jobs=entries, parts=parts)
+        write_whole(f'{json.dumps(manifest, indent=1)}\n'.encode(), self.path / 'manifest.json')
 
 
 def _locked(file: IO[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,10 +10,14 @@ from typing import Any
 
 import pandas as pd
 
+from ..json_file import read_json_object
 from .fingerprints import SHOWN, differences
+from .graph import TEACHER
 from .records import POOLED
 from .work_dirs import ERRORS, METRICS, read_metrics, read_training_seconds, split_seed
 
+DELETE, COPY = 'Delete it: the job runs again', 'Copy it again, or make it anew from the study'
+"""What to do with a damaged file."""
 MOST_LINES = 8
 HELD_OUT = ('held_out', 'final')
 """Kinds of the jobs that test on the held-out world; manifests before 2027 have the second name."""
@@ -24,7 +28,8 @@ class Results:
     """Rows of a table.
 
     Args:
-        runs: A line per run: ``row``, ``seed`` (missing where unknown), ``seconds`` of its training, and its metrics.
+        runs: A line per run: ``row``, ``seed`` (missing where unknown), ``teacher`` (a name for the teacher of its
+            session; rows without one have it too), ``seconds`` of its training, and its metrics.
         titles: Titles by row.
         bases: Row that each is compared with.
         metrics: Columns of the table by default.
@@ -32,6 +37,8 @@ class Results:
         jobs: Records of the runs, as far as there are any.
         parts: What lies behind their hashes of code and data.
         rows: Rows of the table in their order; the others are there to be compared with.
+        held_out: The same lines for the tests on the held-out world, or None where one world is looked at.
+        origins: By work dir what its result is of, where that is not a checkpoint of its own.
     """
 
     runs: pd.DataFrame
@@ -42,6 +49,8 @@ class Results:
     jobs: Sequence[Mapping[str, Any]] = ()
     parts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     rows: list[str] = field(default_factory=list)
+    held_out: pd.DataFrame | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rows = self.rows or list(self.titles)
@@ -67,9 +76,9 @@ class Results:
             raise ValueError(f'{flag} {title}: no such row; there are {list(self.titles.values())}')
         return found[0]
 
-    def mixed(self) -> list[str]:
-        """Return how the code or data of the table's runs differ, those of its bases included."""
-        rows = {*self.rows, *(self.bases[row] for row in self.rows if row in self.bases)}
+    def mixed(self, also: Sequence[str] = ()) -> list[str]:
+        """Return how the code or data of the table's runs differ, those of its bases and of further rows included."""
+        rows = {*self.rows, *also, *(self.bases[row] for row in self.rows if row in self.bases)}
         return mixture([job for job in self.jobs if job['row'] in rows], self.parts)
 
     def sorted_by(self, column: str | None) -> Results:
@@ -99,7 +108,8 @@ def bases(results: Results) -> list[str]:
 
 def frame(runs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return the frame of :class:`Results`."""
-    return pd.DataFrame(list(runs)).astype(dict(seed='Int64', seconds=float))
+    table = pd.DataFrame([dict(teacher='') | dict(run) for run in runs])
+    return table.astype(dict(seed='Int64', seconds=float))
 
 
 def read_work_dirs(work_dirs: Iterable[Path]) -> Results:
@@ -113,21 +123,24 @@ def read_work_dirs(work_dirs: Iterable[Path]) -> Results:
     runs: list[dict[str, Any]] = []
     records: list[dict[str, Any]] = []
     missing: list[FileNotFoundError] = []
+    origins: dict[str, str] = {}
     for work_dir in work_dirs:
         row, seed = split_seed(work_dir.name)
         try:
-            metrics = read_metrics(work_dir)
+            metrics, origin = read_metrics(work_dir)
         except FileNotFoundError as error:
             missing.append(error)
             continue
         runs.append(dict(row=row, seed=seed, seconds=read_training_seconds(work_dir)) | metrics)
+        origins |= {str(work_dir): origin} if origin else {}
         record = work_dir.absolute().parents[1] / 'records' / f'{work_dir.name}.json'
-        records += [json.loads(record.read_text())] if record.is_file() else []
+        records += [read_json_object(record, advice=DELETE)] if record.is_file() else []
     if not runs:
         raise missing[0]
     parts = {job['identity'][part]: job['made_from'][part] for job in records for part in POOLED if 'made_from' in job}
     titles = {run['row']: run['row'] for run in runs}
-    return Results(frame(runs), titles, missing=[str(error) for error in missing], jobs=records, parts=parts)
+    left_out = [str(error) for error in missing]
+    return Results(frame(runs), titles, missing=left_out, origins=origins, jobs=records, parts=parts)
 
 
 def read_manifests(paths: Sequence[Path], held_out: bool = False) -> Results:
@@ -143,20 +156,23 @@ def read_manifests(paths: Sequence[Path], held_out: bool = False) -> Results:
         ValueError: If no run is done, or a row has one seed twice, or another config in another session.
     """
     kinds = HELD_OUT if held_out else ('run',)
-    trees = [json.loads(path.read_text()) for path in paths]
+    trees = [read_json_object(path, 'rows', 'jobs', advice=COPY) for path in paths]
     entries = {entry['name']: entry for tree in reversed(trees) for entry in tree['rows']}
     order = dict.fromkeys(entry['name'] for tree in trees for entry in tree['rows'])
-    jobs = [(path, job) for path, tree in zip(paths, trees, strict=True) for job in tree['jobs']]
-    jobs = [(path, job) for path, job in jobs if job.get('kind', kinds[0]) in kinds]
+    every = [(path, job) for path, tree in zip(paths, trees, strict=True) for job in tree['jobs']]
+    jobs = [(path, job) for path, job in every if job.get('kind', kinds[0]) in kinds]
     done = [(path, job) for path, job in jobs if job.get('state') == 'done' and job.get('metrics')]
     missing = [job['job'] for path, job in jobs if (path, job) not in done]
     if not done:
         note = ' on the held-out world, see bevdistill study run --held-out' if held_out else ''
         raise ValueError(f'{", ".join(map(str, paths))}: no run is done{note}')
     _check_sessions(done)
+    teachers = _teachers(every)
     runs = [
-        dict(row=job['row'], seed=job['seed'], seconds=_training_seconds(job)) | job['metrics']
-        for name in order for _, job in done if job['row'] == name
+        dict(
+            row=job['row'], seed=job['seed'], teacher=teachers[path, job['seed']], seconds=_training_seconds(job),
+        ) | job['metrics']
+        for name in order for path, job in done if job['row'] == name
     ]  # fmt: skip
     found = {run['row'] for run in runs}
     return Results(
@@ -179,6 +195,25 @@ def _check_sessions(done: Sequence[tuple[Path, Mapping[str, Any]]]) -> None:
         seeds[row, job['seed']] = path
 
 
+def _teachers(jobs: Sequence[tuple[Path, Mapping[str, Any]]]) -> dict[tuple[Path, int | None], str]:
+    """Name the teacher that runs of a session and seed stand for, those without a teacher of their own too.
+
+    It is the one whose weights most runs of that seed were given, else most runs of the session: some rows have another
+    teacher by definition (of few labels, say), and that is no other draw of the same one. A session without any teacher
+    has its own name.
+    """
+    counts: dict[tuple[Path, int | None], Counter[str]] = {}
+    sessions: dict[Path, Counter[str]] = {}
+    for path, job in jobs:
+        weights = job.get('identity', {}).get('inputs', {}).get(TEACHER)
+        counts.setdefault((path, job.get('seed')), Counter()).update([weights] if weights else [])
+        sessions.setdefault(path, Counter()).update([weights] if weights else [])
+    return {
+        key: next((name for name, _ in (found or sessions[key[0]]).most_common(1)), str(key[0]))
+        for key, found in counts.items()
+    }
+
+
 def _training_seconds(job: Mapping[str, Any]) -> float:
     seconds = [attempt['wall_s'] or 0.0 for attempt in job.get('attempts', []) if attempt['stage'] == 'train']
     return sum(seconds) if seconds else float('nan')
@@ -192,7 +227,7 @@ def _known_parts(paths: Sequence[Path], trees: Sequence[Mapping[str, Any]]) -> d
             for key in {job.get('identity', {}).get(part) for part in POOLED} - {None, *parts}:
                 file = path.parent / 'known' / f'{key}.json'
                 if file.is_file():
-                    parts[key] = json.loads(file.read_text())
+                    parts[key] = read_json_object(file, advice=COPY)
     return parts
 
 

@@ -95,6 +95,6 @@ def _conclude(study: StudySpec, plan: Plan, states: dict[str, str]) -> int:
         one_seed = ONE_SEED if results.runs.groupby('row').size().max() == 1 else ''
         print('\n'.join(filter(None, ['', to_text(results, columns), '', study.label, note(results), one_seed, ''])))
         save(results, columns, plan.folder.path / 'results')
-        print(f'table: {plan.folder.path}/results.md, .csv, _seeds.csv, .png')
+        print(f'table: {plan.folder.path}/results.md, .csv, _seeds.csv, a picture per metric')
     print(f'manifest: {manifest}')
     return 1 if bad else 0

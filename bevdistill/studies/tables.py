@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from .results import Results, bases, compared
 from .statistics import mean_and_spread, paired_difference
+
+if TYPE_CHECKING:
+    from .effects import Comparison
 
 DIGITS = {'seconds': 0}
 NOTE = (
@@ -62,26 +67,56 @@ def table_cells(results: Results, columns: Sequence[str]) -> list[list[str]]:
 
 
 def note(results: Results) -> str:
-    """Say what the differences of a table mean; empty where there are none."""
+    """Say what the differences of a table mean, and that seeds differ; empty where there is nothing to say."""
     found = bases(results)
-    return NOTE.format(base=found[0] if len(found) == 1 else 'the base of the row') if found else ''
+    text = NOTE.format(base=found[0] if len(found) == 1 else 'the base of the row') if found else ''
+    return '\n\n'.join(filter(None, (text, unequal_seeds(results))))
+
+
+def unequal_seeds(results: Results) -> str:
+    """Warn where means of different seeds stand under each other: which, and of how many rows; else empty."""
+    seeds = [results.runs.loc[results.runs['row'] == row, 'seed'].dropna() for row in results.rows]
+    sets = Counter(tuple(sorted(map(int, each))) for each in seeds if len(each))
+    if len(sets) < 2:
+        return ''
+    named = [f'{_ranges(each)} ({count} rows)'.replace('(1 rows)', '(1 row)') for each, count in sets.most_common()]
+    return f'Rows have different seeds, so that their means are not of the same runs: {", ".join(named)}.'
+
+
+def _ranges(seeds: Sequence[int]) -> str:
+    """Write ``0-2 + 5`` for 0, 1, 2, 5."""
+    parts: list[list[int]] = []
+    for seed in seeds:
+        if parts and seed == parts[-1][-1] + 1:
+            parts[-1].append(seed)
+        else:
+            parts.append([seed])
+    return ' + '.join(str(part[0]) if len(part) == 1 else f'{part[0]}-{part[-1]}' for part in parts)
 
 
 def to_text(results: Results, columns: Sequence[str]) -> str:
     """Return the table in aligned columns for a terminal."""
-    header, *body = table_cells(results, columns)
-    width = max(len(line[0]) for line in (header, *body))
-    lines = [[line[0].ljust(width), *line[1:]] for line in body]
-    header[0] = header[0].ljust(width)
-    return pd.DataFrame(lines, columns=header).to_string(index=False)
+    return aligned(table_cells(results, columns))
+
+
+def aligned(cells: Sequence[Sequence[str]]) -> str:
+    """Return cells, the heading first, in columns: the first to the left, the others to the right."""
+    width = max(len(line[0]) for line in cells)
+    header, *body = ([line[0].ljust(width), *line[1:]] for line in cells)
+    return pd.DataFrame(body, columns=header).to_string(index=False)
 
 
 def to_markdown(results: Results, columns: Sequence[str]) -> str:
     """Return the table in Markdown, with a line on what the differences mean."""
-    header, *body = table_cells(results, columns)
+    return markdown(table_cells(results, columns), note(results))
+
+
+def markdown(cells: Sequence[Sequence[str]], words: str) -> str:
+    """Return cells, the heading first, as a table in Markdown with a paragraph below it."""
+    header, *body = cells
     lines = [header, ['---', *['---:'] * (len(header) - 1)], *body]
     table = '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines) + '\n'
-    return table + (f'\n{note(results)}\n' if note(results) else '')
+    return table + (f'\n{words}\n' if words else '')
 
 
 def to_csv(results: Results, columns: Sequence[str]) -> str:
@@ -96,7 +131,7 @@ def to_csv(results: Results, columns: Sequence[str]) -> str:
         if compared(results, columns):
             line['base'] = results.titles[results.bases[row]] if row in results.bases else ''
         lines.append(line)
-    return _csv(pd.DataFrame(lines))
+    return csv_text(pd.DataFrame(lines))
 
 
 def _difference_numbers(results: Results, row: str, column: str) -> dict[str, float]:
@@ -118,10 +153,11 @@ def seeds_csv(results: Results, columns: Sequence[str]) -> str:
             base = results.by_seed(results.bases[row], column) if row in results.bases else pd.Series(dtype=float)
             runs[f'{column}_diff'] = runs[column] - runs['seed'].map(base)
         tables.append(runs)
-    return _csv(pd.concat(tables))
+    return csv_text(pd.concat(tables))
 
 
-def _csv(table: pd.DataFrame) -> str:
+def csv_text(table: pd.DataFrame) -> str:
+    """Return a frame as CSV with six digits."""
     numbers = table.select_dtypes('float').columns
     table = table.astype(dict.fromkeys(numbers, object))
     for column in numbers:
@@ -129,15 +165,20 @@ def _csv(table: pd.DataFrame) -> str:
     return table.to_csv(index=False, lineterminator='\n')
 
 
-def save(results: Results, columns: Sequence[str], prefix: Path) -> list[Path]:
-    """Write the table as Markdown, CSV, CSV of every run, and a picture; returns the files."""
-    from .plot import save_plot
+def save(results: Results, columns: Sequence[str], prefix: Path, comparisons: Sequence[Comparison] = ()) -> list[Path]:
+    """Write the table as Markdown, CSV, CSV of every run, and a picture per metric; returns the files.
+
+    Args:
+        results: The rows.
+        columns: Columns of the table.
+        prefix: Beginning of the files' paths.
+        comparisons: Of all rows with one base, which the pictures then show in place of the paired differences.
+    """
+    from .plot import save_plots
 
     prefix.parent.mkdir(parents=True, exist_ok=True)
     texts = {'.md': to_markdown, '.csv': to_csv, '_seeds.csv': seeds_csv}
     files = {prefix.with_name(prefix.name + ending): write for ending, write in texts.items()}
     for path, write in files.items():
         path.write_text(write(results, columns))
-    picture = prefix.with_name(prefix.name + '.png')
-    save_plot(results, columns, picture)
-    return [*files, picture]
+    return [*files, *save_plots(results, columns, prefix, comparisons)]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
+import shlex
 from collections.abc import Collection
 from pathlib import Path
 
 METRICS = ('NDS', 'mAP', 'mATE', 'mASE', 'mAOE', 'mAVE', 'mAAE')
 ERRORS = tuple(name for name in METRICS if name.endswith('E'))
 """Metrics of which less is better."""
+TESTED = 'tested.json'
 SEED_ENDING = re.compile(r'[_-]seed[_-]?(\d+)$')
 
 
@@ -45,23 +47,59 @@ def find_test(work_dir: Path, known: Collection[Path] = ()) -> Path:
         except (json.JSONDecodeError, AttributeError):
             continue
     raise FileNotFoundError(
-        f'no test result in {work_dir}; make one with: tools/test.py CONFIG CHECKPOINT --work-dir {work_dir}'
+        f'no test result in {work_dir}; make one with: '
+        f'tools/test.py CONFIG CHECKPOINT --work-dir {shlex.quote(str(work_dir))}'
     )
 
 
-def read_metrics(work_dir: Path) -> dict[str, float]:
-    """Read the metrics of the newest test in a work dir.
+def read_metrics(work_dir: Path) -> tuple[dict[str, float], str]:
+    """Read the metrics of the newest test in a work dir, or else those of the last validation of its training.
+
+    Returns:
+        The metrics, and what they are of where that is not a checkpoint of the work dir itself: one tested from
+        elsewhere, with the first digits of its SHA-256, or a validation.
 
     Raises:
-        FileNotFoundError: If the work dir holds no test result with a metric of nuScenes.
+        FileNotFoundError: If the work dir holds neither with a metric of nuScenes.
     """
     known: list[Path] = []
     while True:
-        path = find_test(work_dir, known)
+        try:
+            path = find_test(work_dir, known)
+        except FileNotFoundError:
+            metrics = read_last_validation(work_dir)
+            if not metrics:
+                raise
+            return metrics, 'the last validation of its training'
         metrics = read_all_metrics(path)
         if set(METRICS) & set(metrics):
-            return metrics
+            return metrics, read_origin(path.with_name(TESTED), work_dir)
         known.append(path)
+
+
+def read_last_validation(work_dir: Path) -> dict[str, float]:
+    """Read the metrics of the last validation in a work dir; none if there is none."""
+    found: dict[str, float] = {}
+    for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
+        for line in path.read_text().splitlines():
+            try:
+                entry = {key.rsplit('/', 1)[-1]: value for key, value in json.loads(line).items()}
+            except json.JSONDecodeError:
+                continue  # Half a line of a run that was killed.
+            if set(METRICS) & set(entry):
+                found = {key: float(value) for key, value in entry.items() if key not in ('step', 'time', 'data_time')}
+    return found
+
+
+def read_origin(tested: Path, work_dir: Path) -> str:
+    """Say which checkpoint a test was of, unless it lies in the work dir or is not known."""
+    if not tested.is_file():
+        return ''
+    facts = json.loads(tested.read_text())
+    checkpoint = Path(facts['checkpoint'])
+    if checkpoint.parent.resolve() == work_dir.resolve():
+        return ''
+    return f'{checkpoint} (SHA-256 {facts["sha256"][:12]})' if facts['sha256'] else str(checkpoint)
 
 
 def read_training_seconds(work_dir: Path) -> float:
@@ -72,7 +110,10 @@ def read_training_seconds(work_dir: Path) -> float:
     seconds_at: dict[int, float] = {}
     for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
         for line in path.read_text().splitlines():
-            entry = json.loads(line)
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError:  # the last line of a run that was killed
+                continue
             if 'time' in entry and 'loss' in entry:
                 seconds_at[int(entry['step'])] = float(entry['time'])
     if not seconds_at:

@@ -63,11 +63,14 @@ def usable_cores() -> int:
 
 
 def side_by_side(plan: Plan, names: Sequence[str], cores: int) -> int:
-    """Return how many of some jobs can run at a time: the largest number at one depth of the graph, or the cores."""
+    """Return how many of some jobs can run at a time: the largest number at one depth of the graph, or the cores.
+
+    Pictures do not count: they take seconds, and many of them would leave a training one thread.
+    """
     depth: dict[str, int] = {}
     for name in names:
         depth[name] = 1 + max((depth.get(need, 0) for need in plan.jobs[name].needs), default=0)
-    levels = list(depth.values())
+    levels = [level for name, level in depth.items() if plan.jobs[name].kind != 'picture']
     return min(cores, max(map(levels.count, levels), default=1))
 
 

@@ -181,10 +181,12 @@ def _put_in_place(out: Path) -> Iterator[Path]:
         if out.exists():
             out.rename(old)
         partial.rename(out)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
         if old.exists() and not out.exists():
             old.rename(out)
+        if isinstance(error, OSError) and error.filename is None and error.strerror:  # A full disk names no file.
+            raise OSError(error.errno, f'cannot write {out}: {error.strerror}') from error
         raise
     shutil.rmtree(old, ignore_errors=True)
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmengine.fileio import load
-
 from ..checkpoints import sha256_of
+from ..datasets.infos import find_infos, read_infos
 from ..datasets.sequence_dataset import DEFAULT_PREFIX
 from .key import digest_of
 
@@ -40,7 +39,7 @@ class Samples:
             FileNotFoundError: If there is no information file.
         """
         infos = _infos_of(dataset)
-        records = load(infos)['data_list']
+        records = read_infos(infos)['data_list']
         names = [record['lidar_points']['lidar_path'] for record in (*records[:1], *records[-1:])]
         digests = {record['token']: _digest(record) for record in records}
         return cls(digests, _probe(dataset, names), (sha256_of(infos),))
@@ -98,7 +97,7 @@ class Samples:
 
 
 def _infos_of(dataset: Mapping[str, Any]) -> str:
-    return os.path.join(str(dataset.get('data_root') or ''), dataset['ann_file'])
+    return find_infos(os.path.join(str(dataset.get('data_root') or ''), dataset['ann_file']))
 
 
 def _probe(dataset: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:

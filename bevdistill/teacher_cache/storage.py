@@ -6,7 +6,8 @@
     samples.json           token -> digest of the sample's LiDAR input
     records/ab/abcd.bin    bytes of one sample, see RecordLayout
 
-A record is written aside and renamed, so it is whole or absent; manifests are written the same way. Readers open one
+A record is written aside and renamed, so it is whole or absent; manifests are written the same way. It ends with a
+checksum of its sample's token and its bytes, so that zeros and records that changed places are told. Readers open one
 file per sample, read it and close it: no locks, any number of ranks and workers.
 """
 
@@ -22,13 +23,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
+from numpy.typing import NDArray
 from torch import Tensor
 
+from ..checkpoints.whole_file import PART, sweep_parts, write_whole
+from ..json_file import read_json_object
 from .key import CacheKey
 from .record_layout import OPTIONAL_TAPS, RecordLayout
 from .samples import Samples
 
-FORMAT = 2
+FORMAT = 3
+UNCHECKED = 2
+"""Format of records without checksums, which are still read."""
+CHECKSUM_BYTES = 16
 TOOL = 'python tools/cache_teacher.py CONFIG CHECKPOINT'
 Put = Callable[[bytes, Path], None]
 
@@ -48,6 +56,7 @@ class CacheManifest:
         num_samples: Samples of the complete cache.
         command: The command that writes it or resumes writing.
         complete: Whether all records are there.
+        format: Of records: with checksums, or the one before.
     """
 
     key: CacheKey
@@ -60,18 +69,22 @@ class CacheManifest:
     num_samples: int
     command: str
     complete: bool = False
+    format: int = FORMAT
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> CacheManifest:
         """Invert :meth:`to_plain`."""
-        fields = {key: value for key, value in plain.items() if key != 'format'}
         key, layout = CacheKey(**plain['key']), RecordLayout.from_plain(plain['layout'])
-        return cls(**fields | dict(key=key, layout=layout, infos=tuple(plain['infos'])))
+        return cls(**plain | dict(key=key, layout=layout, infos=tuple(plain['infos'])))
 
     def to_plain(self) -> dict[str, Any]:
         """Return plain data for JSON."""
-        plain = {'format': FORMAT} | asdict(self)
-        return plain | dict(key=self.key.to_plain(), layout=self.layout.to_plain())
+        return asdict(self) | dict(key=self.key.to_plain(), layout=self.layout.to_plain())
+
+    @property
+    def record_bytes(self) -> int:
+        """Return the size of a record's file."""
+        return self.layout.nbytes + (CHECKSUM_BYTES if self.format > UNCHECKED else 0)
 
 
 class TeacherCache:
@@ -101,12 +114,14 @@ class TeacherCache:
         if self._manifest is None:
             if not self.exists:
                 raise FileNotFoundError(f'there is no teacher cache in {self.folder}; make one with\n  {TOOL}')
-            plain = json.loads((self.folder / 'manifest.json').read_text())
-            if plain.get('format') != FORMAT:
+            plain = read_json_object(self.folder / 'manifest.json', advice=f'Make the cache anew with\n  {TOOL}')
+            if plain.get('format') not in (FORMAT, UNCHECKED):
                 raise ValueError(
                     f'the teacher cache in {self.folder} has format {plain.get("format")}, this version reads '
-                    f'{FORMAT}; make it anew with\n  {TOOL}'
+                    f'{UNCHECKED} and {FORMAT}; make it anew with\n  {TOOL}'
                 )
+            if plain['format'] == UNCHECKED:
+                print_log(f'the records of {self.folder} were written without checksums and are not checked', 'current')
             self._manifest = CacheManifest.from_plain(plain)
         return self._manifest
 
@@ -114,7 +129,7 @@ class TeacherCache:
     def samples(self) -> Samples:
         """Return the samples of the complete cache."""
         manifest = self.manifest
-        digests = json.loads((self.folder / 'samples.json').read_text())
+        digests = read_json_object(self.folder / 'samples.json', advice=f'Make the cache anew with\n  {TOOL}')
         return Samples(digests, manifest.probes, manifest.infos)
 
     def check(self, own: CacheKey, more: list[str] | None = None) -> None:
@@ -150,14 +165,14 @@ class TeacherCache:
     def has(self, token: str) -> bool:
         """Tell whether the whole record of a sample is there."""
         file = self.record_path(token)
-        return file.is_file() and file.stat().st_size == self.manifest.layout.nbytes
+        return file.is_file() and file.stat().st_size == self.manifest.record_bytes
 
     def read(self, token: str) -> Tensor:
         """Read the record of a sample, (R,) uint8.
 
         Raises:
             FileNotFoundError: If it is not there; names the token and the command that makes it.
-            ValueError: If it has another size than the layout says.
+            ValueError: If it has another size than the layout says, or is not what was written for this sample.
         """
         file = self.record_path(token)
         advice = f'make it with\n  {self.manifest.command}'
@@ -167,12 +182,27 @@ class TeacherCache:
             raise FileNotFoundError(
                 f'sample {token} is not in the teacher cache {self.folder} (no file {file}); {advice}'
             ) from error
-        if len(record) != self.manifest.layout.nbytes:
+        size, layout = len(record), self.manifest.layout.nbytes
+        if size != self.manifest.record_bytes:
             raise ValueError(
-                f'sample {token} of the teacher cache {self.folder} has {len(record)} bytes, the layout '
-                f'{self.manifest.layout.nbytes}; delete {file} and {advice}'
+                f'sample {token} of the teacher cache {self.folder} has {size} bytes, the layout '
+                f'{self.manifest.record_bytes}; delete {file} and {advice}'
             )
-        return torch.from_numpy(record)
+        if size > layout and record[layout:].tobytes() != checksum(token, record[:layout]):
+            raise ValueError(
+                f'sample {token} of the teacher cache {self.folder} is damaged: its bytes are not those that were '
+                f'written for it; delete {file} and {advice}'
+            )
+        return torch.from_numpy(record[:layout])
+
+    def put_record(self, token: str, record: NDArray[np.uint8]) -> None:
+        """Write the record of a sample, (R,), with its checksum unless the cache was begun without.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        closing = checksum(token, record) if self.manifest.format > UNCHECKED else b''
+        write_whole(record.tobytes() + closing, self.record_path(token))
 
     def begin(self, manifest: CacheManifest, samples: Samples, put: Put) -> None:
         """Write manifest and samples, or check that the folder was begun for the same.
@@ -185,6 +215,8 @@ class TeacherCache:
         Raises:
             ValueError: If the folder holds a cache of something else; both sides named.
         """
+        sweep_parts(self.folder)
+        sweep_parts(self.folder / 'records', f'*/.*{PART}')
         if self.exists:
             self._check_same(manifest, samples)
             return
@@ -199,8 +231,6 @@ class TeacherCache:
         """
         missing = [token for token in self.samples.digests if not self.has(token)]
         if not missing and not self.manifest.complete:
-            for aside in (self.folder / 'records').glob('*/*.part'):
-                aside.unlink(missing_ok=True)
             self._put_manifest(replace(self.manifest, complete=True), put)
         return missing
 
@@ -223,6 +253,12 @@ class TeacherCache:
                 + '\n  '.join(lines)
                 + '\nName another folder with --out, or delete this one'
             )
+
+
+def checksum(token: str, record: NDArray[np.uint8]) -> bytes:
+    """Compute the checksum of a sample's record, which depends on the sample too."""
+    sample = hashlib.sha256(token.encode()).digest()
+    return hashlib.blake2b(record.data, digest_size=CHECKSUM_BYTES, key=sample).digest()
 
 
 def _shown(manifest: CacheManifest) -> str:

@@ -20,7 +20,8 @@ from mmengine.registry import init_default_scope
 from torch.utils.data import ConcatDataset, DataLoader, Subset
 from tqdm import tqdm
 
-from ..checkpoints.atomic_backend import AtomicBackend
+from ..checkpoints.whole_file import write_whole
+from ..datasets.workers import WAIT_SECONDS, lost_worker_explained
 from ..distillers import BEVDistiller, query_gaps
 from ..structures import BEVOutputs
 from .frozen_points import frozen_points, leaf_datasets
@@ -157,22 +158,25 @@ class CacheWriter:
             num_samples=len(self.samples.digests),
             command=command,
         )
-        put = AtomicBackend().put
-        cache.begin(manifest, self.samples, put)
+        cache.begin(manifest, self.samples, write_whole)
         todo = [index for index, token in _own_share(dataset, self.rank, self.world) if not cache.has(token)]
         if self.rank == 0:
             report(_size_of(cache, len(todo)))
         _check_space(cache, len(todo))
-        loader = DataLoader(Subset(dataset, todo), batch_size, num_workers=workers, collate_fn=pseudo_collate)
+        loader = DataLoader(
+            Subset(dataset, todo), batch_size, num_workers=workers, collate_fn=pseudo_collate,
+            timeout=WAIT_SECONDS if workers else 0,
+        )  # fmt: skip
         # A line every ten seconds where the progress bar goes to a file.
         pace = 0.1 if sys.stderr.isatty() else 10.0
-        with tqdm(total=len(todo), unit='sample', disable=self.rank > 0, desc='teacher', mininterval=pace) as bar:
+        progress = tqdm(total=len(todo), unit='sample', disable=self.rank > 0, desc='teacher', mininterval=pace)
+        with lost_worker_explained(), progress as bar:
             for batch in loader:
                 outputs = on_cpu(self._kept(self._outputs(batch)))
                 for index, sample in enumerate(batch['data_samples']):
                     self._put_record(cache, sample.token, layout, outputs, index)
                     bar.update()
-        cache.finish(put)
+        cache.finish(write_whole)
         return cache
 
     @torch.no_grad()
@@ -187,7 +191,7 @@ class CacheWriter:
         self, cache: TeacherCache, token: str, layout: RecordLayout, outputs: BEVOutputs, index: int
     ) -> None:
         try:
-            AtomicBackend().put(layout.pack(outputs, index).tobytes(), cache.record_path(token))
+            cache.put_record(token, layout.pack(outputs, index))
         except ValueError as error:
             raise ValueError(f'sample {token}: {error}') from error
         except OSError as error:
@@ -203,7 +207,7 @@ class CacheWriter:
 def _size_of(cache: TeacherCache, missing: int) -> str:
     """Describe the size of a cache."""
     manifest = cache.manifest
-    nbytes, count = manifest.layout.nbytes, manifest.num_samples
+    nbytes, count = manifest.record_bytes, manifest.num_samples
     taps = ', '.join(f'{entry.tap} {(entry.stop - entry.start) / 1e6:.3g} MB' for entry in manifest.layout.entries)
     return (
         f'teacher cache {cache.folder}: {count} samples x {nbytes / 1e6:.3g} MB ({taps}) = {count * nbytes / 1e9:.3g} '
@@ -213,7 +217,7 @@ def _size_of(cache: TeacherCache, missing: int) -> str:
 
 def _check_space(cache: TeacherCache, missing: int) -> None:
     """Refuse to begin where the missing records do not fit on the disk."""
-    needed, free = missing * cache.manifest.layout.nbytes, shutil.disk_usage(cache.folder).free
+    needed, free = missing * cache.manifest.record_bytes, shutil.disk_usage(cache.folder).free
     if needed > free:
         raise OSError(
             errno.ENOSPC,

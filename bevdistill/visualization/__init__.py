@@ -10,6 +10,7 @@ from .map_view import PrincipalColours, channel_norm, draw_map
 from .palette import class_colours, score_alpha
 from .projection import project_points, project_segments
 from .report import ModelMaps, Page, report_page
+from .side_by_side import side_by_side_page
 from .viewer import ModelViewer, View
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     'report_page',
     'save_figure',
     'score_alpha',
+    'side_by_side_page',
     'truth_of',
     'truth_of_info',
     'wireframes',

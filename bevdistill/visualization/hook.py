@@ -6,14 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmdet3d.registry import HOOKS
 from mmdet3d.structures import Det3DDataSample
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from mmengine.visualization import LocalVisBackend, Visualizer
+from PIL import Image
 from torch import nn
 
+from ..datasets.infos.names import name_of_file
 from ..detection.bev_detector import BEVDetector
 from ..structures import BEVGrid, BEVOutputs
 from .boxes import BoxSet
@@ -29,6 +33,12 @@ def predicting_model(model: nn.Module) -> nn.Module:
     return detector
 
 
+def show_in_back_ends(visualizer: Visualizer, name: str, path: Path, step: int) -> None:
+    """Hand a picture to the visualizer's back ends (TensorBoard, W&B), unless it has the work dir's alone."""
+    if any(not isinstance(backend, LocalVisBackend) for backend in visualizer._vis_backends.values()):
+        visualizer.add_image(name, np.asarray(Image.open(path).convert('RGB')), step)
+
+
 @HOOKS.register_module()
 class BEVVisualizationHook(Hook):
     """Save a report page of every `interval`-th sample of a test.
@@ -36,6 +46,7 @@ class BEVVisualizationHook(Hook):
     Ground truth is that of the data sample, else of the data set (``eval_ann_info``). The page holds whatever there
     is: cameras if the model is given images, points if it is given points, maps if it is a :class:`BEVDetector`. The
     outputs are those of the prediction itself: a second pass would cost time and move a temporal student's history.
+    Back ends of the run's visualizer other than the work dir, such as TensorBoard, get the pages too.
 
     Args:
         show_dir: Folder of the pictures.
@@ -106,8 +117,9 @@ class BEVVisualizationHook(Hook):
         for place in self._wanted(len(outputs)):
             inputs = {key: values[place] for key, values in data_batch['inputs'].items()}
             page = self._page(runner, inputs, outputs[place], kept, place)
-            path = save_figure(report_page(page), self.show_dir / f'{page.frame.token}.png')
+            path = save_figure(report_page(page), self.show_dir / f'{name_of_file(page.frame.token)}.png')
             print_log(f'saved {path}', logger='current')
+            show_in_back_ends(runner.visualizer, f'pages/{page.frame.token[:8]}', path, runner.iter)
             self._saved += 1
         self._seen += len(outputs)
 

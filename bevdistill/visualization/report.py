@@ -84,6 +84,12 @@ def _camera_height(frame: Frame) -> float:
     return rows * CAMERA_WIDTH * height / width
 
 
+def draw_heading(heading: SubFigure, page: Page) -> None:
+    """Write title and small print of a page."""
+    heading.text(0.006, 0.45, page.title, fontsize=13, fontweight='bold', va='center')
+    heading.text(0.994, 0.45, page.note, fontsize=9, color='0.35', va='center', ha='right')
+
+
 def _foreground_panels(page: Page, upper: Axes, lower: Axes) -> None:
     """Draw the ground-truth foreground mask above, the foreground that a model predicts below."""
     truth = page.frame.truth
@@ -142,9 +148,7 @@ def report_page(page: Page) -> Figure:
     rows = [height for height in (0.36, camera_height, 0.46, LOWER_HEIGHT) if height > 0]
     figure = new_figure(PAGE_WIDTH, sum(rows))
     parts = list(figure.subfigures(len(rows), 1, height_ratios=rows, hspace=0))
-    heading = parts.pop(0)
-    heading.text(0.006, 0.45, page.title, fontsize=13, fontweight='bold', va='center')
-    heading.text(0.994, 0.45, page.note, fontsize=9, color='0.35', va='center', ha='right')
+    draw_heading(parts.pop(0), page)
     if camera_height:
         draw_cameras(parts.pop(0), frame.images, frame.lidar2img, frame.truth, predictions, colours, page.threshold)
     handles = legend_handles(page.classes, colours, frame.truth is not None, predictions is not None, page.threshold)

@@ -19,7 +19,7 @@ from ..checkpoints import (
     check_weights,
     convention_unknown,
     conversion_advice,
-    inert_loader,  # noqa: F401  below CheckpointLoader
+    inert_loader,
 )
 from ..checkpoints.find import existing_checkpoint, unreadable_checkpoints_explained
 from ..engine.launch import load_config
@@ -72,9 +72,9 @@ class ModelViewer:
         device: torch.device | str = 'cpu',
     ) -> None:
         weights = existing_checkpoint(str(checkpoint))
-        cfg = load_config(config, overrides)
+        cfg = load_config(config, overrides, data_root=data_root)
         init_default_scope(cfg.get('default_scope', 'mmdet3d'))
-        self.dataset, self._loaded = _test_data(cfg, data_root)
+        self.dataset, self._loaded = _test_data(cfg)
         self.shows_teacher = _settle_teacher(cfg, weights)
         if self.shows_teacher:
             # Tested without its teacher, a distiller asks for the student's sensors only.
@@ -144,11 +144,9 @@ class ModelViewer:
         return self.detector.forward_outputs(inputs, samples), inputs, samples
 
 
-def _test_data(cfg: Config, data_root: str | None) -> tuple[BaseDataset, tuple[str, ...]]:
+def _test_data(cfg: Config) -> tuple[BaseDataset, tuple[str, ...]]:
     """Build the test data with both sensors; return them with the modalities that the config itself loads."""
     dataset = cfg.test_dataloader.dataset
-    if data_root is not None:
-        dataset.data_root = data_root
     modality = dict(dataset.get('modality') or dict.fromkeys(SENSORS.values(), True))
     dataset.modality = modality | dict.fromkeys(SENSORS.values(), True)
     return DATASETS.build(dataset), tuple(name for name, used in modality.items() if used)
@@ -169,7 +167,7 @@ def _settle_teacher(cfg: Config, checkpoint: str) -> bool:
         return False
     path = cfg.model.get('teacher_checkpoint')
     if not path:
-        meta = torch.load(checkpoint, map_location='cpu', weights_only=True).get('meta') or {}
+        meta = inert_loader.load_local(checkpoint, 'cpu').get('meta') or {}
         path = (meta.get('bevdistill') or {}).get('teacher', {}).get('path')
     cfg.model.teacher_checkpoint = path
     return path is not None and Path(path).is_file()

@@ -7,9 +7,10 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     # backend 'atomic': a checkpoint is whole or absent, also when the run dies while it is written.
-    # The keys tell save_best of which metrics more is better, and of which less.
+    # The keys tell save_best of which metrics more is better, and of which less; docs/keeping_the_best.md.
     checkpoint=dict(
         type='CheckpointHook', interval=1, max_keep_ckpts=3, backend_args=dict(backend='atomic'),
+        save_best=None, rule=None,
         greater_keys=['NDS', 'mAP', 'AP'], less_keys=['mATE', 'mASE', 'mAOE', 'mAVE', 'mAAE', '_err', 'loss'],
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
@@ -17,8 +18,11 @@ default_hooks = dict(
     checkpoint_identity=dict(type='CheckpointIdentityHook', allow_missing=[], allow_unexpected=[], ignore=[]),
     finite_loss=dict(type='FiniteLossHook'),
     repeatable_run=dict(type='RepeatableRunHook'),
+    resume=dict(type='ResumeHook'),
 )
 custom_hooks = []
+# Where numbers go: scalars.json in the work dir; docs/keeping_the_best.md has TensorBoard and W&B.
+visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')])
 
 # A line every 50 iterations: loss terms averaged over the last 50, seconds per iteration, time left (eta).
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)
@@ -28,7 +32,7 @@ env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     # Seconds that a process waits for the others. It has to outlast scoring, which one process does alone.
-    dist_cfg=dict(backend='nccl', timeout=1800),
+    dist_cfg=dict(backend='nccl', timeout=600),
 )
 randomness = dict(seed=0, deterministic=False, diff_rank_seed=False)
 find_unused_parameters = False

@@ -38,10 +38,10 @@ model = dict(
         ),
     ),
 )
-train_dataloader = dict(dataset=dict(dataset=dict(ann_file='nuscenes_infos_trainval.pkl')))
+train_dataloader = dict(dataset=dict(dataset=dict(ann_file='nuscenes_infos_trainval.msgpack.gz')))
 # Nothing is left to validate on.
 val_dataloader = None
 val_evaluator = None
 val_cfg = None
-test_dataloader = dict(dataset=dict(ann_file='nuscenes_infos_test.pkl'))
-test_evaluator = dict(ann_file='nuscenes_infos_test.pkl', format_only=True, jsonfile_prefix='work_dirs/submission')
+test_dataloader = dict(dataset=dict(ann_file='nuscenes_infos_test.msgpack.gz'))
+test_evaluator = dict(ann_file='nuscenes_infos_test.msgpack.gz', format_only=True, jsonfile_prefix='work_dirs/submission')

@@ -139,7 +139,7 @@ def main(argv: list[str] | None = None) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         try:
-            ann_file = write_keyframe_infos(args.keyframe, Path(folder) / 'keyframe_infos.pkl')
+            ann_file = write_keyframe_infos(args.keyframe, Path(folder) / 'keyframe_infos.msgpack.gz')
             rows = measure_all(args, ann_file)
         except (FileNotFoundError, ValueError, RuntimeError) as error:
             sys.exit(f'full_size.py: error: {error}')

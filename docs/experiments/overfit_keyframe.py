@@ -62,7 +62,7 @@ def keyframe_config(args: argparse.Namespace) -> Config:
     from .keyframe_data import use_keyframe
 
     cfg = load_config(CONFIGS / MODELS[args.model], parse_overrides(args.cfg_options), args.out)
-    ann_file = write_keyframe_infos(args.keyframe, args.out / 'keyframe_infos.pkl', MIN_LIDAR_POINTS)
+    ann_file = write_keyframe_infos(args.keyframe, args.out / 'keyframe_infos.msgpack.gz', MIN_LIDAR_POINTS)
     use_keyframe(cfg, args.keyframe, ann_file)
     limits = cfg.model.pts_bbox_head.grid.point_cloud_range
     metric = dict(type='KeyframeAP', ann_file=str(ann_file), point_cloud_range=limits)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmcv.ops import ModulatedDeformConv2dPack
 from mmdet3d.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -17,8 +16,8 @@ from torch.nn import functional
 import bevdistill  # noqa: F401
 from bevdistill.apis.flops import ModuleFlops, count_flops, sparse_parts, unknown_kernels
 from bevdistill.apis.made_up_sensors import MadeUpSensors
-from bevdistill.layers import FeatureLevels, sample_deformable
-from bevdistill.layers.sampling import HostSampling
+from bevdistill.layers import DeformableConvolution, FeatureLevels, sample_deformable
+from bevdistill.layers.sampling.host import HostSampling
 
 STUDENT = Path(__file__).resolve().parents[2] / 'configs/synthetic/bevformer/bevformer-t_r50_2x_nus-3d.py'
 
@@ -66,12 +65,14 @@ def test_operators_by_hand(model: nn.Module, inputs: tuple[torch.Tensor, ...], c
     assert counted(model, *inputs).get('', 0) == count
 
 
-def test_deformable_convolutions_count_as_plain_ones() -> None:
+def test_deformable_convolutions_count_as_plain_ones_and_what_they_sample() -> None:
     product = 2 * 5 * 7 * 6 * 4 * 9
     image = torch.zeros(2, 4, 5, 7)
     assert counted(nn.Conv2d(4, 6, 3, padding=1), image)[''] == product
     # It also has a plain convolution to 27 channels for offsets and mask.
-    assert counted(ModulatedDeformConv2dPack(4, 6, 3, padding=1), image)[''] == product + 2 * 5 * 7 * 27 * 4 * 9
+    sampled = 4 * 2 * 5 * 7 * 9 * 4
+    found = counted(DeformableConvolution(4, 6, 3, padding=1), image)['']
+    assert found == product + 2 * 5 * 7 * 27 * 4 * 9 + sampled
 
 
 def test_sampling_counts_four_cells_a_sample_and_channel() -> None:
@@ -140,7 +141,7 @@ def test_what_is_not_counted_is_named() -> None:
 
     Kernel.__module__ = 'mmcv.ops.something'
     model = nn.ModuleDict(dict(
-        encoder=nn.Sequential(Sparse()), kernel=Kernel(), again=Kernel(), known=ModulatedDeformConv2dPack(1, 1, 1)
+        encoder=nn.Sequential(Sparse()), kernel=Kernel(), again=Kernel(), known=DeformableConvolution(1, 1, 1)
     ))  # fmt: skip
     assert sparse_parts(model) == ['encoder']
     assert unknown_kernels(model) == ['Kernel']

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 import torch
 
+from bevdistill.checkpoints.damage import DamagedCheckpointError
 from bevdistill.checkpoints.find import existing_checkpoint, latest_checkpoint, unreadable_checkpoints_explained
 
 
@@ -27,25 +29,44 @@ def test_existing_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert existing_checkpoint('torchvision://resnet50') == 'torchvision://resnet50'
 
 
+def put(folder: Path, *names: str) -> None:
+    """Checkpoints, the first the newest."""
+    for age, name in enumerate(names):
+        torch.save(dict(state_dict=dict(weight=torch.ones(100))), folder / name)
+        os.utime(folder / name, (1000 - age, 1000 - age))
+
+
 def test_latest_checkpoint(tmp_path: Path) -> None:
     assert latest_checkpoint(tmp_path / 'nowhere') is None
     assert latest_checkpoint(tmp_path) is None
-    for age, name in enumerate(['best_epoch_3.pth', 'epoch_10.pth', 'epoch_9.pth']):
-        (tmp_path / name).touch()
-        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+    put(tmp_path, 'best_epoch_3.pth', 'epoch_10.pth', 'epoch_9.pth')
     assert latest_checkpoint(tmp_path) == str(tmp_path / 'epoch_10.pth')
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_9.pth'))
     assert latest_checkpoint(tmp_path) == str(tmp_path / 'epoch_9.pth')
+    os.utime(tmp_path / 'last_checkpoint', (999.5, 999.5))
+    assert latest_checkpoint(tmp_path) == str(tmp_path / 'epoch_10.pth'), 'the run died before it wrote the note'
 
 
-@pytest.mark.parametrize('pointer', ['', '/moved/away/epoch_9.pth', '/moved/away/epoch_11.pth'])
+@pytest.mark.parametrize('pointer', ['', '\0' * 40, '/moved/away/epoch_9.pth', '/moved/away/epoch_11.pth'])
 def test_stale_pointer(tmp_path: Path, pointer: str) -> None:
-    for age, name in enumerate(['epoch_10.pth', 'epoch_9.pth']):
-        (tmp_path / name).touch()
-        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+    put(tmp_path, 'epoch_10.pth', 'epoch_9.pth')
     (tmp_path / 'last_checkpoint').write_text(pointer)
     wanted = 'epoch_9.pth' if 'epoch_9' in pointer else 'epoch_10.pth'
     assert latest_checkpoint(tmp_path) == str(tmp_path / wanted)
+
+
+def test_newest_whole_checkpoint_is_taken_and_the_others_are_named(tmp_path: Path, capsys) -> None:
+    put(tmp_path, 'iter_30.pth', 'iter_20.pth', 'iter_10.pth')
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_30.pth'))
+    (tmp_path / 'iter_30.pth').write_bytes(b'')
+    (tmp_path / 'iter_20.pth').write_bytes(bytes(1500))
+    assert latest_checkpoint(tmp_path) == str(tmp_path / 'iter_10.pth')
+    said = ''.join(capsys.readouterr())
+    assert re.search(r'iter_30\.pth is damaged: it is empty; .*iter_20\.pth is damaged.*place: .*iter_10\.pth', said)
+    cut = tmp_path / 'iter_10.pth'
+    cut.write_bytes(cut.read_bytes()[:-200])
+    with pytest.raises(DamagedCheckpointError, match=r'no checkpoint in .* is whole: .*iter_10.*remove them to begin'):
+        latest_checkpoint(tmp_path)
 
 
 def test_checkpoint_with_objects_is_explained(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from mmdet3d.registry import MODELS
 from torch import nn
 from toy_run import RANGE, ToyDetector, build, toy_config
 
+from bevdistill.checkpoints.identity_hook import RESUMED, require_state
+
 
 @pytest.fixture
 def saved(tmp_path: Path) -> dict[str, Any]:
@@ -126,3 +128,25 @@ def test_datasets_must_agree(tmp_path: Path) -> None:
     cfg = toy_config(tmp_path, **{'val_dataloader.dataset.metainfo.classes': ['truck', 'car']})
     with pytest.raises(ValueError, match=r"train dataset has the classes \['car', 'truck'\], the val dataset has"):
         build(cfg).train()
+
+
+@pytest.mark.parametrize(
+    ('checkpoint', 'found'),
+    [
+        ([torch.zeros(1)], 'expected weights by name, found a list'),
+        ({'state_dict': [1]}, 'found no tensor by name'),
+        ({'meta': {}}, 'found no tensor by name'),
+        ({'state_dict': {'a': 1}}, 'found no tensor by name'),
+        ({'state_dict': {'a': torch.zeros(1)}}, 'none of meta.epoch, .*, optimizer. To begin .*load_from=x'),
+        (
+            {'state_dict': {'a': torch.zeros(1)}, 'meta': {'epoch': 1, 'iter': 2}, 'message_hub': {}},
+            'expected the state of a training, found none of optimizer',
+        ),
+    ],
+)
+def test_what_is_no_checkpoint_or_cannot_be_resumed(checkpoint: Any, found: str) -> None:
+    with pytest.raises(ValueError, match=f'^checkpoint x.pth.*({found})'):
+        require_state(checkpoint, 'x.pth', RESUMED)
+    require_state({'a': torch.zeros(1)}, 'x.pth', ())
+    whole = {'meta': {'epoch': 1, 'iter': 2}, 'message_hub': {}, 'optimizer': {}}
+    require_state({'state_dict': {'a': torch.zeros(1)}, **whole}, 'x.pth', RESUMED)

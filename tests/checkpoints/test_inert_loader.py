@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import threading
+import traceback
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +16,7 @@ import pytest
 import torch
 from mmengine.runner import CheckpointLoader
 
-from bevdistill.checkpoints import inert_loader  # noqa: F401
+from bevdistill.checkpoints import inert_loader
 
 
 class Canary:
@@ -77,3 +79,34 @@ def test_plain_files_are_read_from_both(tmp_path: Path, server: str) -> None:
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r'no checkpoint .*absent\.pth'):
         CheckpointLoader.load_checkpoint(str(tmp_path / 'absent.pth'))
+
+
+def test_the_refusal_is_one_line_of_ours(tmp_path: Path) -> None:
+    torch.save(dict(state_dict=Canary(tmp_path / 'ran')), tmp_path / 'evil.pth')
+    with pytest.raises(ValueError, match=r'evil.pth: expected tensors and plain data, but it holds posix.m') as refused:
+        CheckpointLoader.load_checkpoint(str(tmp_path / 'evil.pth'))
+    said = ''.join(traceback.format_exception(refused.value))
+    assert '\n' not in str(refused.value)
+    assert 'weights_only' not in said.replace('weights_only=True', '')
+
+
+@pytest.mark.parametrize('address', ['torchvision://evil', 'open-mmlab://evil', 's3://evil'])
+def test_other_schemes_run_nothing(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their loaders, which call torch.load without asking for plain data, in some versions against it."""
+    torch.save(dict(state_dict=Canary(tmp_path / 'ran')), tmp_path / 'evil.pth')
+    prefix = address.partition('//')[0] + '//'
+    key = next(key for key in CheckpointLoader._schemes if re.match(key, address) and key)
+
+    def theirs(filename: str, map_location: object = None) -> object:
+        return torch.load(tmp_path / 'evil.pth', weights_only=False)
+
+    monkeypatch.setitem(CheckpointLoader._schemes, key, inert_loader._plain_alone(theirs))
+    with pytest.raises(ValueError, match=rf'checkpoint {prefix}.*it holds posix\.mkdir'):
+        CheckpointLoader.load_checkpoint(address)
+    assert not (tmp_path / 'ran').exists()
+    assert os.environ['TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'] == '1'
+
+
+def test_every_scheme_is_replaced() -> None:
+    ours = {inert_loader.load_local, inert_loader.load_address}
+    assert all(load in ours or hasattr(load, '__wrapped__') for load in CheckpointLoader._schemes.values())

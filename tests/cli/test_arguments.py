@@ -7,6 +7,7 @@ import argparse
 import pytest
 
 from bevdistill.cli.arguments import add_samples, errors_of, spread
+from bevdistill.cli.main import module_of, verb_parser
 
 
 @pytest.mark.parametrize(('count', 'total', 'expected'), [(1, 10, [5]), (2, 10, [2, 7]), (4, 3, [0, 1, 2]), (3, 0, [])])
@@ -23,6 +24,15 @@ def test_samples_by_number_or_by_name(capsys: pytest.CaptureFixture[str]) -> Non
         with pytest.raises(SystemExit):
             parser.parse_args(words.split())
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(('verb', 'words'), [
+    ('train', 'c.py'), ('test', 'c.py a.pth'), ('cache', 'c.py a.pth'), ('bench', ''), ('data', 'create nuscenes'),
+    ('show', 'model c.py a.pth --out o'), ('show', 'data c.py --out o'), ('study', 'run s.yml'), ('study', 'ls s.yml'),
+])  # fmt: skip
+def test_every_verb_that_reads_data_takes_their_root(verb: str, words: str) -> None:
+    args = verb_parser(module_of(verb), verb).parse_args([*words.split(), '--data-root', 'elsewhere'])
+    assert 'elsewhere' in map(str, vars(args).values())
 
 
 def test_an_error_names_its_option() -> None:

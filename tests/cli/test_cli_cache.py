@@ -18,7 +18,7 @@ def words(synthetic_root: Path, synthetic_infos: Path, tmp_path: Path) -> list[s
     cfg = distilled(tmp_path, (synthetic_root, synthetic_infos), tmp_path)
     teacher = save_teacher(tmp_path / 'teacher.pth', cfg.model.teacher)
     data = 'val_dataloader.dataset'
-    options = [f'{data}.data_root={synthetic_root}', f'{data}.ann_file={synthetic_infos}/nuscenes_infos_val.pkl']
+    options = [f'{data}.data_root={synthetic_root}', f'{data}.ann_file={synthetic_infos}/nuscenes_infos_val.msgpack.gz']
     return [str(DISTILLED), str(teacher), '--split', 'val', '--workers', '0', '--cfg-options', *options]
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import pytest
 from cli_runs import Run
 
+from bevdistill.datasets.infos import read_infos
+
 
 def test_writes_the_files_of_a_version(run: Run, synthetic_root: Path, tmp_path: Path) -> None:
     words = ['nuscenes', '--root-path', synthetic_root, '--version', 'v1.0-mini', '--out-dir', tmp_path]
     assert run('data', 'create', *words, '--max-sweeps', '1').code == 0
-    with open(tmp_path / 'nuscenes_infos_val.pkl', 'rb') as file:
-        content = pickle.load(file)
+    content = read_infos(tmp_path / 'nuscenes_infos_val.msgpack.gz')
     assert content['metainfo']['version'] == 'v1.0-mini'
     assert {len(record.get('lidar_sweeps', [])) for record in content['data_list']} <= {0, 1}
     assert any(any(record['can_bus']) for record in content['data_list'])

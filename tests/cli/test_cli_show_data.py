@@ -22,8 +22,9 @@ default_scope = 'mmdet3d'
 def config(tmp_path_factory: pytest.TempPathFactory, synthetic_infos: Path) -> Path:
     base = REPO / 'configs' / '_base_' / 'datasets' / 'nus-3d.py'
     path = tmp_path_factory.mktemp('config') / 'data_only.py'
+    at = f'{synthetic_infos}/nuscenes_infos'
     infos = ''.join(
-        f"{split}_dataloader = dict(dataset={before}ann_file='{synthetic_infos}/nuscenes_infos_{name}.pkl'{after})\n"
+        f"{split}_dataloader = dict(dataset={before}ann_file='{at}_{name}.msgpack.gz'{after})\n"
         for split, name, before, after in (
             ('train', 'train', 'dict(dataset=dict(', '))'),
             ('val', 'val', 'dict(', ')'),

@@ -37,11 +37,13 @@ def _run(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 def test_pair_of_models(models: Path, tmp_path: Path) -> None:
     weights = models / 'weights.pth'
-    beside = ('--teacher', models / 'lidar.py', weights)
+    beside = ('--teacher', models / 'lidar.py', weights, '--beside', 'another', models / 'camera.py', weights)
     done = _run(models / 'camera.py', weights, *beside, '--out', tmp_path, '--num', 2, '--title', 'a student')
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in tmp_path.glob('*.png')) == ['00001_t1.png', '00003_t3.png']
-    assert done.stdout.count('saved') == 2
+    assert sorted(path.name for path in tmp_path.glob('*.png')) == [
+        '00001_t1.png', '00001_t1_beside.png', '00003_t3.png', '00003_t3_beside.png'
+    ]  # fmt: skip
+    assert done.stdout.count('saved') == 4
 
 
 def test_errors_are_one_line(models: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from made_up_work_dirs import work_dir
 
 from bevdistill.cli import compare
+from bevdistill.studies.effects import compare_with
 from bevdistill.studies.results import Results, read_work_dirs
 from bevdistill.studies.tables import cell, to_csv, to_markdown
 from bevdistill.studies.work_dirs import METRICS
@@ -68,7 +69,7 @@ def test_all_files_are_written_and_what_is_missing_is_named(tmp_path: Path, caps
     assert 'saved' in shown
     assert (tmp_path / 'out' / 'table.md').read_text().startswith('| model | seeds | NDS | mAP |')
     assert (tmp_path / 'out' / 'table_seeds.csv').read_text().splitlines()[1].startswith('student,0,0.5,0.1')
-    assert (tmp_path / 'out' / 'table.png').stat().st_size > 5000
+    assert (tmp_path / 'out' / 'table_NDS.png').stat().st_size > 5000
     (tmp_path / 'untested').mkdir()
     (tmp_path / 'a_file.txt').touch()
     run(*dirs, tmp_path / 'untested', tmp_path / 'a_file.txt')
@@ -103,6 +104,51 @@ def test_base_order_columns_and_mistakes(tmp_path: Path, capsys: pytest.CaptureF
             run(*dirs, *words)
 
 
+def test_all_rows_against_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    three_students(tmp_path)
+    for name, value in (('near', 0.21), ('far', 0.9)):
+        for seed in range(2):
+            work_dir(tmp_path, f'{name}_seed{seed}', value + 0.01 * seed)
+    dirs = sorted(tmp_path.glob('*'))
+    words = ['--against', 'student', '--metrics', 'mAP', '--out', tmp_path / 'out' / 'table']
+    run(*dirs, *words, '--family', 'near', '--family', 'far', 'teach*')
+    shown = capsys.readouterr().out
+    assert 'their means are not of the same runs: 0-1 (2 rows), 0-2 (1 row).' in shown
+    assert 'Family 2: far; teacher.' in shown
+    lines = (tmp_path / 'out' / 'table_against.md').read_text().splitlines()
+    assert lines[0] == '| model | seeds | Δ mAP | p |'
+    assert [line.split(' | ')[0] for line in lines[2:5]] == ['| far', '| near', '| teacher']
+    rows = (tmp_path / 'out' / 'table_against.csv').read_text().splitlines()
+    assert rows[1].startswith('far,student,mAP,2,3,1,0.705,')
+    for extra, message in (
+        (['--family', 'x'], '--family belongs to a comparison of all rows with one: add --against ROW'),
+        (['--both-worlds'], '--both-worlds belongs to a comparison of all rows with one: add --against ROW'),
+        (['--against', 'x'], r"--against x: no such row; there are \['far', 'near', 'student', 'teacher'\]"),
+        (['--against', 'far', '--family', 'x*'], r'--family x\*: no such row in the table; there are'),
+        (['--against', 'far', '--family', 'n*', '--family', 'near'], r"\['near'\] are in two families"),
+        (['--against', 'far', '--both-worlds'], '--both-worlds takes manifests of studies'),
+        (['--against', 'far', '--metrics', 'seconds'], '--against compares metrics, and --metrics names none'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            run(*dirs[:4], *dirs[5:], *extra)
+
+
+def test_published_worlds_and_teachers_are_in_the_interval() -> None:
+    parser = argparse.ArgumentParser()
+    compare.add_arguments(parser)
+    base = 'BEVDistill, form of the paper'
+    words = ['--mixed', '--rows', 'student', 'FitNet', base, '--against', base]
+    manifests = [str(RESULTS / f'benchmark{name}_manifest.json') for name in ('', '_first')]
+    one, _ = compare.read(parser.parse_args([*manifests, *words]))
+    both, _ = compare.read(parser.parse_args([*manifests, *words, '--both-worlds']))
+    assert one.runs.loc[one.runs['row'].isin(one.rows), 'teacher'].nunique() == 2
+    first, second = (compare_with(each, one.named(base, ''), 'NDS', [one.rows]) for each in (one, both))
+    assert (first.variances.number_of_worlds, second.variances.number_of_worlds) == (1, 2)
+    assert first.effects['student'].seeds == (6, 9)
+    assert second.effects['student'].seeds == (3, 5), 'runs that both worlds have tested'
+    assert second.variances.worlds.df == 2
+
+
 def published() -> list[list[str]]:
     """The commands of docs/results/benchmark.md that write the tables beside it."""
     text = re.sub(r'\\\n\s*', '', (RESULTS / 'benchmark.md').read_text())
@@ -121,7 +167,7 @@ def test_published_tables_come_out_to_the_last_digit(words: list[str], tmp_path:
     run(*words)
     for ending in ('.md', '.csv', '_seeds.csv'):
         assert (tmp_path / (name + ending)).read_text() == (RESULTS / (name + ending)).read_text()
-    assert (tmp_path / f'{name}.png').is_file()
+    assert (tmp_path / f'{name}_NDS.png').is_file()
 
 
 def test_published_sessions_are_mixed_only_on_demand(capsys: pytest.CaptureFixture[str]) -> None:

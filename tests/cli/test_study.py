@@ -101,7 +101,7 @@ def test_the_demo_is_a_study(tmp_path: Path) -> None:
         'data', 'teacher_seed0', 'student_seed2', 'init-only_seed2', 'distilled_seed2', 'picture-teacher',
         'picture-student', 'picture-init-only', 'picture-distilled',
     ]  # fmt: skip
-    assert f'-m bevdistill synthetic {tmp_path}/demo/data --preset demo' in shown.stdout
+    assert f'-m bevdistill synthetic {tmp_path}/demo/data --preset temporal' in shown.stdout
     assert f'-m bevdistill data create nuscenes --root-path {tmp_path}/demo/data' in shown.stdout
     assert '-m bevdistill show model configs/synthetic/bevdistill/bevdistill_r50_1x_nus-3d.py' in shown.stdout
     quick = script('demo.py', '--quick', '--dry-run', '--out', tmp_path / 'demo')

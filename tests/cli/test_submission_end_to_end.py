@@ -36,7 +36,7 @@ def submit(test_root: Path, toy_folder: Path, run: Run) -> Run:
 
     words = ['nuscenes', '--root-path', test_root, '--version', 'v1.0-test', '--out-dir', toy_folder]
     assert run('data', 'create', *words).code == 0
-    infos = toy_folder / 'nuscenes_infos_test.pkl'
+    infos = toy_folder / 'nuscenes_infos_test.msgpack.gz'
     options = [
         'model.teacher_checkpoint=not there.pth',
         *(f'test_{part}data_root={test_root}' for part in ('dataloader.dataset.', 'evaluator.')),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+import shipped_configs
 from mmdet3d.datasets import NuScenesDataset
 from mmdet3d.registry import MODELS
 from mmengine.config import Config
@@ -51,12 +51,11 @@ def name(file: Path) -> str:
     return str(file.relative_to(CONFIGS_ROOT))
 
 
-@cache
 def load(file: Path) -> Config:
     """The config; for reading only."""
     if 'convnext' in file.name and find_spec('mmpretrain') is None:
         pytest.skip('mmpretrain is not installed')
-    return Config.fromfile(str(file))
+    return shipped_configs.load(file)
 
 
 def data_sets(cfg: Config) -> dict[str, Any]:
@@ -133,11 +132,11 @@ def test_entry_for_the_test_server():
     cfg = load(CONFIGS_ROOT / 'bevdistill' / 'bevdistill-t_convnext-b_trainval_nus-3d.py')
     data = data_sets(cfg)
     assert {loader: dataset.ann_file for loader, dataset in data.items()} == {
-        'train_dataloader': 'nuscenes_infos_trainval.pkl', 'test_dataloader': 'nuscenes_infos_test.pkl'
+        'train_dataloader': 'nuscenes_infos_trainval.msgpack.gz', 'test_dataloader': 'nuscenes_infos_test.msgpack.gz'
     }
     assert cfg.val_cfg is cfg.val_dataloader is cfg.val_evaluator is None
     assert cfg.test_evaluator.format_only
-    assert cfg.test_evaluator.ann_file == 'nuscenes_infos_test.pkl'
+    assert cfg.test_evaluator.ann_file == 'nuscenes_infos_test.msgpack.gz'
     assert dict(data['test_dataloader'].modality) == dict(use_camera=True, use_lidar=False)
 
 

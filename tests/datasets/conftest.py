@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from mmengine.registry import init_default_scope
 
 from bevdistill.datasets.ego_pose import rigid_transform
+from bevdistill.datasets.infos import files, read_infos
 from bevdistill.structures.cameras import CAMERAS
 
 INTRINSIC = np.array([[40.0, 0, 24.0], [0, 40.0, 16.0], [0, 0, 1]])
@@ -96,8 +96,7 @@ Writer = Callable[[Path, list[dict[str, Any]]], None]
 
 def write_infos(root: Path, records: list[dict[str, Any]]) -> None:
     metainfo = {'categories': {}, 'dataset': 'nuscenes', 'version': 'v1.0-mini', 'info_version': '1.1'}
-    with open(root / 'infos.pkl', 'wb') as file:
-        pickle.dump({'metainfo': metainfo, 'data_list': records}, file)
+    files.write_infos(root / 'infos.msgpack.gz', {'metainfo': metainfo, 'data_list': records})
 
 
 @pytest.fixture
@@ -110,7 +109,7 @@ def toy_records(tmp_path: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def toy_root(tmp_path: Path, toy_records: list[dict[str, Any]]) -> Path:
-    """Root with ``infos.pkl``."""
+    """Root with ``infos.msgpack.gz``."""
     write_infos(tmp_path, toy_records)
     return tmp_path
 
@@ -119,8 +118,7 @@ def toy_root(tmp_path: Path, toy_records: list[dict[str, Any]]) -> Path:
 def keyframe_root(keyframe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The real keyframe in nuScenes' folders, its record completed by temporal fields."""
     root = tmp_path_factory.mktemp('keyframe')
-    with open(next(keyframe.glob('*.pkl')), 'rb') as file:
-        record = pickle.load(file)['data_list'][0]
+    record = read_infos(next(keyframe.glob('*.pkl')))['data_list'][0]
     for camera, image in record['images'].items():
         (root / 'samples' / camera).mkdir(parents=True)
         (root / 'samples' / camera / image['img_path']).symlink_to(keyframe / image['img_path'])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import socket
 import traceback
 from pathlib import Path
@@ -13,19 +12,19 @@ import torch
 import torch.multiprocessing as mp
 from mmengine.config import Config
 
+from bevdistill.datasets.infos import read_infos, write_infos
+
 CONFIG = Path(__file__).resolve().parents[2] / 'configs' / 'synthetic' / 'bevformer' / 'bevformer_r50_1x_nus-3d.py'
 SCENE_LENGTHS = (3, 1, 2)
 
 
 def uneven_infos(infos: Path, folder: Path) -> Path:
     """An information file with the first frames of three training scenes."""
-    content = pickle.loads((infos / 'nuscenes_infos_train.pkl').read_bytes())
+    content = read_infos(infos / 'nuscenes_infos_train.msgpack.gz')
     scenes = list(dict.fromkeys(info['scene_token'] for info in content['data_list']))
     keep = dict(zip(scenes, SCENE_LENGTHS, strict=False))
     chosen = [info for info in content['data_list'] if info['frame_idx'] < keep.get(info['scene_token'], 0)]
-    file = folder / 'uneven.pkl'
-    file.write_bytes(pickle.dumps(content | dict(data_list=chosen)))
-    return file
+    return write_infos(folder / 'uneven.msgpack.gz', content | dict(data_list=chosen))
 
 
 def write_predictions(root: Path, file: Path, work_dir: Path, launcher: str = 'none', **options: Any) -> None:

@@ -23,7 +23,7 @@ SCENES = [f'scene{number}' for number in range(8)]
 def frames(root: Path, **changes: Any) -> dict[str, Any]:
     """Config of the data set of the base config on another root."""
     config = Config.fromfile(str(BASE)).train_dataloader.dataset.dataset.to_dict()
-    return config | dict(data_root=str(root), ann_file='infos.pkl') | changes
+    return config | dict(data_root=str(root), ann_file='infos.msgpack.gz') | changes
 
 
 def build(root: Path, **options: Any) -> PartlyLabelledDataset:
@@ -114,7 +114,7 @@ def test_a_second_data_set_without_labels(toy_root: Path, toy_records: list[dict
     other = toy_root / 'other'
     other.mkdir()
     write_infos(other, toy_records[3:])
-    extra = frames(toy_root, ann_file=str(other / 'infos.pkl'))
+    extra = frames(toy_root, ann_file=str(other / 'infos.msgpack.gz'))
     dataset = build(toy_root, labelled=['a'], unlabelled=extra)
     assert dataset.is_labelled.tolist() == [True] * 3 + [False] * 4
     assert 'gt_instances_3d' not in dataset[6]['data_samples'] and dataset[6]['data_samples'].token == 'token-4'

@@ -90,7 +90,7 @@ def test_messages():
 
 def test_keys_of_the_real_data_set(synthetic_root: Path, synthetic_infos: Path):
     dataset = SequenceNuScenesDataset(
-        data_root=str(synthetic_root), ann_file=str(synthetic_infos / 'nuscenes_infos_val.pkl'), test_mode=True
+        data_root=str(synthetic_root), ann_file=str(synthetic_infos / 'nuscenes_infos_val.msgpack.gz'), test_mode=True
     )
     keys = dataset.frame_keys()
     assert [index for _, index in keys] == [0, 1, 2, 0, 1, 2]

@@ -26,7 +26,7 @@ def build(root: Path, split: str = 'train', kind: str = 'nus-3d', **overrides: A
     config = Config.fromfile(CONFIGS / f'{kind}.py')
     dataset = config[f'{split}_dataloader']['dataset']
     dataset = dataset.get('dataset', dataset)
-    dataset.update(data_root=str(root), ann_file='infos.pkl', **overrides)
+    dataset.update(data_root=str(root), ann_file='infos.msgpack.gz', **overrides)
     built = DATASETS.build(dataset)
     assert isinstance(built, SequenceNuScenesDataset)
     return built
@@ -163,12 +163,12 @@ def test_samples_without_boxes_are_replaced_in_training_only(toy_root: Path, toy
 def test_a_file_of_another_converter(toy_root: Path, toy_records: list[dict[str, Any]], field: str) -> None:
     del toy_records[3][field]
     write_infos(toy_root, toy_records)
-    with pytest.raises(ValueError, match=rf'token-3 lacks the temporal field {field}\..*tools/create_data.py nuscenes'):
+    with pytest.raises(ValueError, match=rf'token-3 lacks the temporal field {field}\..*data create nuscenes'):
         build(toy_root)
 
 
 def test_no_file(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r'no information file .*infos.pkl; write it with: python tools/create'):
+    with pytest.raises(FileNotFoundError, match=r'no information file .*infos.msgpack.gz; write it .* data create'):
         build(tmp_path)
 
 

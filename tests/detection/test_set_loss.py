@@ -51,6 +51,17 @@ def test_equals_loops():
         torch.testing.assert_close(losses[f'{prefix}loss_bbox'], 0.25 * box / 6)
 
 
+def test_labels_never_take_the_focal_loss_to_a_compiled_operator():
+    """On CUDA mmdet hands labels that are numbers to mmcv's operator; a row for each query it computes by torch."""
+    seen = []
+    loss, targets = SetLoss(), some_targets(2)
+    loss.loss_cls.register_forward_pre_hook(lambda module, args: seen.append(args))
+    loss(outputs_of(torch.randn(1, 1, 5, 3), torch.randn(1, 1, 5, 10)), targets)
+    (logits, labels), = seen
+    assert labels.shape == logits.shape == (5, 3)
+    assert labels.sum(dim=1).tolist().count(1) == 2 and int(labels.sum()) == 2
+
+
 def test_batch_is_the_positive_weighted_mean_of_samples():
     logits, codes, targets = torch.randn(2, 2, 7, 3), torch.randn(2, 2, 7, 10), some_targets(4, 1)
     loss = SetLoss()

@@ -86,7 +86,7 @@ def test_weights_scale_the_terms(save_teacher, batch) -> None:
 
 
 def test_weight_zero_builds_nothing(save_teacher, batch) -> None:
-    model = build(save_teacher(), losses=dict(dense=DENSE | dict(weight=0.0), sparse=SPARSE))
+    model = build(save_teacher(), losses=dict(dense=DENSE | dict(weight=0.0), sparse=SPARSE, gone=None))
     assert list(model.losses) == ['sparse']
 
 

@@ -190,7 +190,7 @@ def last_words(host: Host) -> str:
 
 def data_options(root: Path, infos: Path) -> list[str]:
     """Overrides that give the config a tiny data set: one sample per process and step, no validation."""
-    data = ('dataset.dataset.data_root', root), ('dataset.dataset.ann_file', infos / 'nuscenes_infos_train.pkl')
+    data = ('dataset.dataset.data_root', root), ('dataset.dataset.ann_file', infos / 'nuscenes_infos_train.msgpack.gz')
     loader = (*data, ('num_workers', 0), ('persistent_workers', False), ('batch_size', 1))
     found = [f'train_dataloader.{key}={value}' for key, value in loader]
     return [*found, 'val_dataloader=None', 'val_evaluator=None', 'val_cfg=None']

@@ -60,11 +60,11 @@ def geometry(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, torch.dtype]]:
     watch(query_decoder, 'refine_references', 'references of the decoder')
     samplers = {
         deformable_attention: 'sample_deformable',
-        spatial_attention: 'sample_images',
+        spatial_attention: 'sample_views',
         temporal_attention: 'sample_deformable',
     }
     for module, name in samplers.items():
-        # Values, locations and weights; levels are not a tensor.
+        # Values, locations or offsets, weights or logits; levels are not a tensor.
         watch(module, name, f'sampling of {module.__name__.rpartition(".")[2]}', (0, 2, 3))
     return seen
 

@@ -78,10 +78,10 @@ GLOO = '[/pytorch/third_party/gloo/gloo/transport/tcp/unbound_buffer.cc:78] {}'
 )
 def test_a_lost_process_is_explained(tmp_path: Path, error: Exception) -> None:
     cfg = Config(dict(work_dir=str(tmp_path)))
-    message = r'rank 0 lost contact .* \((Timed|Conn|NCCL).*\)\. .* no checkpoint yet; start all hosts again'
+    message = r'rank 0 lost contact .* \((Timed|Conn|NCCL).*\)\. .* no whole checkpoint yet; start all hosts again'
     with pytest.raises(ConnectionError, match=message), module._lost_contact_explained(cfg):
         raise error
-    (tmp_path / 'iter_8.pth').touch()
+    torch.save(dict(state_dict={}), tmp_path / 'iter_8.pth')
     message = r'iter_8\.pth is whole; start all hosts again with --resume auto'
     with pytest.raises(ConnectionError, match=message), module._lost_contact_explained(cfg):
         raise error

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import shipped_configs
 import torch
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper, build_optim_wrapper
@@ -100,5 +101,5 @@ TWINS = sorted(file for file in (REPO / 'configs' / 'synthetic').glob('*/*.py') 
 
 @pytest.mark.parametrize('file', TWINS, ids=lambda file: f'{file.parent.name}/{file.stem}')
 def test_the_rate_of_a_twin_is_for_one_process(file: Path) -> None:
-    cfg = Config.fromfile(file)
+    cfg = shipped_configs.load(file)
     assert cfg.auto_scale_lr == dict(enable=False, base_batch_size=cfg.train_dataloader.batch_size)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from torch import nn
 
 from bevdistill.engine import UntrainableError, check_trainable
 from bevdistill.engine.launch import load_config, run_training
+from bevdistill.engine.trainable import check_loop
 
 VOXELS = Path(__file__).resolve().parents[2] / 'configs/synthetic/object_dgcnn/teacher_voxel01_cbgs_20e_nus-3d.py'
 
@@ -42,3 +46,20 @@ def test_a_voxel_teacher_is_refused_before_its_data_is_read(tmp_path: Path) -> N
             run_training(cfg)
     finally:
         DefaultScope._instance_dict.clear()
+
+
+@pytest.mark.parametrize(
+    ('loop', 'infinite', 'message'),
+    [
+        (dict(by_epoch=True, max_epochs=2), True, r'sampler\.infinite=True never ends one.*train_cfg\.max_iters'),
+        (dict(by_epoch=True, max_iters=2), False, r"wants max_epochs alone, but train_cfg has \['max_iters'\]"),
+        (dict(by_epoch=False, max_epochs=2, max_iters=2), True, r"wants max_iters alone"),
+        (dict(by_epoch=True, max_epochs=2), False, None),
+        (dict(by_epoch=False, max_iters=2), True, None),
+        (dict(type='IterBasedTrainLoop', max_iters=2), True, None),
+    ],
+)  # fmt: skip
+def test_what_is_counted_ends(loop: dict[str, Any], infinite: bool, message: str | None) -> None:
+    cfg = Config(dict(train_cfg=loop, train_dataloader=dict(sampler=dict(infinite=infinite))))
+    with nullcontext() if message is None else pytest.raises(UntrainableError, match=message):
+        check_loop(cfg)

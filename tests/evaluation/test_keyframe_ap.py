@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 import torch
 from mmdet3d.structures import LiDARInstance3DBoxes
 
+from bevdistill.datasets.infos import write_infos
 from bevdistill.evaluation import KeyframeAP
 
 CLASSES = ['car', 'truck', 'pedestrian']
@@ -28,8 +28,7 @@ def score(tmp_path: Path, predicted: list[tuple[float, float, int, float]]) -> d
     pose = np.eye(4)
     pose[:2, 3] = 500.0, -300.0
     info = {'token': 'a', 'ego2global': pose, 'lidar_points': {'lidar2ego': np.eye(4)}}
-    ann_file = tmp_path / 'infos.pkl'
-    ann_file.write_bytes(pickle.dumps({'data_list': [info]}))
+    ann_file = write_infos(tmp_path / 'infos.msgpack.gz', {'metainfo': {}, 'data_list': [info]})
     metric = KeyframeAP(str(ann_file), RANGE)
     metric.dataset_meta = {'classes': CLASSES}
     truth = {

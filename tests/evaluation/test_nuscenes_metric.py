@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from mmdet3d.structures import LiDARInstance3DBoxes
 from nuscenes.eval.common.loaders import load_prediction
 from nuscenes.eval.detection.data_classes import DetectionBox
 
+from bevdistill.datasets.infos import read_infos, write_infos
 from bevdistill.evaluation import BEVNuScenesMetric
 from bevdistill.evaluation.nuscenes_metric import empty_summary, full_class_range
 
@@ -25,8 +25,7 @@ CLASSES = NuScenesDataset.METAINFO['classes']
 
 @pytest.fixture(scope='session')
 def records(synthetic_infos: Path) -> list[dict[str, Any]]:
-    with open(synthetic_infos / 'nuscenes_infos_val.pkl', 'rb') as file:
-        return list(pickle.load(file)['data_list'])
+    return list(read_infos(synthetic_infos / 'nuscenes_infos_val.msgpack.gz')['data_list'])
 
 
 def metric(synthetic_root: Path, synthetic_infos: Path, **options: Any) -> BEVNuScenesMetric:
@@ -34,7 +33,7 @@ def metric(synthetic_root: Path, synthetic_infos: Path, **options: Any) -> BEVNu
         {
             'type': 'BEVNuScenesMetric',
             'data_root': str(synthetic_root),
-            'ann_file': str(synthetic_infos / 'nuscenes_infos_val.pkl'),
+            'ann_file': str(synthetic_infos / 'nuscenes_infos_val.msgpack.gz'),
             **options,
         }
     )
@@ -145,7 +144,9 @@ def test_submission_file_equals_mmdet3ds(
     ours = metric(synthetic_root, synthetic_infos, format_only=True, jsonfile_prefix=str(tmp_path / 'ours'))
     theirs = NuScenesMetric(
         data_root=str(synthetic_root),
-        ann_file=str(synthetic_infos / 'nuscenes_infos_val.pkl'),
+        ann_file=str(
+            write_infos(tmp_path / 'val.json', read_infos(synthetic_infos / 'nuscenes_infos_val.msgpack.gz'))
+        ),
         format_only=True,
         jsonfile_prefix=str(tmp_path / 'theirs'),
     )
@@ -173,7 +174,7 @@ def test_submission_file_equals_mmdet3ds(
 
 def test_the_file_may_be_named_relative_to_the_root(synthetic_root: Path) -> None:
     built = BEVNuScenesMetric(data_root=str(synthetic_root))
-    assert built.ann_file == str(synthetic_root / 'nuscenes_infos_val.pkl')
+    assert built.ann_file == str(synthetic_root / 'nuscenes_infos_val.msgpack.gz')
 
 
 def written(built: BEVNuScenesMetric, folder: Path, samples: list[dict[str, Any]]) -> Path:
@@ -226,7 +227,7 @@ def test_samples_without_a_prediction_are_an_error_and_what_there_is_stays(
     synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     built = metric(synthetic_root, synthetic_infos, format_only=True, jsonfile_prefix=str(tmp_path))
-    message = rf'{len(records) - 1} of {len(records)} samples of .*_val.pkl have no prediction, .*{records[1]["token"]}'
+    message = rf'{len(records) - 1} of {len(records)} samples of .*_val.* have no prediction, .*{records[1]["token"]}'
     with pytest.raises(ValueError, match=message):
         written(built, tmp_path, [ground_truth(records[0], 0)])
     assert list(mmengine.load(tmp_path / 'pred_instances_3d' / 'results_nusc.json')['results']) == [records[0]['token']]
@@ -246,7 +247,7 @@ def test_predictions_of_another_split(
     synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]]
 ) -> None:
     strange = ground_truth({**records[0], 'token': 'elsewhere'}, 0)
-    with pytest.raises(ValueError, match=r'1 predicted samples are not in .*nuscenes_infos_val.pkl, .*elsewhere'):
+    with pytest.raises(ValueError, match=r'1 predicted samples are not in .*nuscenes_infos_val.*, .*elsewhere'):
         score(metric(synthetic_root, synthetic_infos), [strange])
 
 

@@ -32,7 +32,7 @@ def _process_of_its_own() -> Iterator[None]:
 
 
 def task(config: Path, is_step: bool, keyframe: Path, folder: Path) -> Task:
-    ann_file = write_keyframe_infos(keyframe, folder / 'infos.pkl')
+    ann_file = write_keyframe_infos(keyframe, folder / 'infos.msgpack.gz')
     return Task('twin', str(config), is_step, str(keyframe), str(ann_file), SCALE, 'cpu', 1, 1, 1000.0)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from mmdet3d.registry import MODELS
 from mmengine.config import Config
 from mmengine.logging import MessageHub
 from mmengine.registry import init_default_scope
+from shipped_configs import load
 from torch import nn
 
 import bevdistill  # noqa: F401
@@ -28,12 +28,6 @@ CHANNELS, CLASSES = 64, 10
 
 def name(file: Path) -> str:
     return str(file.relative_to(REPO))
-
-
-@cache
-def load(file: Path) -> Config:
-    """The config; for reading only."""
-    return Config.fromfile(str(file))
 
 
 def losses_of(project: str) -> dict[str, nn.Module]:

@@ -77,7 +77,7 @@ def test_data_is_what_describes_it(tmp_path: Path) -> None:
     parts = data_parts(tmp_path, ['train.pkl', str(elsewhere / 'val.pkl'), 'folder/train.pkl'])
     assert parts.keys() == {'synthetic.json', 'train.pkl', 'val.pkl'}
     assert parts['train.pkl'] == file_digest(tmp_path / 'train.pkl')
-    with pytest.raises(FileNotFoundError, match=r'no information file .*none\.pkl; write it with: tools/'):
+    with pytest.raises(FileNotFoundError, match=r'no information file .*none\.pkl; write it with: bevdistill'):
         data_parts(tmp_path, ['none.pkl'])
 
 

@@ -106,6 +106,11 @@ def test_data_first_and_pictures_last(study: StudyFolder) -> None:
     assert f"--teacher {study.folder}/teacher.py '<checkpoint of teacher_seed0>'" in student
     assert f"--student {study.config} '<checkpoint of distilled_seed0>'" in teacher
     assert f'--out {study.out}/pictures/student --num 1 --title student' in student
+    assert '--beside' not in student
+    distilled = plan.jobs['picture-distilled']
+    assert f"--beside student {study.config} '<checkpoint of student_seed0>'" in shlex.join(distilled.stages[0][1])
+    assert 'student_seed0' in distilled.needs
+    assert side_by_side(plan, names, 8) == 3, 'pictures take no thread from a training'
 
 
 def test_overrides_that_do_not_fit_are_all_named(study: StudyFolder) -> None:

@@ -21,8 +21,8 @@ def change(study: StudyFolder, what: str) -> tuple[str, set[str]]:
         (study.folder / 'teacher.py').write_text((study.folder / 'teacher.py').read_text() + 'extra = dict(a=1)\n')
         return 'config: extra.a absent -> 1', {'teacher_seed0', 'teacher_seed1'}
     if what == 'data':
-        (study.folder / 'data/nuscenes_infos_train.pkl').write_text('new')
-        return 'data: nuscenes_infos_train.pkl', set(study.records())
+        (study.folder / 'data/nuscenes_infos_train.msgpack.gz').write_text('new')
+        return 'data: nuscenes_infos_train.msgpack.gz', set(study.records())
     study.tree['rows'][2]['inputs'] = {'model.teacher_checkpoint': 'teacher:1'}
     return 'inputs: ', distilled
 
@@ -91,23 +91,23 @@ def test_every_result_says_what_it_was_made_from(study: StudyFolder) -> None:
     assert run['made_from']['config']['model.lr'] == '2.0'
     assert run['made_from']['config']['model.teacher_checkpoint'] == "'input.pth'", 'its content counts, not its place'
     assert len(run['made_from']['code']) > 50
-    assert run['made_from']['data'].keys() == {'nuscenes_infos_train.pkl', 'nuscenes_infos_val.pkl'}
+    assert run['made_from']['data'].keys() == {'nuscenes_infos_train.msgpack.gz', 'nuscenes_infos_val.msgpack.gz'}
     assert run['identity']['data'] == fingerprints.digest(run['made_from']['data'])
     assert run['machine'].keys() >= {'torch', 'mmdet3d', 'python', 'host'}
     assert run['code_version'].keys() == {'commit', 'dirty'}
 
 
 def test_missing_information_files_name_the_command_that_writes_them(study: StudyFolder) -> None:
-    (study.folder / 'data' / 'nuscenes_infos_val.pkl').unlink()
+    (study.folder / 'data' / 'nuscenes_infos_val.msgpack.gz').unlink()
     assert study.run_plain('--until', 'student') == dict(student_seed0=1, student_seed1=1)
-    assert 'tools/create_data.py nuscenes --root-path' in study.records()['student_seed0']['error']
+    assert 'bevdistill data create nuscenes --root-path' in study.records()['student_seed0']['error']
 
 
 def test_data_of_others_is_not_replaced(study: StudyFolder) -> None:
     study.tree['synthetic'] = dict(preset='tiny')
     assert study.run_plain() == dict(data=1)
     assert 'was not made by this study' in study.records()['data']['error']
-    assert (study.folder / 'data' / 'nuscenes_infos_val.pkl').read_text() == 'data val'
+    assert (study.folder / 'data' / 'nuscenes_infos_val.msgpack.gz').read_text() == 'data val'
 
 
 def test_a_plan_is_read_as_it_was_written(study: StudyFolder) -> None:

@@ -1,7 +1,8 @@
-"""The picture of a table: a panel per metric, one beside it for the differences."""
+"""The pictures of a table: one per metric, means at the left, differences at the right."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from bevdistill.studies.plot import save_plot
+from bevdistill.studies.effects import compare_with
+from bevdistill.studies.plot import save_plots
 from bevdistill.studies.results import Results, frame
 
 
@@ -21,54 +23,77 @@ def results(with_base: bool) -> Results:
     return Results(frame(runs), dict(a='A', b='B', empty='none'), dict(b='a') if with_base else {})
 
 
-@pytest.mark.parametrize('with_base', [False, True])
-def test_panels_lines_and_points(tmp_path: Path, with_base: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = []
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures that are saved."""
+    found: list[Figure] = []
     save = Figure.savefig
-    monkeypatch.setattr(Figure, 'savefig', lambda self, *a, **k: (figures.append(self), save(self, *a, **k))[1])
-    save_plot(results(with_base), ('NDS', 'mATE', 'seconds'), tmp_path / 'deep' / 'a.png')
-    assert imread(tmp_path / 'deep' / 'a.png').shape[2] == 4
-    (figure,) = figures
-    axes = figure.axes
-    assert len(axes) == (4 if with_base else 2), 'seconds have no panel'
-    assert axes[0].get_title().startswith('NDS (more is better)')
-    assert axes[2 if with_base else 1].get_title().startswith('mATE (less is better)')
-    assert [label.get_text() for label in axes[0].get_yticklabels()] == ['A', 'B', 'none']
+    monkeypatch.setattr(Figure, 'savefig', lambda self, *a, **k: (found.append(self), save(self, *a, **k))[1])
+    return found
+
+
+@pytest.mark.parametrize('with_base', [False, True])
+def test_panels_lines_and_points(tmp_path: Path, with_base: bool, figures: list[Figure]) -> None:
+    paths = save_plots(results(with_base), ('NDS', 'mATE', 'seconds'), tmp_path / 'deep' / 'a')
+    assert [path.name for path in paths] == ['a_NDS.png', 'a_mATE.png'], 'seconds have none'
+    assert imread(paths[0]).shape[2] == 4
+    nds, mate = figures
+    assert len(nds.axes) == (2 if with_base else 1)
+    assert nds.axes[0].get_title().startswith('NDS (more is better)')
+    assert mate.axes[0].get_title().startswith('mATE (less is better)')
+    assert [label.get_text() for label in nds.axes[0].get_yticklabels()] == ['A', 'B', 'none']
     # Per row of values: the seeds, the interval and the mean; the row without values has none.
-    assert len(axes[0].lines) == 6
+    assert len(nds.axes[0].lines) == 6
     if with_base:
-        zero, seeds, _, mean = axes[1].lines
+        seeds, _, mean, zero = nds.axes[1].lines
         assert list(zero.get_xdata()) == [0.0, 0.0]
         assert list(seeds.get_xdata()) == pytest.approx([0.2, 0.2, 0.2])
         assert list(mean.get_xdata()) == pytest.approx([0.2])
-        assert axes[1].get_title().endswith('to A')
+        assert nds.axes[1].get_title().startswith('Δ NDS to A\n')
 
 
-@pytest.mark.parametrize('title', ['A', 'distilled student (losses + teacher-head initialisation)'])
-@pytest.mark.parametrize('with_base', [False, True])
-def test_all_words_are_within_the_picture(
-    tmp_path: Path, title: str, with_base: bool, monkeypatch: pytest.MonkeyPatch
+def test_the_base_of_a_comparison_is_in_the_title_and_rows_of_one_seed_are_hollow(
+    tmp_path: Path, figures: list[Figure]
 ) -> None:
-    figures = []
-    save = Figure.savefig
-    monkeypatch.setattr(Figure, 'savefig', lambda self, *a, **k: (figures.append(self), save(self, *a, **k))[1])
-    drawn = results(with_base)
-    drawn.titles['b'] = title
-    save_plot(drawn, ('NDS', 'mATE'), tmp_path / 'a.png')
+    runs = [dict(row=row, seed=s, seconds=1.0, NDS=0.1 * s) for row, n in (('a', 2), ('b', 1)) for s in range(n)]
+    made = Results(frame(runs), dict(a='the base', b='B'))
+    comparison = compare_with(made, 'a', 'NDS', [['b']])
+    save_plots(made, ('NDS',), tmp_path / 'a', [comparison])
+    means, differences = figures[0].axes
+    assert differences.get_title().startswith('Δ NDS to the base\n')
+    faces, effects = (
+        [line for line in axis.lines if line.get_marker() == 'o' and line.get_markersize() == 6]
+        for axis in (means, differences)
+    )
+    assert [line.get_markerfacecolor() == 'white' for line in faces] == [False, True]
+    (interval,) = [line for line in differences.lines if line.get_linewidth() == 2]
+    assert list(interval.get_xdata()) == pytest.approx(list(comparison.effects['b'].interval))
+    assert [line.get_markerfacecolor() for line in effects] == ['white']
+
+
+def test_rows_with_bases_of_their_own_name_them(tmp_path: Path, figures: list[Figure]) -> None:
+    runs = [dict(row=row, seed=0, seconds=1.0, NDS=0.1) for row in 'abc']
+    save_plots(Results(frame(runs), dict(a='A', b='B', c='C'), dict(b='a', c='b')), ('NDS',), tmp_path / 'a')
+    differences = figures[0].axes[1]
+    assert [label.get_text() for label in differences.get_yticklabels()] == ['', 'to A', 'to B']
+    assert 'to the base of each row' in differences.get_title()
+
+
+@pytest.mark.parametrize('count', [1, 60])
+def test_all_words_are_within_a_picture_that_fits_on_a_screen(
+    tmp_path: Path, count: int, figures: list[Figure]
+) -> None:
+    title = 'distilled student (losses + teacher-head initialisation)'
+    runs = [dict(row=f'r{n}', seed=seed, seconds=1.0, NDS=0.1 * seed) for n in range(count) for seed in (0, 1)]
+    made = Results(frame(runs), {f'r{n}': f'{title} {n}' for n in range(count)}, {'r0': f'r{count - 1}'})
+    save_plots(made, ('NDS',), tmp_path / 'a')
     (figure,) = figures
+    assert imread(tmp_path / 'a_NDS.png').shape[0] <= 1000
     figure.draw_without_rendering()
     right, top = figure.bbox.max
     for axis in figure.axes:
         for text in (axis.title, *axis.get_yticklabels()):
             place = text.get_window_extent()
             assert place.x0 >= -1 and place.x1 <= right + 1 and place.y1 <= top + 1, text.get_text()
-
-
-def test_the_mean_of_one_seed_is_hollow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = []
-    save = Figure.savefig
-    monkeypatch.setattr(Figure, 'savefig', lambda self, *a, **k: (figures.append(self), save(self, *a, **k))[1])
-    runs = [dict(row='a', seed=0, seconds=1.0, NDS=0.1)] + [dict(row='b', seed=s, seconds=1.0, NDS=0.2) for s in (0, 1)]
-    save_plot(Results(frame(runs), dict(a='A', b='B')), ('NDS',), tmp_path / 'a.png')
-    means = [line for line in figures[0].axes[0].lines if line.get_marker() == 'o' and line.get_markersize() == 6]
-    assert [line.get_fillstyle() for line in means] == ['none', 'full']
+    names = [label.get_window_extent() for label in figure.axes[0].get_yticklabels()]
+    assert all(upper.y0 >= lower.y1 - 1 for upper, lower in itertools.pairwise(names)), 'no two overlap'

@@ -35,9 +35,9 @@ def study(root: Path, infos: Path, teacher: Path) -> dict[str, Any]:
             'train_cfg.max_iters': 4,
             'train_dataloader.batch_size': 1,
             'default_hooks.checkpoint.interval': 2,
-            'train_dataloader.dataset.dataset.ann_file': str(infos / 'nuscenes_infos_train.pkl'),
-            'test_dataloader.dataset.ann_file': str(infos / 'nuscenes_infos_val.pkl'),
-            'test_evaluator.ann_file': str(infos / 'nuscenes_infos_val.pkl'),
+            'train_dataloader.dataset.dataset.ann_file': str(infos / 'nuscenes_infos_train.msgpack.gz'),
+            'test_dataloader.dataset.ann_file': str(infos / 'nuscenes_infos_val.msgpack.gz'),
+            'test_evaluator.ann_file': str(infos / 'nuscenes_infos_val.msgpack.gz'),
             **{key: 0 if 'num' in key else False for key in loaders},
         },
         rows=[

@@ -10,15 +10,7 @@ from typing import Any
 
 import pytest
 
-from bevdistill.studies.records import Folder, host, wall_seconds, write_whole
-
-
-def test_files_are_whole_and_leave_nothing_aside(tmp_path: Path) -> None:
-    file = tmp_path / 'deep' / 'a.json'
-    for text in ('one', 'two'):
-        write_whole(file, text)
-        assert file.read_text() == text
-    assert [path.name for path in file.parent.iterdir()] == ['a.json']
+from bevdistill.studies.records import Folder, host, wall_seconds
 
 
 def test_records(tmp_path: Path) -> None:

@@ -68,6 +68,25 @@ def test_nothing_done_is_said(tmp_path: Path) -> None:
         read_manifests([path], held_out=True)
 
 
+def test_runs_know_the_teacher_of_their_seed(tmp_path: Path) -> None:
+    def job(row: str, seed: int, weights: str | None, kind: str = 'run') -> dict[str, Any]:
+        inputs = {} if weights is None else {'model.teacher_checkpoint': weights}
+        return dict(job=f'{row}_seed{seed}', kind=kind, row=row, seed=seed, state='done', metrics=dict(NDS=0.1),
+                    identity=dict(inputs=inputs))  # fmt: skip
+
+    one = [job('a', 0, None), job('b', 0, 'x'), job('c', 0, 'x'), job('few', 0, 'y')]
+    two = [job('a', 1, None), job('b', 1, 'z'), job('a', 2, None), job('c', 3, 'z')]
+    rows = [dict(name=name, title=name, base=None) for name in ('a', 'b', 'c', 'few')]
+    paths = [manifest(tmp_path, name, jobs=jobs, rows=rows) for name, jobs in (('one', one), ('two', two))]
+    runs = read_manifests(paths).runs.set_index(['row', 'seed'])['teacher'].to_dict()
+    assert [runs['a', seed] for seed in (0, 1, 2)] == ['x', 'z', 'z'], 'of its seed, else of its session'
+    assert runs['few', 0] == 'x', 'a teacher that belongs to the row is not another draw'
+    held = manifest(tmp_path, 'held', jobs=[*one, job('a', 0, None, 'held_out')], rows=rows)
+    assert list(read_manifests([held], held_out=True).runs['teacher']) == ['x']
+    alone = manifest(tmp_path, 'alone', jobs=[job('a', 0, None)], rows=rows)
+    assert list(read_manifests([alone]).runs['teacher']) == [str(alone)]
+
+
 def test_sessions_of_one_study_are_one_table(tmp_path: Path) -> None:
     found = read_manifests([session(tmp_path, 'first', (0,)), session(tmp_path, 'second', (1, 2), base=None)])
     assert found.titles['b'] == 'B first', "title and base are the first session's"
@@ -134,9 +153,9 @@ def test_work_dirs_of_a_study_bring_their_provenance(study: StudyFolder) -> None
     assert found.mixed() == []
     record = study.out / 'records' / 'student_seed1.json'
     tree = json.loads(record.read_text())
-    tree['made_from']['data']['nuscenes_infos_val.pkl'] = 'other'
+    tree['made_from']['data']['nuscenes_infos_val.msgpack.gz'] = 'other'
     tree['identity']['data'] = 'other'
     record.write_text(json.dumps(tree))
     (line,) = read_work_dirs(runs).mixed()
-    assert line.startswith('data: nuscenes_infos_val.pkl ')
+    assert line.startswith('data: nuscenes_infos_val.msgpack.gz ')
     assert line.endswith('-> other (student_seed1)')

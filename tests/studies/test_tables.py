@@ -110,6 +110,12 @@ def test_a_base_outside_the_table_is_still_compared_with() -> None:
     assert line == ['row', '3', '0.140 ± 0.010', '+0.030 [+0.005, +0.055]']
 
 
+def test_other_seeds_are_said() -> None:
+    assert 'different seeds' not in to_markdown(results(), ('NDS',))
+    text = to_markdown(results(2, 0), ('NDS',))
+    assert text.endswith('same runs: 0 + 2 (1 row), 0-2 (1 row).\n')
+
+
 def test_errors_are_sorted_least_first() -> None:
     runs = [dict(row='first', seed=0, seconds=5.0, mATE=0.9), dict(row='second', seed=0, seconds=9.0, mATE=0.2)]
     runs += [dict(row='third', seed=0, seconds=math.nan)]

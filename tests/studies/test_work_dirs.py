@@ -29,9 +29,30 @@ def train_log(work_dir: Path, time: str, entries: list[tuple[int, float]]) -> No
 def test_newest_test_counts(tmp_path: Path) -> None:
     folder = work_dir(tmp_path, 'student', 0.1, '20260101_000000')
     work_dir(tmp_path, 'student', 0.4, '20260102_000000')
-    assert read_metrics(folder)['mAP'] == 0.4
+    assert read_metrics(folder)[0]['mAP'] == 0.4
     known = [find_test(folder)]
     assert find_test(folder, known).stem == '20260101_000000'
+
+
+def test_the_last_validation_counts_where_there_is_no_test(tmp_path: Path) -> None:
+    train_log(tmp_path / 'student', '20260101_000000', [(50, 0.5)])
+    log = tmp_path / 'student/20260101_000000/vis_data/scalars.json'
+    with log.open('a') as file:
+        file.write('{"nuscenes/NDS": 0.3, "nuscenes/car_AP": 0.2, "step": 2, "time": 1.0}\n{"nuscenes/NDS": 0.')
+    assert read_metrics(tmp_path / 'student') == (dict(NDS=0.3, car_AP=0.2), 'the last validation of its training')
+    work_dir(tmp_path, 'student', 0.4, '20260102_000000')
+    assert read_metrics(tmp_path / 'student')[0]['mAP'] == 0.4
+
+
+def test_a_result_says_what_it_is_of_unless_that_lies_beside_it(tmp_path: Path) -> None:
+    folder = work_dir(tmp_path, 'student', 0.4)
+    assert read_metrics(folder)[1] == ''
+    facts = dict(checkpoint=str(tmp_path / 'other.pth'), sha256='0123456789abcdef')
+    (folder / '20260101_000000/tested.json').write_text(json.dumps(facts))
+    assert read_metrics(folder)[1] == f'{tmp_path}/other.pth (SHA-256 0123456789ab)'
+    facts['checkpoint'] = str(folder / 'epoch_1.pth')
+    (folder / '20260101_000000/tested.json').write_text(json.dumps(facts))
+    assert read_metrics(folder)[1] == ''
 
 
 def test_training_seconds_from_the_log(tmp_path: Path) -> None:
@@ -73,6 +94,6 @@ def test_files_that_are_no_result_do_not_count(tmp_path: Path) -> None:
     (folder / '20260106_000000').mkdir()
     (folder / '20260106_000000' / '20260106_000000.json').write_text('{"accuracy": 1.0}')
     assert find_test(folder).stem == '20260106_000000'
-    assert read_metrics(folder)['mAP'] == 0.1
+    assert read_metrics(folder)[0]['mAP'] == 0.1
     with pytest.raises(FileNotFoundError, match=r'no test result in .*; make one with: tools/test\.py'):
         read_metrics(tmp_path)

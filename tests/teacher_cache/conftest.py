@@ -78,7 +78,7 @@ def fill_cache(tmp_path: Path) -> Callable[..., TeacherCache]:
         cache.begin(manifest, samples, put)
         for index, sample in enumerate(data['data_samples']):
             sample.set_metainfo(dict(token=f's{index}'))
-            put(layout.pack(kept, index).tobytes(), cache.record_path(sample.token))
+            cache.put_record(sample.token, layout.pack(kept, index))
             sample.set_field(cache.read(sample.token), RECORD)
         if complete:
             assert cache.finish(put) == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from tiny_runs import train
 
 from bevdistill.checkpoints import META_KEY
 from bevdistill.datasets import LoadLidarPoints
+from bevdistill.datasets.infos import read_infos, write_infos
 from bevdistill.engine.launch import run_testing
 from bevdistill.teacher_cache import TeacherCache, follow_teacher_cache
 
@@ -100,11 +100,11 @@ def test_all_that_does_not_fit_is_named_at_once(data: Any, teacher: Path, caches
     cfg.model.data_preprocessor.voxel_layer.max_num_points = 5
     leaf = cfg.train_dataloader.dataset.dataset
     leaf.pipeline.points_sweeps.sweeps_num = 3
-    infos = pickle.loads(Path(leaf.ann_file).read_bytes())
+    infos = read_infos(leaf.ann_file)
     infos['data_list'][3]['lidar_sweeps'].pop()
     infos['data_list'][4]['token'] = 'new'
-    leaf.ann_file = str(tmp_path / 'other.pkl')
-    Path(leaf.ann_file).write_bytes(pickle.dumps(infos))
+    leaf.ann_file = str(tmp_path / 'other.msgpack.gz')
+    write_infos(leaf.ann_file, infos)
     with pytest.raises(ValueError, match='does not belong to this run') as caught:
         follow_teacher_cache(cfg)
     text = str(caught.value)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pickle
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bevdistill.datasets.infos import write_infos
 from bevdistill.teacher_cache import Samples
 
 
@@ -18,9 +18,9 @@ def record(token: str) -> dict[str, Any]:
     )
 
 
-def write(root: Path, records: list[dict[str, Any]], name: str = 'infos.pkl') -> dict[str, Any]:
+def write(root: Path, records: list[dict[str, Any]], name: str = 'infos.msgpack.gz') -> dict[str, Any]:
     root.mkdir(exist_ok=True)
-    (root / name).write_bytes(pickle.dumps(dict(data_list=records, metainfo={})))
+    write_infos(root / name, dict(data_list=records, metainfo={}))
     (root / 'lidar').mkdir(exist_ok=True)
     for entry in records:
         (root / 'lidar' / entry['lidar_points']['lidar_path']).write_bytes(entry['token'].encode())
@@ -57,7 +57,7 @@ def test_whatever_the_points_are_made_of_matters(tmp_path: Path, records: list[d
     (line,) = held.differences_of(write(tmp_path / 'two', records))
     assert line.startswith('data: 1 samples have other LiDAR files, calibration or times, b for one')
     assert '(the cache: 4 samples' in line
-    assert 'this run: 4 of infos.pkl' in line
+    assert 'this run: 4 of infos.msgpack.gz' in line
 
 
 def test_samples_that_are_not_there(tmp_path: Path, records: list[dict[str, Any]]) -> None:

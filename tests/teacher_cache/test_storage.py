@@ -46,12 +46,44 @@ def test_a_cut_record_is_told(cache: TeacherCache) -> None:
         cache.read('s1')
 
 
+@pytest.mark.parametrize('how', ['zeros', 'swapped', 'a bit'])
+def test_a_damaged_record_is_told(cache: TeacherCache, how: str) -> None:
+    file, good = cache.record_path('s1'), cache.record_path('s1').read_bytes()
+    flipped = bytearray(good)
+    flipped[7] ^= 1
+    bad = dict(zeros=bytes(len(good)), swapped=cache.record_path('s0').read_bytes(), **{'a bit': bytes(flipped)})[how]
+    file.write_bytes(bad)
+    assert len(cache.read('s0')) == cache.manifest.layout.nbytes
+    with pytest.raises(ValueError, match=r'(?s)sample s1 .* is damaged: .* delete .*--out cache'):
+        cache.read('s1')
+
+
+def test_a_cache_without_checksums_is_read(cache: TeacherCache, capsys) -> None:
+    size, file = cache.manifest.layout.nbytes, cache.folder / 'manifest.json'
+    file.write_text(json.dumps(json.loads(file.read_text()) | dict(format=2)))
+    for token in ('s0', 's1'):
+        cache.record_path(token).write_bytes(cache.record_path(token).read_bytes()[:size])
+    old = TeacherCache(cache.folder)
+    assert old.has('s0')
+    assert len(old.read('s1')) == size
+    assert 'without checksums' in ''.join(capsys.readouterr())
+    old.put_record('s1', old.read('s0').numpy())
+    assert old.record_path('s1').stat().st_size == size, 'what is added to an old cache is as the rest of it'
+
+
+def test_parts_of_killed_writers_are_removed(cache: TeacherCache) -> None:
+    part = cache.record_path('s1').with_name('.s1.bin.x.part')
+    part.write_bytes(b'half')
+    cache.begin(cache.manifest, cache.samples, refuse)
+    assert not part.exists()
+
+
 def test_no_cache_and_another_format(tmp_path: Path, cache: TeacherCache) -> None:
     with pytest.raises(FileNotFoundError, match=r'(?s)no teacher cache in .*tools/cache_teacher.py CONFIG CHECKPOINT'):
         TeacherCache(tmp_path / 'nowhere').check(CacheKey())
     manifest = cache.folder / 'manifest.json'
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | dict(format=99)))
-    with pytest.raises(ValueError, match='has format 99, this version reads 2'):
+    with pytest.raises(ValueError, match='has format 99, this version reads 2 and 3'):
         TeacherCache(cache.folder).check(CacheKey())
 
 

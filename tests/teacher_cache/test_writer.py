@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import pickle
 import shutil
 import signal
 from collections import namedtuple
@@ -17,9 +16,9 @@ import torch.multiprocessing as mp
 from cache_runs import COMMAND, SAMPLES, distilled, released, save_teacher, with_cache, write
 from mmengine.config import Config
 
-from bevdistill.checkpoints import AtomicBackend
+from bevdistill.datasets.infos import read_infos, write_infos
 from bevdistill.structures import BEVGrid
-from bevdistill.teacher_cache import CacheWriter, TeacherCache, follow_teacher_cache
+from bevdistill.teacher_cache import CacheWriter, TeacherCache, follow_teacher_cache, storage
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 
@@ -61,18 +60,18 @@ def test_batch_and_workers_do_not_matter(data: Any, teacher: Path, whole: Teache
 
 def killed_after(count: int, cfg: Config, teacher: Path, folder: Path) -> None:
     """Write in this process, which dies while it writes record number `count`."""
-    put, calls = AtomicBackend.put, []
+    put, calls = storage.write_whole, []
 
-    def dying(self: AtomicBackend, obj: bytes, filepath: Any) -> None:
+    def dying(obj: bytes, filepath: Path) -> None:
         if str(filepath).endswith('.bin'):
             calls.append(filepath)
             if len(calls) > count:
-                Path(filepath).parent.mkdir(parents=True, exist_ok=True)
-                Path(filepath).with_suffix('.bin.part').write_bytes(obj[: len(obj) // 2])
+                filepath.parent.mkdir(parents=True, exist_ok=True)
+                filepath.with_name(f'.{filepath.name}.x.part').write_bytes(obj[: len(obj) // 2])
                 os.kill(os.getpid(), signal.SIGKILL)
-        put(self, obj, filepath)
+        put(obj, filepath)
 
-    AtomicBackend.put = dying  # type: ignore[method-assign]
+    storage.write_whole = dying
     write(cfg, teacher, folder)
 
 
@@ -141,17 +140,17 @@ def test_a_disk_that_is_too_small_is_told_before(
 
 
 def test_a_disk_that_fills_up(data: Any, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    put, calls = AtomicBackend.put, []
+    put, calls = storage.write_whole, []
 
-    def full(self: AtomicBackend, obj: bytes, filepath: Any) -> None:
+    def full(obj: bytes, filepath: Path) -> None:
         calls.append(filepath)
         if len(calls) > 5:
             raise OSError(errno.ENOSPC, 'No space left on device')
-        put(self, obj, filepath)
+        put(obj, filepath)
 
     cfg, folder = distilled(teacher, data, tmp_path), tmp_path / 'cache'
     with monkeypatch.context() as patch:
-        patch.setattr(AtomicBackend, 'put', full)
+        patch.setattr(storage, 'write_whole', full)
         with pytest.raises(OSError, match=r'is full at sample .* what is written stays. Make room, go on with'):
             write(cfg, teacher, folder)
     assert write(cfg, teacher, folder).manifest.complete
@@ -172,12 +171,12 @@ def test_a_folder_of_another_teacher(data: Any, teacher: Path, whole: TeacherCac
 def test_frames_need_no_labels(data: Any, teacher: Path, whole: TeacherCache, tmp_path: Path) -> None:
     cfg = distilled(teacher, data, tmp_path)
     leaf = cfg.train_dataloader.dataset.dataset
-    infos = pickle.loads(Path(leaf.ann_file).read_bytes())
+    infos = read_infos(leaf.ann_file)
     for record in infos['data_list']:
         record['instances'] = []
         del record['cam_instances']
-    leaf.ann_file = str(tmp_path / 'unlabelled.pkl')
-    Path(leaf.ann_file).write_bytes(pickle.dumps(infos))
+    leaf.ann_file = str(tmp_path / 'unlabelled.msgpack.gz')
+    write_infos(leaf.ann_file, infos)
     assert_same(write(cfg, teacher, tmp_path / 'cache'), whole)
 
 

@@ -137,7 +137,7 @@ def test_the_document_names_what_there_is() -> None:
 
 def options(root: Path, infos: Path) -> list[str]:
     """Overrides that give a CPU-sized config the tiny data and two steps, without validation."""
-    data = ('dataset.dataset.data_root', root), ('dataset.dataset.ann_file', infos / 'nuscenes_infos_train.pkl')
+    data = ('dataset.dataset.data_root', root), ('dataset.dataset.ann_file', infos / 'nuscenes_infos_train.msgpack.gz')
     loader = (*data, ('num_workers', 0), ('persistent_workers', False), ('batch_size', 1))
     found = [f'train_dataloader.{key}={value}' for key, value in loader]
     return [*found, 'val_dataloader=None', 'val_evaluator=None', 'val_cfg=None', 'train_cfg.max_iters=2']

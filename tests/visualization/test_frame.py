@@ -6,6 +6,7 @@ import torch
 from mmdet3d.structures import Det3DDataSample
 from mmengine.structures import InstanceData
 
+from bevdistill.datasets.infos import read_infos
 from bevdistill.structures import BEVGrid
 from bevdistill.structures.cameras import CAMERAS
 from bevdistill.visualization.frame import Frame, truth_of, truth_of_info
@@ -106,13 +107,12 @@ def test_within_keeps_the_grid() -> None:
 
 def test_real_keyframe_boxes_meet_their_points(keyframe: Path) -> None:
     """Annotated boxes of a real sample, drawn from above, hold many of the drawn points."""
-    import pickle
 
     from mmdet3d.structures import LiDARInstance3DBoxes
 
     from bevdistill.visualization import footprints
 
-    info = pickle.loads(next(keyframe.glob('*.pkl')).read_bytes())['data_list'][0]
+    info = read_infos(next(keyframe.glob('*.pkl')))['data_list'][0]
     points = np.fromfile(keyframe / info['lidar_points']['lidar_path'], dtype=np.float32).reshape(-1, 5)
     solid = [item for item in info['instances'] if item['num_lidar_pts'] > 50]
     tensor = torch.tensor([item['bbox_3d'] for item in solid], dtype=torch.float32)

@@ -8,11 +8,13 @@ import torch
 from mmdet3d.registry import HOOKS
 from mmdet3d.structures import Det3DDataSample
 from mmengine.structures import InstanceData
+from mmengine.visualization import Visualizer
+from PIL import Image
 from torch import nn
 
 from bevdistill.detection.bev_detector import BEVDetector
 from bevdistill.structures import BEVOutputs
-from bevdistill.visualization.hook import BEVVisualizationHook, predicting_model
+from bevdistill.visualization.hook import BEVVisualizationHook, predicting_model, show_in_back_ends
 
 from .helpers import CLASSES, GRID, box_set, front_camera
 
@@ -58,7 +60,8 @@ class Plain(nn.Module):
 def _runner(model: nn.Module) -> Any:
     truth = dict(gt_bboxes_3d=box_set([[0, 5, 0, 4, 2, 1, 0]]).boxes, gt_labels_3d=np.array([0]))
     dataset = SimpleNamespace(metainfo=dict(classes=CLASSES), get_data_info=lambda index: dict(eval_ann_info=truth))
-    return SimpleNamespace(model=model, test_dataloader=SimpleNamespace(dataset=dataset))
+    loader, visualizer = SimpleNamespace(dataset=dataset), SimpleNamespace(_vis_backends={})
+    return SimpleNamespace(model=model, test_dataloader=loader, visualizer=visualizer, iter=3)
 
 
 def _batch(first: int, size: int) -> dict[str, Any]:
@@ -90,6 +93,20 @@ def test_saves_every_nth_sample_across_batches(tmp_path: Path) -> None:
     assert sorted(path.stem for path in tmp_path.glob('*.png')) == ['token0', 'token3', 'token6']
     assert model.calls == 4, 'pictures must not cost another forward pass'
     assert model.outputs_listener is None
+
+
+def test_tensorboard_gets_the_pages_and_the_work_dir_no_copies(tmp_path: Path) -> None:
+    loader = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
+    Image.new('RGB', (6, 4), (255, 0, 0)).save(tmp_path / 'page.png')
+    for name, kinds in (('local', ['Local']), ('both', ['Local', 'Tensorboard'])):
+        backends = [dict(type=f'{kind}VisBackend') for kind in kinds]
+        visualizer = Visualizer(name, vis_backends=backends, save_dir=str(tmp_path / name))
+        show_in_back_ends(visualizer, 'pages/token', tmp_path / 'page.png', 3)
+        visualizer.close()
+    assert not list((tmp_path / 'local').rglob('*.png'))
+    events = loader.EventAccumulator(str(tmp_path / 'both/vis_data')).Reload()
+    (image,) = events.Images('pages/token')
+    assert (image.step, image.width, image.height) == (3, 6, 4)
 
 
 def test_stops_at_max_samples(tmp_path: Path) -> None:

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from nuscenes.can_bus.can_bus_api import NuScenesCanBus
 
 from ...structures.ego_state import CAN_BUS_SIZE
+from .rules import column, shown
+
+SIGNALS = {'pos': 3, 'orientation': 4, 'accel': 3, 'rotation_rate': 3, 'vel': 3}
+"""Signals of a pose message in the order of a record, and how many numbers each has."""
 
 
 class CanBusReader:
@@ -53,16 +57,11 @@ class CanBusReader:
     def _load(self, scene_name: str) -> None:
         messages = self._messages(scene_name)
         self._scene = scene_name
+        check_messages(messages, f'{scene_name}_pose.json')
         self._times = np.array([message['utime'] for message in messages], dtype=np.int64)
         self._records = np.zeros((len(messages), CAN_BUS_SIZE))
         for record, message in zip(self._records, messages, strict=True):
-            record[:16] = [
-                *message['pos'],
-                *message['orientation'],
-                *message['accel'],
-                *message['rotation_rate'],
-                *message['vel'],
-            ]
+            record[:16] = np.concatenate([message[signal] for signal in SIGNALS])
 
     def _messages(self, scene_name: str) -> list[dict[str, Any]]:
         """Read the pose messages of a scene; none for scenes that the devkit lists as lacking CAN data."""
@@ -70,5 +69,34 @@ class CanBusReader:
             return []
         if not (Path(self._api.can_dir) / f'{scene_name}_pose.json').is_file():
             return []
-        messages: list[dict[str, Any]] = self._api.get_messages(scene_name, 'pose')
+        try:
+            messages: list[dict[str, Any]] = self._api.get_messages(scene_name, 'pose')
+        except ValueError as error:
+            file = Path(self._api.can_dir) / f'{scene_name}_pose.json'
+            raise ValueError(f'{file}: expected a list of messages as JSON, found {error}. Unpack it again') from error
         return messages
+
+
+def check_messages(messages: Any, source: str) -> None:
+    """Check the pose messages of a scene: their signals, finite numbers, and times that grow.
+
+    Raises:
+        ValueError: Names file, message and signal, what was expected and found.
+    """
+    again = 'Unpack the CAN bus expansion again, or leave this scene out of it'
+    if not isinstance(messages, list):
+        raise ValueError(f'{source}: expected a list of messages, found {shown(messages)}. {again}')
+    before = -1
+    for position, message in enumerate(messages):
+        where = f'{source}: message {position}'
+        if not isinstance(message, dict):
+            raise ValueError(f'{where}: expected a dict of signals, found {shown(message)}. {again}')
+        time = message.get('utime')
+        if type(time) is not int or time < before:
+            raise ValueError(f'{where}: utime: expected microseconds from {before} on, found {shown(time)}. {again}')
+        before = time
+        for signal, length in SIGNALS.items():
+            stacked = column([message.get(signal)], (length,))
+            if stacked is None or not np.isfinite(stacked).all():
+                found = shown(message.get(signal))
+                raise ValueError(f'{where}: {signal}: expected {length} finite numbers, found {found}. {again}')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
@@ -16,19 +15,11 @@ from tqdm import tqdm
 
 from .annotations import AnnotationRecords
 from .can_bus import CanBusReader
+from .files import ENDING, write_infos
 from .names import CATEGORIES
 from .sensors import SensorRecords
-
-TEMPORAL_FIELDS = (
-    'scene_token',
-    'frame_idx',
-    'prev',
-    'next',
-    'can_bus',
-    'ego2global_rotation',
-    'ego2global_translation',
-)
-"""Fields of a record beyond mmdet3d's own."""
+from .tables import TablesError, broken_tables_explained, samples_of
+from .validate import require_valid
 
 SPLITS: dict[str, dict[str, list[str]]] = {
     'v1.0-trainval': {'train': splits.train, 'val': splits.val},
@@ -44,9 +35,9 @@ def create_nuscenes_infos(
     canbus_root: str | Path | None = None,
     max_sweeps: int = 10,
 ) -> dict[str, Path]:
-    """Write ``nuscenes_infos_{train,val,test}.pkl`` for a nuScenes root, and train + val as ``trainval``.
+    """Write ``nuscenes_infos_{train,val,test}.msgpack.gz`` for a nuScenes root, and train + val as ``trainval``.
 
-    Each record holds what mmdet3d 1.x's converter writes plus :data:`TEMPORAL_FIELDS`: ``scene_token``,
+    Each record holds what mmdet3d 1.x's converter writes plus ``TEMPORAL_FIELDS``: ``scene_token``,
     ``frame_idx`` (0 at the start of a scene), ``prev`` and ``next`` (sample tokens, '' at the ends), ``can_bus``
     (18 raw numbers, zeros without CAN bus data), ``ego2global_rotation`` (w, x, y, z) and
     ``ego2global_translation`` (metres) at the LiDAR's time.
@@ -67,33 +58,39 @@ def create_nuscenes_infos(
 
     Raises:
         FileNotFoundError: If the root, its tables, or a keyframe's file is missing.
-        ValueError: If the version is unknown or none of its scenes is present.
+        ValueError: If the version is unknown, none of its scenes is present, a table is damaged or contradicts itself,
+            or a record is not what it should be; no file is written then.
     """
     root = Path(root_path)
     check_root(root, version)
-    nusc = NuScenes(version=version, dataroot=str(root), verbose=False)
-    scenes = scenes_by_split(nusc, version)
+    with broken_tables_explained(root / version):
+        nusc = NuScenes(version=version, dataroot=str(root), verbose=False)
+        scenes = scenes_by_split(nusc, version)
     out = Path(out_dir) if out_dir is not None else root
     out.mkdir(parents=True, exist_ok=True)
     can_bus = CanBusReader(Path(canbus_root) if canbus_root is not None else root)
     sensors = SensorRecords(nusc, max_sweeps)
-    annotations = AnnotationRecords(nusc) if version != 'v1.0-test' else None
+    with broken_tables_explained(root / version):
+        annotations = AnnotationRecords(nusc) if version != 'v1.0-test' else None
     collected = {}
-    written = {}
-
-    def write(split: str, records: list[dict[str, Any]], count: int) -> None:
-        ignored = sorted(annotations.ignored) if annotations is not None else []
-        categories = {**{name: i for i, name in enumerate(CATEGORIES)}, **dict.fromkeys(ignored, -1)}
-        metainfo = {'categories': categories, 'dataset': 'nuscenes', 'version': version, 'info_version': '1.1'}
-        written[split] = out / f'nuscenes_infos_{split}.pkl'
-        write_aside(written[split], {'metainfo': metainfo, 'data_list': records})
-        print_log(f'{written[split]}: {len(records)} samples of {count} scenes', 'current')
-
     for split, split_scenes in scenes.items():
-        collected[split] = collect_records(nusc, split, split_scenes, sensors, annotations, can_bus)
-        write(split, collected[split], len(split_scenes))
+        with broken_tables_explained(root / version):
+            collected[split] = collect_records(nusc, split, split_scenes, sensors, annotations, can_bus)
+    ignored = sorted(annotations.ignored) if annotations is not None else []
+    categories = {**{name: i for i, name in enumerate(CATEGORIES)}, **dict.fromkeys(ignored, -1)}
+    metainfo = {'categories': categories, 'dataset': 'nuscenes', 'version': version, 'info_version': '1.1'}
+    for records in collected.values():
+        infos = {'metainfo': metainfo, 'data_list': records}
+        require_valid(infos, str(root / version), advice='Unpack the metadata again, or leave the scene out')
+    counts = {split: len(split_scenes) for split, split_scenes in scenes.items()}
     if len(collected) > 1:
-        write(''.join(collected), merged_records(collected.values()), sum(map(len, scenes.values())))
+        counts[''.join(collected)] = sum(counts.values())
+        collected[''.join(collected)] = merged_records(list(collected.values()))
+    written = {}
+    for split, records in collected.items():
+        file = out / f'nuscenes_infos_{split}{ENDING}'
+        written[split] = write_infos(file, {'metainfo': metainfo, 'data_list': records})
+        print_log(f'{written[split]}: {len(records)} samples of {counts[split]} scenes', 'current')
     report_can_bus(can_bus, scenes)
     return written
 
@@ -116,7 +113,7 @@ def scenes_by_split(nusc: NuScenes, version: str) -> dict[str, list[dict[str, An
     """Collect the scenes of each split whose first LiDAR file is on disk, by start time.
 
     Raises:
-        ValueError: If none is.
+        TablesError: If none is.
     """
     first = {scene['token']: nusc.get('sample', scene['first_sample_token']) for scene in nusc.scene}
     present = [
@@ -129,8 +126,8 @@ def scenes_by_split(nusc: NuScenes, version: str) -> dict[str, list[dict[str, An
     found = {split: [scene for scene in present if scene['name'] in names] for split, names in members.items()}
     used = sum(len(scenes) for scenes in found.values())
     if not used:
-        raise ValueError(
-            f'{nusc.dataroot}: none of the {len(nusc.scene)} scenes in the tables is usable: '
+        raise TablesError(
+            f'none of the {len(nusc.scene)} scenes in the tables is usable: '
             f'{len(present)} have LiDAR files, and none of these is in a split of {version}'
         )
     if used < len(nusc.scene):
@@ -150,13 +147,11 @@ def collect_records(
     records: list[dict[str, Any]] = []
     with tqdm(total=sum(scene['nbr_samples'] for scene in scenes), desc=split, unit='sample') as progress:
         for scene in scenes:
-            token, frame = scene['first_sample_token'], 0
-            while token:
-                sample = nusc.get('sample', token)
+            for frame, sample in enumerate(samples_of(nusc, scene)):
                 looked_up = sensors.look_up(sample)
                 record = {
                     'sample_idx': len(records),
-                    'token': token,
+                    'token': sample['token'],
                     'timestamp': sample['timestamp'] / 1e6,
                     **sensors.build(sample, looked_up),
                     'instances': [],
@@ -172,7 +167,6 @@ def collect_records(
                     label = nusc.get('lidarseg', sample['data']['LIDAR_TOP'])['filename']
                     record['pts_semantic_mask_path'] = Path(label).name
                 records.append(record)
-                token, frame = sample['next'], frame + 1
                 progress.update()
     return records
 
@@ -183,17 +177,6 @@ def merged_records(splits: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any
     starts = {record['scene_token']: record['timestamp'] for record in records if record['frame_idx'] == 0}
     records.sort(key=lambda record: (starts[record['scene_token']], record['scene_token'], record['frame_idx']))
     return [{**record, 'sample_idx': position} for position, record in enumerate(records)]
-
-
-def write_aside(path: Path, content: dict[str, Any]) -> None:
-    """Pickle to a temporary file beside `path`, then rename it, so that `path` is never incomplete."""
-    aside = path.with_name(path.name + '.part')
-    try:
-        with open(aside, 'wb') as file:
-            pickle.dump(content, file, protocol=pickle.HIGHEST_PROTOCOL)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def report_can_bus(can_bus: CanBusReader, scenes: dict[str, list[dict[str, Any]]]) -> None:

@@ -6,7 +6,6 @@ wrote, all in one folder.
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from pyquaternion import Quaternion
 
 from ...structures.cameras import CAMERAS
 from ...structures.ego_state import CAN_BUS_SIZE
-from .create import write_aside
+from .files import ENDING, read_infos, write_infos
 
 
 def write_keyframe_infos(folder: str | Path, out_file: str | Path, min_lidar_points: int = 0) -> Path:
@@ -25,8 +24,8 @@ def write_keyframe_infos(folder: str | Path, out_file: str | Path, min_lidar_poi
     from ``ego2global``, no CAN bus signals. Cameras stand in the order of our own files.
 
     Args:
-        folder: Holds one ``*.pkl`` in the layout of mmdet3d 1.x with one sample.
-        out_file: File to write.
+        folder: Holds one information file in the layout of mmdet3d 1.x with one sample, such as mmdet3d's ``*.pkl``.
+        out_file: File to write, ``*.msgpack.gz``.
         min_lidar_points: Boxes with fewer LiDAR points inside are left out.
 
     Returns:
@@ -38,7 +37,7 @@ def write_keyframe_infos(folder: str | Path, out_file: str | Path, min_lidar_poi
     """
     folder, out_file = Path(folder), Path(out_file)
     source = _information_file(folder)
-    content = pickle.loads(source.read_bytes())
+    content = read_infos(source)
     if len(content['data_list']) != 1:
         raise ValueError(f'{source} holds {len(content["data_list"])} samples, expected the one keyframe of a folder')
     record = content['data_list'][0]
@@ -56,17 +55,15 @@ def write_keyframe_infos(folder: str | Path, out_file: str | Path, min_lidar_poi
         'instances': instances,
         **_temporal_fields(record),
     }
-    out_file.parent.mkdir(parents=True, exist_ok=True)
-    write_aside(out_file, {**content, 'data_list': [completed]})
-    return out_file
+    return write_infos(out_file, {**content, 'data_list': [completed]})
 
 
 def _information_file(folder: Path) -> Path:
-    found = sorted(folder.glob('*.pkl'))
+    found = sorted(path for path in folder.iterdir() if path.name.endswith((ENDING, '.pkl'))) if folder.is_dir() else []
     if not found:
         raise FileNotFoundError(
-            f'no information file (*.pkl) in {folder}; expected a folder with one keyframe, such as demo/data/nuscenes '
-            'of mmdetection3d'
+            f'no information file (*.pkl, *{ENDING}) in {folder}; expected a folder with one keyframe, such as '
+            'demo/data/nuscenes of mmdetection3d'
         )
     if len(found) > 1:
         raise ValueError(f'{folder} holds {len(found)} information files, expected one: {[f.name for f in found]}')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from typing import Any
 
 import mmcv
@@ -9,21 +11,28 @@ import numpy as np
 from mmengine.fileio import get
 from numpy.typing import NDArray
 
-BackendArgs = dict[str, Any] | None
+from ..contents import as_points, image_header
 
+BackendArgs = dict[str, Any] | None
 
 def read_bytes(path: str, token: str, kind: str, backend_args: BackendArgs = None) -> bytes:
     """Read the content of a file.
 
     Raises:
         FileNotFoundError: If it cannot be read.
+        ValueError: If it is a device, a pipe or a folder; reading one may never end.
     """
     try:
+        if '://' not in path and not stat.S_ISREG(os.stat(path).st_mode):
+            raise ValueError(
+                f'sample {token}: {path}: expected a file as {kind}, found a device, a pipe or a folder. Put the file '
+                f'there, or write the information files again with: bevdistill data create'
+            )
         content: bytes = get(path, backend_args=backend_args)
     except OSError as error:
         raise FileNotFoundError(
             f'sample {token}: cannot read {kind} {path} ({error.strerror or error}). '
-            f'Unpack the archive that holds it, or write the information files again with tools/create_data.py.'
+            f'Unpack the archive that holds it, or write the information files again with: bevdistill data create'
         ) from error
     return content
 
@@ -33,9 +42,14 @@ def read_image(path: str, token: str, color_type: str, backend_args: BackendArgs
 
     Raises:
         FileNotFoundError: If it cannot be read.
-        ValueError: If it cannot be decoded.
+        ValueError: If it is no whole image of three channels, or cannot be decoded.
     """
-    image: NDArray[Any] | None = mmcv.imfrombytes(read_bytes(path, token, 'image', backend_args), flag=color_type)
+    content = read_bytes(path, token, 'image', backend_args)
+    try:
+        image_header(content)
+        image: NDArray[Any] | None = mmcv.imfrombytes(content, flag=color_type)
+    except ValueError as error:
+        raise ValueError(f'sample {token}: {path}: {error}. Copy it again; is the download complete?') from error
     if image is None:
         raise ValueError(f'sample {token}: {path} is no image that can be decoded; is the download complete?')
     return image
@@ -46,13 +60,10 @@ def read_points(path: str, token: str, features: int, backend_args: BackendArgs 
 
     Raises:
         FileNotFoundError: If it cannot be read.
-        ValueError: If its size is not a multiple of a row.
+        ValueError: If its size is not a multiple of a row, or its content is no points.
     """
     content = read_bytes(path, token, 'point file', backend_args)
-    row = 4 * features
-    if len(content) % row:
-        raise ValueError(
-            f'sample {token}: {path} holds {len(content)} bytes, not a multiple of {row} ({features} float32 per '
-            f'point); the file is truncated or of another layout. Copy it again.'
-        )
-    return np.frombuffer(content, dtype=np.float32).reshape(-1, features).copy()
+    try:
+        return as_points(content, features).copy()
+    except ValueError as error:
+        raise ValueError(f'sample {token}: {path}: {error}. Copy it again, or write it as float32') from error

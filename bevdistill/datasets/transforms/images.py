@@ -13,6 +13,7 @@ from mmdet3d.registry import TRANSFORMS
 from mmengine.dataset import Compose
 from numpy.typing import NDArray
 
+from ..contents import check_size
 from .files import BackendArgs, read_image
 from .stages import Pipeline, build_stages
 
@@ -41,6 +42,9 @@ class LoadCameraImages(LoadMultiViewImageFromFiles):
         """Load the cameras of `images`."""
         cameras = results['images'].values()
         images = [read_image(c['img_path'], results['token'], self.color_type, self.backend_args) for c in cameras]
+        for camera, image in zip(cameras, images, strict=True):
+            where = f'sample {results["token"]}: {camera["img_path"]}'
+            check_size(image.shape[1], image.shape[0], camera['cam2img'], where)
         results['img'] = [image.astype(np.float32) for image in images] if self.to_float32 else images
         results['cam2img'] = [np.array(camera['cam2img'], dtype=np.float64) for camera in cameras]
         results['lidar2cam'] = [np.array(camera['lidar2cam'], dtype=np.float64) for camera in cameras]

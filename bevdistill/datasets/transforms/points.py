@@ -28,7 +28,7 @@ class LoadLidarPoints(LoadPointsFromFile):
 
     Raises:
         FileNotFoundError: When the file is missing; names file and sample.
-        ValueError: When the file is truncated; names file and sample.
+        ValueError: When the file is truncated or holds no points, or the record says another `load_dim`.
     """
 
     def __init__(
@@ -42,7 +42,12 @@ class LoadLidarPoints(LoadPointsFromFile):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add `points`."""
-        path = results['lidar_points']['lidar_path']
+        path, in_file = results['lidar_points']['lidar_path'], results['lidar_points'].get('num_pts_feats')
+        if in_file not in (None, self.load_dim):
+            raise ValueError(
+                f'sample {results["token"]}: {path}: expected load_dim={self.load_dim} numbers per point, found '
+                f'num_pts_feats={in_file} in the information file; set load_dim of the loaders of points'
+            )
         points = read_points(path, results['token'], self.load_dim, self.backend_args)[:, self.use_dim]
         results['points'] = get_points_type(self.coord_type)(points, points_dim=points.shape[-1])
         return results

@@ -1,11 +1,16 @@
 """Hooks of mmengine's runner."""
 
 from .compile_hook import CompileHook
-from .finite_loss_hook import FiniteLossHook
+from .finite_loss_hook import FiniteLossHook, NotFiniteError
 from .repeatable_run_hook import RepeatableRunHook
+from .resume_hook import ResumeHook
+from .stop_hook import StopHook
 
 __all__ = [
     'CompileHook',
     'FiniteLossHook',
+    'NotFiniteError',
     'RepeatableRunHook',
+    'ResumeHook',
+    'StopHook',
 ]

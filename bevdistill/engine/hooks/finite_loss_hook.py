@@ -1,4 +1,4 @@
-"""Stop a run at once when its loss is NaN or infinite, and name the term."""
+"""Stop a run at once when its loss, a gradient or a weight is NaN or infinite, and name it."""
 
 from __future__ import annotations
 
@@ -11,77 +11,121 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from ...checkpoints.damage import not_finite_names
 from ...distributed.wrappers import unwrap_model
+
+_SAVED = ('state_dict', 'ema_state_dict')
+
+
+class NotFiniteError(FloatingPointError, ValueError):
+    """A loss, a gradient or a weight of a training is NaN or infinite; the message says which."""
 
 
 @HOOKS.register_module()
 class FiniteLossHook(Hook):
-    """Stop before the optimizer step if a loss term is NaN or infinite.
+    """Stop before the optimizer step if a loss term, a gradient or a weight is NaN or infinite; save no such weight.
 
-    A forward hook of torch looks at the terms as the model returns them, hence before the backward pass: the weights
-    and the last checkpoint stay good. All terms together cost one transfer to the host per iteration.
+    A forward hook of torch computes whether the loss terms are finite, a hook of the optimizer does so for gradients
+    and weights; the step waits for all of it in one transfer to the host. So the weights and the last checkpoint stay
+    good. What is about to be saved is looked at too: a step of too large a rate can break weights by itself.
 
     Note:
-        A gradient can overflow although the loss is finite. That step is taken (under AMP the loss scaler skips
-        it), and the next iteration's loss reports it.
+        Under float16 a gradient that overflows is the loss scaler's business, which skips that step. Losses are looked
+        at all the same, after the iteration.
     """
 
     def __init__(self) -> None:
         self._samples: list[str] = []
-        self._check: RemovableHandle | None = None
+        self._losses: Mapping[str, Any] = {}
+        self._flags: dict[str, list[Tensor]] = {}
+        self._handles: list[RemovableHandle] = []
 
     def before_train(self, runner: Runner) -> None:
-        """Check the output of every forward pass with ``mode='loss'``."""
+        """Look at every forward pass with ``mode='loss'`` and at every step."""
         self._release()
 
-        def check(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        def look(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
             if kwargs.get('mode') == 'loss' and isinstance(output, Mapping):
-                broken = not_finite(output)
-                if broken:
-                    self._stop(runner, output, broken)
+                self._losses, self._flags = output, finite_flags(output)
 
-        self._check = unwrap_model(runner.model).register_forward_hook(check, with_kwargs=True)
+        self._handles.append(unwrap_model(runner.model).register_forward_hook(look, with_kwargs=True))
+        for optimizer in _optimizers(runner.optim_wrapper):
+            self._handles.append(optimizer.register_step_pre_hook(lambda own, *_: self._before_step(runner, own)))
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Remember which samples this iteration sees."""
         self._samples = sample_names(data_batch)
 
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Look at the losses of an iteration without a step: gradients accumulate, or the scaler skipped it."""
+        self._check(runner, {})
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Refuse to save weights that are NaN or infinite.
+
+        Raises:
+            NotFiniteError: With their names; the checkpoints before stay.
+        """
+        trained = dict(unwrap_model(runner.model).named_parameters())
+        for part in _SAVED:
+            names = not_finite_names(checkpoint.get(part, {}), trained)
+            if names:
+                self._stop(runner, f'{part} has NaN or infinite weights ({_few(names)})', 'it is not saved')
+
     def after_train(self, runner: Runner) -> None:
-        """Leave the model as it was."""
+        """Leave model and optimizer as they were."""
         self._release()
 
     def _release(self) -> None:
-        if self._check is not None:
-            self._check.remove()
-            self._check = None
+        while self._handles:
+            self._handles.pop().remove()
 
-    def _stop(self, runner: Runner, losses: Mapping[str, Any], broken: list[str]) -> None:
-        terms = ', '.join(f'{name} = {_shown(losses[name])}' for name in broken)
-        fine = [name for name in losses if 'loss' in name and name not in broken]
+    def _before_step(self, runner: Runner, optimizer: Optimizer) -> None:
+        # Set by the loss scaler for optimizers that skip by themselves what has overflowed.
+        if getattr(optimizer, 'found_inf', None) is not None:
+            return
+        weights = [weight for group in optimizer.param_groups for weight in group['params'] if weight.grad is not None]
+        gradients = [weight.grad for weight in weights]
+        self._check(runner, {'gradient': gradients, 'weight': [weight.detach() for weight in weights]})
+
+    def _check(self, runner: Runner, tensors: Mapping[str, list[Tensor]]) -> None:
+        flags = dict(self._flags) | {kind: [_all_finite(found)] for kind, found in tensors.items() if found}
+        losses, self._losses, self._flags = self._losses, {}, {}
+        names = [name for name, found in flags.items() for _ in found]
+        if not names:
+            return
+        device = next(iter(flags.values()))[0].device
+        finite = torch.stack([flag.to(device) for found in flags.values() for flag in found]).tolist()
+        broken = list(dict.fromkeys(name for name, good in zip(names, finite, strict=True) if not good))
+        terms = [name for name in broken if name in losses]
+        if terms:
+            fine = [name for name in losses if 'loss' in name and name not in terms]
+            shown = ', '.join(f'{name} = {_shown(losses[name])}' for name in terms)
+            self._stop(runner, f'the loss is not finite: {shown}. Finite terms: {", ".join(fine) or "none"}')
+        for kind in broken:
+            self._stop(runner, f'a {kind} is not finite: {_few(_named(runner, kind))}')
+
+    def _stop(self, runner: Runner, what: str, kept: str = 'No step was taken with it') -> None:
         message = (
-            f'iteration {runner.iter + 1} (epoch {runner.epoch + 1}, rank {get_rank()}): the loss is not finite: '
-            f'{terms}. Finite terms: {", ".join(fine) or "none"}. Samples: {", ".join(self._samples) or "unnamed"}. '
-            'No step was taken with it. Lower the learning rate or the weight of the term, or look at these samples; '
-            'if all terms broke at once, the step before broke the weights'
+            f'iteration {runner.iter + 1} (epoch {runner.epoch + 1}, rank {get_rank()}): {what}. '
+            f'Samples: {", ".join(self._samples) or "unnamed"}. '
+            f'{kept}. Lower the learning rate or the weight of the term, or look at these samples; '
+            'if all broke at once, the step before broke the weights. --resume goes on from the last checkpoint'
         )
         runner.logger.error(message)
-        raise FloatingPointError(message)
+        raise NotFiniteError(message)
 
 
-def not_finite(losses: Mapping[str, Any]) -> list[str]:
-    """Names of the trained terms (those with 'loss' in the name) that hold a NaN or an infinity."""
-    names, flags = [], []
-    for name, value in losses.items():
-        if 'loss' in name:
-            for tensor in [value] if isinstance(value, Tensor) else value:
-                names.append(name)
-                flags.append(torch.isfinite(tensor.detach()).all())
-    if not flags:
-        return []
-    finite = torch.stack([flag.to(flags[0].device) for flag in flags]).tolist()
-    return list(dict.fromkeys(name for name, good in zip(names, finite, strict=True) if not good))
+def finite_flags(losses: Mapping[str, Any]) -> dict[str, list[Tensor]]:
+    """Compute on their devices whether the trained terms (those with 'loss' in the name) are finite."""
+    return {
+        name: [torch.isfinite(tensor.detach()).all() for tensor in ([value] if isinstance(value, Tensor) else value)]
+        for name, value in losses.items()
+        if 'loss' in name
+    }
 
 
 def sample_names(data_batch: Any) -> list[str]:
@@ -92,6 +136,28 @@ def sample_names(data_batch: Any) -> list[str]:
         metainfo = getattr(sample, 'metainfo', {})
         names.append(str(metainfo.get('token', metainfo.get('sample_idx', 'unnamed'))))
     return names
+
+
+def _all_finite(tensors: list[Tensor]) -> Tensor:
+    """Tell whether all numbers are finite: the largest of them is NaN or infinite as soon as one is."""
+    filled = [tensor for tensor in tensors if tensor.numel()]
+    largest = [norm.to(tensors[0].device, torch.float32) for norm in torch._foreach_norm(filled, torch.inf)]
+    return torch.isfinite(torch.stack(largest)).all() if largest else torch.tensor(True)
+
+
+def _named(runner: Runner, kind: str) -> list[str]:
+    weights = dict(unwrap_model(runner.model).named_parameters())
+    tensors = {name: weight.grad if kind == 'gradient' else weight for name, weight in weights.items()}
+    return not_finite_names(tensors, weights)
+
+
+def _few(names: list[str], count: int = 3) -> str:
+    return ', '.join(names[:count]) + (f' and {len(names) - count} more' if len(names) > count else '')
+
+
+def _optimizers(wrapper: Any) -> list[Optimizer]:
+    """Optimizers of a wrapper, or of a dict of wrappers."""
+    return [wrapper.optimizer] if hasattr(wrapper, 'optimizer') else [one.optimizer for one in wrapper.values()]
 
 
 def _shown(value: Any) -> str:

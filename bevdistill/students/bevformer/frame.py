@@ -15,7 +15,7 @@ from mmdet3d.structures import Det3DDataSample
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...layers.sampling import has_kernels
+from ...layers.sampling.backend import Lists, lists_of
 from ...structures import BEVGrid, full_precision
 from ...structures.ego_state import CAN_BUS_SIZE, POSITION, YAW_DEGREES
 
@@ -30,13 +30,13 @@ FAR_OUTSIDE = 10.0
 class CameraHits:
     """List of H pairs of a camera and a query that it sees; built once per frame for all layers.
 
-    The pairs are sorted by sample, camera and query. A padded list has equally many pairs for each camera, as kernels
-    on an accelerator need; the pairs that pad it have weight 0.
+    In which order they are listed, and whether pairs with weight 0 are among them, is what the backend of the sampling
+    wants: see :data:`bevdistill.layers.sampling.backend.Lists`.
 
     Args:
         row: The query, a row of the flattened (B * Q) queries, (H,) int64.
         image: The camera, an index into the flattened (B * N) cameras, (H,) int64.
-        weight: 1 / number of cameras that see the query, 0 for padding, (H,).
+        weight: 1 / number of cameras that see the query, 0 if this one does not, (H,).
         points: The query's pillar points in the camera, (H, D, 2).
     """
 
@@ -46,30 +46,35 @@ class CameraHits:
     points: Tensor
 
     @classmethod
-    def gather(cls, uv_BNQD2: Tensor, seen_BNQD: Tensor, padded: bool | None = None) -> CameraHits:
+    def gather(cls, uv_BNQD2: Tensor, seen_BNQD: Tensor, lists: Lists | None = None) -> CameraHits:
         """Collect the queries with a visible pillar point, sample by sample."""
-        return cls.gather_frames([(uv_BNQD2, seen_BNQD)], padded)[0]
+        return cls.gather_frames([(uv_BNQD2, seen_BNQD)], lists)[0]
 
     @classmethod
-    def gather_frames(cls, projected: Sequence[tuple[Tensor, Tensor]], padded: bool | None = None) -> list[CameraHits]:
+    def gather_frames(
+        cls, projected: Sequence[tuple[Tensor, Tensor]], lists: Lists | None = None
+    ) -> list[CameraHits]:
         """Collect the hits of several frames, each given as a result of :func:`project`.
 
-        The host needs the lengths of the lists: the only synchronisation with the device in a forward pass, once for
-        all frames.
+        For lists of the seen pairs, or padded ones, the host needs their lengths: the only synchronisation with the
+        device in a forward pass, once for all frames. Lists of all pairs need none.
 
         Args:
             projected: Points and whether they are seen, of each frame.
-            padded: Give every camera equally many pairs; None: anywhere but on the host.
+            lists: Which pairs, see :data:`bevdistill.layers.sampling.backend.Lists`; None: what the backend wants.
         """
-        if padded is None:
-            padded = not has_kernels(projected[0][0])
+        lists = lists or lists_of(projected[0][0])
         hits = [seen_BNQD.any(dim=-1) for _, seen_BNQD in projected]
-        # One list per camera if padded, otherwise one for all.
-        lists = [hit_BNQ.flatten(0, 1) if padded else hit_BNQ.flatten()[None] for hit_BNQ in hits]
-        lengths: list[int] = torch.stack([hit.sum(dim=-1).max() for hit in lists]).tolist()
+        if lists == 'all':
+            pairs = [_by_query(hit_BNQ) for hit_BNQ in hits]
+        else:
+            # One list per camera if padded, otherwise one for all.
+            flags = [hit_BNQ.flatten(0, 1) if lists == 'padded' else hit_BNQ.flatten()[None] for hit_BNQ in hits]
+            lengths: list[int] = torch.stack([flag.sum(dim=-1).max() for flag in flags]).tolist()
+            pairs = [_first_true(flag, max(length, 1)) for flag, length in zip(flags, lengths, strict=True)]
         return [
-            cls._listed(uv_BNQD2, hit_BNQ, _first_true(hit, max(length, 1)))
-            for (uv_BNQD2, _), hit_BNQ, hit, length in zip(projected, hits, lists, lengths, strict=True)
+            cls._listed(uv_BNQD2, hit_BNQ, pair_H)
+            for (uv_BNQD2, _), hit_BNQ, pair_H in zip(projected, hits, pairs, strict=True)
         ]
 
     @classmethod
@@ -247,6 +252,11 @@ def _field(sample: Det3DDataSample, name: str, tail: tuple[int, ...]) -> NDArray
             f'got {value.shape}'
         )
     return value
+
+
+def _by_query(hit_BNQ: Tensor) -> Tensor:
+    """Return flat indices of all pairs, sorted by sample, query and camera, (B * Q * N,)."""
+    return torch.arange(hit_BNQ.numel(), device=hit_BNQ.device).view_as(hit_BNQ).transpose(1, 2).flatten()
 
 
 def _first_true(flag_GK: Tensor, length: int) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ...layers import FeatureLevels, predict_sampling, reset_projection, reset_sampling, sample_images
+from ...layers import FeatureLevels, predict_sampling, reset_projection, reset_sampling, sample_views
 from ...structures import full_precision
 from .frame import CameraHits
 
@@ -72,15 +72,10 @@ class PillarDeformableAttention(BaseModule):
         shape = (self.num_heads, self.num_levels, self.num_points)
         # Offsets and weights of a query do not depend on the camera.
         predicted_RA = predict_sampling(query_RC, self.sampling_offsets, self.attention_weights)
-        predicted_HA = predicted_RA.index_select(0, hits.row)
-        offsets, weights = predicted_HA.split((2 * math.prod(shape), math.prod(shape)), dim=-1)
-        weights = weights.unflatten(-1, (self.num_heads, -1)).softmax(dim=-1) * hits.weight.to(weights)[:, None, None]
-        offsets = offsets.unflatten(-1, (*shape, 2)) / levels.extents(offsets)[:, None]
-        offsets = offsets.unflatten(3, (-1, num_pillar))
-        locations = (hits.points.to(offsets)[:, None, None, None] + offsets).flatten(3, 4)
+        offsets, logits = predicted_RA.split((2 * math.prod(shape), math.prod(shape)), dim=-1)
+        offsets, logits = offsets.unflatten(-1, (*shape, 2)), logits.unflatten(-1, shape)
         value = self.value_proj(value_ISC).unflatten(-1, (self.num_heads, -1))
-        weights = weights.unflatten(-1, shape[1:])
-        return sample_images(value, levels, locations, weights, hits.image, hits.row, len(query_RC))
+        return sample_views(value, levels, offsets, logits, hits.points, hits.image, hits.row, hits.weight)
 
 
 class SpatialCrossAttention(BaseModule):

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from mmdet3d.models.layers.spconv import IS_SPCONV2_AVAILABLE
 from mmdet3d.models.middle_encoders import SparseEncoder
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
+from ... import sparse_library
+
 WITHOUT_SPCONV = (
-    'the sparse encoder of a voxel detector needs spconv 2.x, which cannot be imported here. Install it with '
-    '`pip install spconv-cu120` (or the build of your CUDA version; training and testing) or '
-    '`pip install spconv==2.3.8` (CPU build; forward pass only). The pillar detectors, such as '
+    'the sparse encoder of a voxel detector needs spconv: {fault}. The pillar detectors, such as '
     'configs/object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py, do without it'
 )
 NO_CPU_TRAINING = (
@@ -35,12 +34,13 @@ class PortableSparseEncoder(SparseEncoder):
         **kwargs: Of mmdet3d's encoder: in_channels, sparse_shape (z, y, x), encoder_channels, ...
 
     Raises:
-        ImportError: If spconv 2.x is missing; names the packages.
+        ImportError: If spconv 2.x is missing, or is not the build that this machine needs; names the package.
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        if not IS_SPCONV2_AVAILABLE:
-            raise ImportError(WITHOUT_SPCONV)
+        fault = sparse_library.fault()
+        if fault:
+            raise ImportError(WITHOUT_SPCONV.format(fault=fault))
         # Configs may come with lists.
         for key in ('order', 'encoder_channels', 'encoder_paddings'):
             if key in kwargs:

@@ -18,11 +18,11 @@ model = dict(
 )
 train_dataloader = _base_.cpu_temporal_train_dataloader
 test_dataloader = dict(
-    dataset=dict(ann_file='nuscenes_infos_val.pkl', data_root=_base_.cpu_root, pipeline=_base_.cpu_test_pipeline),
+    dataset=dict(ann_file='nuscenes_infos_val.msgpack.gz', data_root=_base_.cpu_root, pipeline=_base_.cpu_test_pipeline),
     batch_size=8,
     num_workers=2,
 )
-test_evaluator = dict(ann_file='nuscenes_infos_val.pkl', format_only=False, jsonfile_prefix=None, **_base_.cpu_evaluator)
+test_evaluator = dict(ann_file='nuscenes_infos_val.msgpack.gz', format_only=False, jsonfile_prefix=None, **_base_.cpu_evaluator)
 optim_wrapper = _base_.cpu_optim_wrapper
 param_scheduler = _base_.cpu_param_scheduler
 auto_scale_lr = _base_.cpu_auto_scale_lr

@@ -49,3 +49,22 @@ def test_no_folder(tmp_path: Path, root_given: bool) -> None:
     reader = CanBusReader(tmp_path if root_given else None)
     assert not reader.available
     assert reader.at('scene-0061', 120) == [0.0] * 18
+
+
+@pytest.mark.parametrize(
+    ('content', 'found'),
+    [
+        ('[{"utime": 1', 'expected a list of messages as JSON'),
+        ('{"utime": 1}', 'expected a list of messages, found'),
+        ('[1]', 'message 0: expected a dict of signals, found 1'),
+        (json.dumps([message(100), {**message(120), 'vel': [1, 2]}]), 'message 1: vel: expected 3 finite numbers'),
+        (json.dumps([{**message(100), 'pos': ['a', 1, 2]}]), 'message 0: pos: expected 3 finite numbers'),
+        (json.dumps([{**message(100), 'accel': [float('nan'), 1, 2]}]), 'message 0: accel: .*1 are not finite'),
+        (json.dumps([message(100), message(90)]), 'message 1: utime: expected microseconds from 100 on, found 90'),
+        (json.dumps([{**message(100), 'utime': '100'}]), "message 0: utime: .* found '100'"),
+    ],
+)
+def test_a_malformed_file_is_told_with_its_place(root: Path, content: str, found: str) -> None:
+    (root / 'can_bus' / 'scene-0061_pose.json').write_text(content)
+    with pytest.raises(ValueError, match=f'scene-0061_pose.json: {found}.*again'):
+        CanBusReader(root).at('scene-0061', 120)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import pickle
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +16,7 @@ from nuscenes.nuscenes import NuScenes
 from nuscenes.utils import splits
 
 from bevdistill.datasets.infos import TEMPORAL_FIELDS, create, create_nuscenes_infos
+from bevdistill.datasets.infos import read_infos as load
 
 CONVERTERS = Path(mmdet3d.__file__).parent / '.mim' / 'tools' / 'dataset_converters'
 
@@ -29,12 +30,6 @@ def converter(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def load(path: Path) -> dict[str, Any]:
-    with open(path, 'rb') as file:
-        content: dict[str, Any] = pickle.load(file)
-    return content
 
 
 def assert_same(ours: Any, theirs: Any, where: str) -> None:
@@ -73,7 +68,7 @@ def theirs(synthetic_root: Path, tmp_path_factory: pytest.TempPathFactory) -> di
 def test_equals_mmdet3ds_converter_field_by_field(
     synthetic_root: Path, synthetic_infos: Path, theirs: dict[str, Any], split: str
 ) -> None:
-    ours = load(synthetic_infos / f'nuscenes_infos_{split}.pkl')
+    ours = load(synthetic_infos / f'nuscenes_infos_{split}.msgpack.gz')
     assert_same(ours['metainfo'], theirs[split]['metainfo'], 'metainfo')
     assert len(ours['data_list']) == len(theirs[split]['data_list']) > 0
     by_token = {record['token']: record for record in theirs[split]['data_list']}
@@ -91,7 +86,7 @@ def test_equals_mmdet3ds_converter_field_by_field(
 def test_temporal_fields_follow_the_chain(synthetic_root: Path, synthetic_infos: Path) -> None:
     nusc = NuScenes('v1.0-mini', str(synthetic_root), verbose=False)
     for split in ('train', 'val'):
-        records = load(synthetic_infos / f'nuscenes_infos_{split}.pkl')['data_list']
+        records = load(synthetic_infos / f'nuscenes_infos_{split}.msgpack.gz')['data_list']
         for before, record in zip([None, *records], records, strict=False):
             sample = nusc.get('sample', record['token'])
             assert (record['prev'], record['next']) == (sample['prev'], sample['next'])
@@ -110,7 +105,8 @@ def test_temporal_fields_follow_the_chain(synthetic_root: Path, synthetic_infos:
 
 
 def test_trainval_is_train_and_val_in_the_order_in_which_they_were_driven(synthetic_infos: Path) -> None:
-    parts = {split: load(synthetic_infos / f'nuscenes_infos_{split}.pkl') for split in ('train', 'val', 'trainval')}
+    names = {split: f'nuscenes_infos_{split}.msgpack.gz' for split in ('train', 'val', 'trainval')}
+    parts = {split: load(synthetic_infos / name) for split, name in names.items()}
     records = {split: part['data_list'] for split, part in parts.items()}
     both = records['trainval']
     assert parts['trainval']['metainfo'] == parts['val']['metainfo']
@@ -145,9 +141,9 @@ def test_without_can_bus_the_records_are_zero_and_a_notice_says_so(
     assert all(record['can_bus'] == [0.0] * 18 for record in records)
     assert any('can_bus is zero in 10 of 10 scenes (no can_bus/ folder)' in message for message in said)
     assert sorted(path.name for path in (tmp_path / 'infos').iterdir()) == [
-        'nuscenes_infos_train.pkl',
-        'nuscenes_infos_trainval.pkl',
-        'nuscenes_infos_val.pkl',
+        'nuscenes_infos_train.msgpack.gz',
+        'nuscenes_infos_trainval.msgpack.gz',
+        'nuscenes_infos_val.msgpack.gz',
     ]
 
 
@@ -186,7 +182,7 @@ def linked_copy(root: Path, to: Path) -> Path:
 
 
 def test_a_missing_image_names_file_and_sample(synthetic_root: Path, synthetic_infos: Path, tmp_path: Path) -> None:
-    record = load(synthetic_infos / 'nuscenes_infos_train.pkl')['data_list'][1]
+    record = load(synthetic_infos / 'nuscenes_infos_train.msgpack.gz')['data_list'][1]
     root = linked_copy(synthetic_root, tmp_path / 'root')
     image = record['images']['CAM_BACK']['img_path']
     (root / 'samples' / 'CAM_BACK' / image).unlink()
@@ -197,7 +193,7 @@ def test_a_missing_image_names_file_and_sample(synthetic_root: Path, synthetic_i
 
 def test_scenes_without_files_are_left_out(synthetic_root: Path, synthetic_infos: Path, tmp_path: Path) -> None:
     """Part of a download: the scene is skipped when its first LiDAR file is not there."""
-    records = load(synthetic_infos / 'nuscenes_infos_train.pkl')['data_list']
+    records = load(synthetic_infos / 'nuscenes_infos_train.msgpack.gz')['data_list']
     root = linked_copy(synthetic_root, tmp_path / 'root')
     gone = records[0]['scene_token']
     (root / 'samples' / 'LIDAR_TOP' / records[0]['lidar_points']['lidar_path']).unlink()
@@ -232,3 +228,42 @@ def test_the_test_split_has_no_annotations(synthetic_root: Path, tmp_path: Path)
     records = load(files['test'])['data_list']
     assert len(records) == 30
     assert all(record['instances'] == [] and 'cam_instances' not in record for record in records)
+
+
+Rows = list[dict[str, Any]]
+
+
+def endless(rows: Rows) -> None:
+    rows[1]['next'] = rows[1]['token']
+
+
+@pytest.mark.parametrize(
+    ('table', 'change', 'message'),
+    [
+        ('sample', endless, "expected a chain of 'next' that ends, found one that comes back here"),
+        ('sample', lambda rows: rows[0].update(next=rows[-1]['token']), 'expected a sample of this scene'),
+        ('sample', lambda rows: rows[0].update(next=''), r'expected nbr_samples = 3, found [12] that are linked'),
+        ('scene', lambda rows: rows[0].update(first_sample_token='gone'), "found no 'gone'"),
+        ('ego_pose', lambda rows: [row.update(rotation=[1, 2]) for row in rows], 'expected nuScenes tables'),
+        ('ego_pose', lambda rows: [row.update(translation=[0, None, 0]) for row in rows], 'expected'),
+        ('calibrated_sensor', lambda rows: [row.update(rotation=[0, 0, 0, 0]) for row in rows], 'expected'),
+        ('calibrated_sensor', lambda rows: [row.update(camera_intrinsic=[]) for row in rows], 'expected'),
+        ('sample_annotation', lambda rows: rows[0].update(size=[0, -1, 1]), r'sample .*bbox_3d: expected x, y, z'),
+    ],
+)
+def test_tables_that_cannot_be_are_told_and_nothing_is_written(
+    synthetic_root: Path, tmp_path: Path, table: str, change: Callable[[Rows], Any], message: str
+) -> None:
+    for folder in ('samples', 'sweeps', 'maps', 'can_bus'):
+        (tmp_path / folder).symlink_to(synthetic_root / folder)
+    (tmp_path / 'v1.0-mini').mkdir()
+    for file in (synthetic_root / 'v1.0-mini').glob('*.json'):
+        (tmp_path / 'v1.0-mini' / file.name).symlink_to(file)
+    rows = json.loads((synthetic_root / 'v1.0-mini' / f'{table}.json').read_text())
+    change(rows)
+    (tmp_path / 'v1.0-mini' / f'{table}.json').unlink()
+    (tmp_path / 'v1.0-mini' / f'{table}.json').write_text(json.dumps(rows))
+    with np.errstate(all='ignore'), pytest.raises(ValueError, match=rf'v1\.0-mini: .*{message}.*npack') as refused:
+        create_nuscenes_infos(tmp_path, 'v1.0-mini')
+    assert '\n' not in str(refused.value)
+    assert not list(tmp_path.glob('*infos*'))

@@ -11,7 +11,7 @@ import pytest
 
 from bevdistill.datasets import SequenceNuScenesDataset
 from bevdistill.datasets.ego_pose import rigid_transform
-from bevdistill.datasets.infos import write_keyframe_infos
+from bevdistill.datasets.infos import read_infos, write_keyframe_infos
 from bevdistill.datasets.sequence_dataset import DEFAULT_PREFIX
 from bevdistill.structures.cameras import CAMERAS
 
@@ -43,8 +43,8 @@ def write(folder: Path, **changes: Any) -> None:
 
 def test_record_is_completed(tmp_path: Path) -> None:
     write(tmp_path)
-    written = write_keyframe_infos(tmp_path, tmp_path / 'out' / 'infos.pkl', min_lidar_points=5)
-    content = pickle.loads(written.read_bytes())
+    written = write_keyframe_infos(tmp_path, tmp_path / 'out' / 'infos.msgpack.gz', min_lidar_points=5)
+    content = read_infos(written)
     assert content['metainfo'] == {'version': 'v1.0-mini'}
     (record,) = content['data_list']
     assert tuple(record['images']) == CAMERAS
@@ -73,7 +73,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
 def test_real_keyframe_is_an_item(keyframe: Path, tmp_path: Path) -> None:
     dataset = SequenceNuScenesDataset(
         data_root=f'{keyframe}/',
-        ann_file=str(write_keyframe_infos(keyframe, tmp_path / 'infos.pkl', min_lidar_points=5)),
+        ann_file=str(write_keyframe_infos(keyframe, tmp_path / 'infos.msgpack.gz', min_lidar_points=5)),
         data_prefix=dict.fromkeys(DEFAULT_PREFIX, ''),
         pipeline=PIPELINE,
         use_valid_flag=True,

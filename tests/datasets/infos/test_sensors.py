@@ -1,20 +1,19 @@
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import numpy as np
 from nuscenes.nuscenes import NuScenes
 from nuscenes.utils.data_classes import LidarPointCloud
 
+from bevdistill.datasets.infos import read_infos
 from bevdistill.structures.cameras import CAMERAS
 
 
 def test_sweeps_move_as_the_devkit_moves_them(synthetic_root: Path, synthetic_infos: Path) -> None:
     """lidar2sensor of each sweep, applied backwards, against the devkit's own multi-sweep loader."""
     nusc = NuScenes('v1.0-mini', str(synthetic_root), verbose=False)
-    with open(synthetic_infos / 'nuscenes_infos_train.pkl', 'rb') as file:
-        records = pickle.load(file)['data_list']
+    records = read_infos(synthetic_infos / 'nuscenes_infos_train.msgpack.gz')['data_list']
     record = max(records, key=lambda r: len(r.get('lidar_sweeps', [])))
     sweeps = record['lidar_sweeps']
     assert list(record['images']) == list(CAMERAS)

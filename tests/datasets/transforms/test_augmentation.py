@@ -130,7 +130,7 @@ def test_a_camera_data_set_with_augmentation_is_refused_when_it_is_built(
     synthetic_root: Path, synthetic_infos: Path
 ) -> None:
     stages = pipeline('object_dgcnn/object-dgcnn_voxel01_20e_nus-3d.py')
-    data = dict(data_root=str(synthetic_root), ann_file=str(synthetic_infos / 'nuscenes_infos_train.pkl'))
+    data = dict(data_root=str(synthetic_root), ann_file=str(synthetic_infos / 'nuscenes_infos_train.msgpack.gz'))
     with pytest.raises(ValueError, match='loads cameras'):
         SequenceNuScenesDataset(pipeline=stages, modality=dict(use_camera=True, use_lidar=True), **data)
     lidar = SequenceNuScenesDataset(pipeline=stages, modality=dict(use_camera=False, use_lidar=True), **data)

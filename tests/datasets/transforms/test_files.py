@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -26,6 +28,21 @@ def test_image_is_bgr(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_image(str(tmp_path / 'a.png'), 'token', 'color'), image)
 
 
-def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r'sample token: cannot read image .*directory.*create_data'):
-        read_bytes(str(tmp_path), 'token', 'image')
+@pytest.mark.parametrize('made', [Path.mkdir, lambda path: path.symlink_to('/dev/zero'), lambda path: os.mkfifo(path)])
+def test_what_is_no_file_is_not_read(tmp_path: Path, made: Callable[[Path], None]) -> None:
+    made(tmp_path / 'a')
+    with pytest.raises(ValueError, match=r'sample token: .*a: expected a file as image, found a device, a pipe or'):
+        read_bytes(str(tmp_path / 'a'), 'token', 'image')
+
+
+def test_an_absent_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r'sample token: cannot read image .*No such file.*data create'):
+        read_bytes(str(tmp_path / 'a'), 'token', 'image')
+
+
+def test_broken_content_names_file_and_sample(tmp_path: Path) -> None:
+    (tmp_path / 'a').write_bytes(b'no image')
+    with pytest.raises(ValueError, match=r'^sample token: .*/a: expected an image, found 8 bytes .*Copy it again'):
+        read_image(str(tmp_path / 'a'), 'token', 'color')
+    with pytest.raises(ValueError, match=r'^sample token: .*/a: expected a multiple of 20 bytes .*found 8.*Copy it'):
+        read_points(str(tmp_path / 'a'), 'token', 5)

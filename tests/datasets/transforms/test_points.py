@@ -109,5 +109,5 @@ def test_a_truncated_file_is_named_with_its_sample(tmp_path: Path, name: str) ->
     results, _ = sample(tmp_path)
     path = tmp_path / name
     path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(ValueError, match=rf'sample abc: .*{name} holds 997 bytes, not a multiple of 20 .*truncated'):
+    with pytest.raises(ValueError, match=rf'sample abc: .*{name}: expected a multiple of 20 bytes .*found 997'):
         LoadLidarSweeps()(LoadLidarPoints()(results))

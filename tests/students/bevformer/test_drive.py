@@ -22,6 +22,7 @@ from scipy.spatial.transform import Rotation
 from torch.nn import functional
 
 from bevdistill.datasets import SequenceNuScenesDataset
+from bevdistill.datasets.infos import read_infos, write_infos
 from bevdistill.structures import BEVGrid
 from bevdistill.structures.ego_state import YAW_DEGREES
 from bevdistill.students.bevformer.ego_motion import ego_shift, rotate_history
@@ -67,7 +68,7 @@ def world():
 
 @pytest.fixture(scope='module')
 def template(synthetic_infos: Path) -> dict[str, Any]:
-    return pickle.loads((synthetic_infos / 'nuscenes_infos_val.pkl').read_bytes())
+    return read_infos(synthetic_infos / 'nuscenes_infos_val.msgpack.gz')
 
 
 @pytest.fixture(scope='module')
@@ -88,15 +89,17 @@ def make_dataset(world, template, tmp_path_factory: pytest.TempPathFactory):
                     token=f'frame{index}',
                     scene_token='drive',
                     frame_idx=index,
+                    timestamp=template['data_list'][0]['timestamp'] + index * PERIOD,
+                    lidar_sweeps=[],
                     ego2global=pose.tolist(),
                     ego2global_translation=pose[:3, 3].tolist(),
                     ego2global_rotation=Rotation.from_matrix(pose[:3, :3]).as_quat(scalar_first=True).tolist(),
                 )
             )
             records[-1]['lidar_points']['lidar2ego'] = lidar.tolist()
-        (tmp_path / 'drive.pkl').write_bytes(pickle.dumps(template | dict(data_list=records)))
+        write_infos(tmp_path / 'drive.msgpack.gz', template | dict(data_list=records))
         return SequenceNuScenesDataset(
-            data_root=str(tmp_path), ann_file='drive.pkl', filter_empty_gt=False, use_valid_flag=False, **options
+            data_root=str(tmp_path), ann_file='drive.msgpack.gz', filter_empty_gt=False, use_valid_flag=False, **options
         )
 
     return make

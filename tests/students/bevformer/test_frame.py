@@ -82,10 +82,15 @@ def test_hits_per_sample():
     uv = torch.rand(2, 3, 7, 2, 2)
     want = [(b, n, q) for b in range(2) for n in range(3) for q in range(7) if seen[b, n, q].any()]
     longest = int(seen.any(dim=-1).sum(dim=-1).max())
-    for padded in (False, True):
-        hits = CameraHits.gather(uv, seen, padded)
-        assert len(hits.row) == (6 * longest if padded else len(want))
+    for lists, length in (('seen', len(want)), ('all', 2 * 3 * 7), ('padded', 6 * longest)):
+        hits = CameraHits.gather(uv, seen, lists)
+        assert len(hits.row) == length
         real = hits.weight > 0
+        if lists == 'all':
+            assert hits.row.tolist() == sorted(hits.row.tolist())
+            want.sort(key=lambda pair: (pair[0], pair[2], pair[1]))
+        else:
+            want.sort()
         assert hits.row[real].tolist() == [b * 7 + q for b, n, q in want]
         assert hits.image[real].tolist() == [b * 3 + n for b, n, q in want]
         assert torch.equal(hits.points[real], torch.stack([uv[pair] for pair in want]))
@@ -117,5 +122,5 @@ def test_hits_are_found_once_and_for_all_frames_alike():
 
 
 def test_no_camera_sees_anything():
-    hits = CameraHits.gather(torch.rand(1, 2, 4, 3, 2), torch.zeros(1, 2, 4, 3, dtype=torch.bool), padded=True)
+    hits = CameraHits.gather(torch.rand(1, 2, 4, 3, 2), torch.zeros(1, 2, 4, 3, dtype=torch.bool), 'padded')
     assert hits.row.shape == (2,) and not hits.weight.any(), 'one pair of weight 0 for each camera'

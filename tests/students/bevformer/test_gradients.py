@@ -8,7 +8,6 @@ every sample on a cell centre, and the test asserts that all locations keep away
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,9 @@ from mmdet3d.structures import Det3DDataSample
 from torch import Tensor
 
 from bevdistill.layers import FeatureLevels
+from bevdistill.layers.sampling import host
 from bevdistill.structures import BEVGrid
-from bevdistill.students.bevformer import BEVFormerEncoder, FrameGeometry, spatial_attention, temporal_attention
+from bevdistill.students.bevformer import BEVFormerEncoder, FrameGeometry
 
 RANGE = (-51.2, -51.2, -5.0, 51.2, 51.2, 3.0)
 LEVELS = FeatureLevels.of([(3, 4), (2, 2)])
@@ -61,18 +61,15 @@ def locations(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Tensor]]:
     """Distance of every sampling location to the nearest kink, in cells."""
     seen: list[Tensor] = []
 
-    def watch(module: ModuleType, name: str) -> None:
-        original = getattr(module, name)
+    original = host.images
 
-        def watched(value: Tensor, levels: FeatureLevels, where: Tensor, *others: Any) -> Tensor:
-            cells = where.detach() * levels.extents(where)[:, None] - 0.5
-            seen.append((cells - cells.round()).abs().min())
-            return original(value, levels, where, *others)
+    def watched(value: Tensor, levels: FeatureLevels, where: Tensor, *others: Any) -> Tensor:
+        cells = where.detach() * levels.extents(where)[:, None] - 0.5
+        seen.append((cells - cells.round()).abs().min())
+        return original(value, levels, where, *others)
 
-        monkeypatch.setattr(module, name, watched)
-
-    watch(spatial_attention, 'sample_images')
-    watch(temporal_attention, 'sample_deformable')
+    # What all attentions come to on a CPU.
+    monkeypatch.setattr(host, 'images', watched)
     yield seen
     assert len(seen) >= 4
     assert min(float(distance) for distance in seen) > 10 * STEP

@@ -11,6 +11,8 @@ from mmdet3d.registry import MODELS
 from sequences import frame_batch, queue_batch, temporal_student
 from student_configs import small
 
+from bevdistill.students.bevformer import frame
+
 QUEUES = [[('a', 0), ('a', 1), ('a', 2)], [('c', 3), ('c', 5), ('d', 0)]]
 
 
@@ -35,6 +37,15 @@ def test_queue_of_three():
     inputs, samples = queue_batch(QUEUES)
     syncs = counted(lambda: model.forward_outputs(inputs, samples))
     assert syncs.number == 1, str(syncs)
+
+
+def test_lists_of_all_pairs_need_no_wait(monkeypatch):
+    """What the Triton backend takes."""
+    monkeypatch.setattr(frame, 'lists_of', lambda tensor: 'all')
+    model = temporal_student().train()
+    inputs, samples = queue_batch(QUEUES)
+    syncs = counted(lambda: model.forward_outputs(inputs, samples))
+    assert syncs.number == 0, str(syncs)
 
 
 @torch.no_grad()

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from bevdistill.layers import FeatureLevels, sampling
+from bevdistill.layers import FeatureLevels
+from bevdistill.layers.sampling import use_backend
 from bevdistill.students.bevformer import PillarDeformableAttention, SpatialCrossAttention
 from bevdistill.students.bevformer.frame import CameraHits
 
@@ -73,8 +74,8 @@ def test_equals_loops_over_queries_and_cameras():
 
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
-def test_padded_lists_give_the_same(monkeypatch, dtype):
-    """The form for accelerators, here by torch's operators: outputs and gradients."""
+def test_all_lists_and_backends_give_the_same(dtype):
+    """Outputs and gradients."""
     attention = SpatialCrossAttention(8, 2, num_levels=2, num_points=4, dropout=0.0).to(dtype)
     for parameter in attention.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
@@ -82,19 +83,22 @@ def test_padded_lists_give_the_same(monkeypatch, dtype):
     query, value = (torch.randn(2, *shape, 8, dtype=dtype, requires_grad=True) for shape in ((6,), (3, 26)))
     uv, seen = torch.rand(2, 3, 6, 2, 2) * 1.4 - 0.2, torch.rand(2, 3, 6, 2) > 0.6
 
-    def run(padded):
-        hits = CameraHits.gather(uv, seen, padded)
-        output = attention(query, value, hits, levels)
+    def run(lists, backend):
+        hits = CameraHits.gather(uv, seen, lists)
+        with use_backend(backend):
+            output = attention(query, value, hits, levels)
         gradients = torch.autograd.grad(output.square().sum(), [query, value, *attention.parameters()])
         return len(hits.row), [output, *gradients]
 
-    pairs, want = run(False)
+    pairs, want = run('seen', 'host')
     assert pairs == int(seen.any(dim=-1).sum())
-    torch.testing.assert_close(run(True)[1], want)
-    monkeypatch.setattr(sampling, 'has_kernels', lambda tensor: False)
-    more, got = run(True)
-    assert more == 6 * int(seen.any(dim=-1).sum(dim=-1).max())
-    torch.testing.assert_close(got, want, atol=2e-5, rtol=1e-4)
+    longest = int(seen.any(dim=-1).sum(dim=-1).max())
+    for lists, backend, length in (
+        ('padded', 'host', 6 * longest), ('padded', 'mmcv', 6 * longest), ('all', 'host', 36), ('all', 'reference', 36),
+    ):  # fmt: skip
+        more, got = run(lists, backend)
+        assert more == length
+        torch.testing.assert_close(got, want, atol=2e-5, rtol=1e-4)
 
 
 def test_samples_do_not_mix_and_padding_is_inert():

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bevdistill.layers import sampling_kernels
-from bevdistill.layers.sampling_kernels import compiled, gather, scatter
+from bevdistill.layers.sampling import host_kernels
+from bevdistill.layers.sampling.host_kernels import compiled, gather, scatter
 
 Array = NDArray[Any]
 SIZES = ((3, 5), (1, 1), (4, 2))
@@ -188,7 +188,7 @@ def test_installation_without_a_place_for_the_cache(monkeypatch: pytest.MonkeyPa
             raise RuntimeError('no locator available')
         return function
 
-    monkeypatch.setattr(sampling_kernels.numba, 'njit', njit)
+    monkeypatch.setattr(host_kernels.numba, 'njit', njit)
 
     def kernel() -> None: ...
 

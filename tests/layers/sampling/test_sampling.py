@@ -7,8 +7,9 @@ import torch
 from mmcv.ops.multi_scale_deform_attn import multi_scale_deformable_attn_pytorch
 from torch.nn import functional
 
-from bevdistill.layers import FeatureLevels, sample_deformable, sample_images, sampling
-from bevdistill.layers.sampling import im2col_step
+from bevdistill.layers import FeatureLevels, sample_deformable, sample_images, sample_views
+from bevdistill.layers.sampling import use_backend
+from bevdistill.layers.sampling.by_mmcv import im2col_step
 
 SIZES = [(3, 4), (2, 5), (1, 1)]
 LEVELS = FeatureLevels.of(SIZES)
@@ -83,16 +84,53 @@ def test_lists_of_queries():
     torch.testing.assert_close(gradients, torch.autograd.grad((want * onto).sum(), given))
 
 
-def test_other_devices_take_equal_lists(monkeypatch):
-    """The branch of accelerators, here on the host: the same numbers from mmcv's fallback."""
+def test_mmcv_takes_equal_lists():
+    """The branch of mmcv's operator, here in mmcv's form for the host."""
     value, locations, weights = asked(6, images=3)
     image, row = torch.arange(6) // 2, torch.tensor([3, 0, 3, 1, 0, 0])
     want = sample_images(value, LEVELS, locations, weights, image, row, 5)
     dense = locations.unflatten(0, (3, 2)), weights.unflatten(0, (3, 2))
     want_dense = sample_deformable(value, LEVELS, *dense)
-    monkeypatch.setattr(sampling, 'has_kernels', lambda tensor: False)
-    torch.testing.assert_close(sample_images(value, LEVELS, locations, weights, image, row, 5), want)
-    torch.testing.assert_close(sample_deformable(value, LEVELS, *dense), want_dense)
+    with use_backend('mmcv'):
+        torch.testing.assert_close(sample_images(value, LEVELS, locations, weights, image, row, 5), want)
+        torch.testing.assert_close(sample_deformable(value, LEVELS, *dense), want_dense)
+
+
+@pytest.mark.parametrize('dtype', [torch.float64, torch.float32])
+def test_reference_equals_the_host(dtype):
+    """Dense, logits, and a ragged list with places that are no numbers; values and gradients."""
+    value, locations, weights = given = asked(2, 7, dtype=dtype)
+    with torch.no_grad():
+        locations[0, 0, 0], locations[1, 2] = float('nan'), float('inf')
+    image, row = torch.tensor([0, 0, 1, 1, 1, 0]), torch.tensor([3, 0, 3, 1, 0, 0])
+
+    def run(name):
+        with use_backend(name):
+            outputs = [
+                sample_deformable(value, LEVELS, locations, weights),
+                sample_deformable(value, LEVELS, locations, weights, softmax=True),
+                sample_images(value, LEVELS, locations[0, :6], weights[0, :6], image, row, 5),
+            ]
+        return [*outputs, *torch.autograd.grad(sum(output.square().sum() for output in outputs), given)]
+
+    torch.testing.assert_close(run('reference'), run('host'))
+
+
+def test_views_equal_loops():
+    """Rows with several images, with one, with none; sampling point p starts from place p mod V."""
+    value = torch.randn(2, LEVELS.num_tokens, 2, 3, dtype=torch.float64)
+    offsets, logits = torch.randn(4, 2, 3, 4, 2).double(), torch.randn(4, 2, 3, 4).double()
+    points, weight = torch.rand(4, 2, 2).double(), torch.tensor([0.5, 0.5, 1.0, 0.0]).double()
+    image, row = torch.tensor([0, 1, 1, 0]), torch.tensor([0, 0, 2, 3])
+    want = torch.zeros(4, 6, dtype=torch.float64)
+    for pair in range(4):
+        r, at = int(row[pair]), int(image[pair])
+        places = offsets[r] / LEVELS.extents(offsets)[:, None] + points[pair][[0, 1, 0, 1]]
+        shares = logits[r].flatten(1).softmax(dim=-1).view(1, 1, 2, 3, 4)
+        want[r] += weight[pair] * sample_deformable(value[at : at + 1], LEVELS, places[None, None], shares)[0, 0]
+    got = sample_views(value, LEVELS, offsets, logits, points, image, row, weight)
+    torch.testing.assert_close(got, want)
+    assert not got[1].any() and not got[3].any() and got[2].any()
 
 
 def test_finite_differences():

@@ -1,0 +1,115 @@
+"""Tell damaged checkpoints from whole ones, by the checksums that are in them, and weights that are no numbers."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_LEGACY = b'\x80'
+
+
+class DamagedCheckpointError(ValueError):
+    """A checkpoint is not what was written; the message says what is wrong with it, in one line."""
+
+
+def damage_of(path: str | Path) -> str | None:
+    """Compare a checkpoint with the checksums in it.
+
+    torch writes checkpoints as zip archives with a CRC-32 of every tensor and of the rest, and does not look at them
+    when it loads. Zeros, flipped bits and files that were cut differ from theirs.
+
+    Note:
+        Files from before torch 1.6 have no checksums. They count as whole here; torch notices when one is cut.
+
+    Args:
+        path: The file.
+
+    Returns:
+        What is wrong, or None.
+
+    Raises:
+        OSError: If it cannot be opened.
+    """
+    with open(path, 'rb') as file:
+        first = file.read(1)
+        size = file.seek(0, 2)
+        if not size:
+            return 'it is empty'
+        if first == _LEGACY:
+            return None
+        try:
+            with zipfile.ZipFile(file) as archive:
+                broken = archive.testzip()
+        except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError, zlib.error) as error:
+            return f'of its {size} bytes some are missing or changed ({error})'
+    if broken is not None:
+        return f"its entry '{broken}' does not have the checksum that was written with it"
+    try:  # The table of contents has no checksum of its own.
+        torch.load(path, map_location='cpu', mmap=True, weights_only=True)
+    except pickle.UnpicklingError:  # It holds objects, which is no damage.
+        return None
+    except Exception as error:  # The reader of a damaged file can fail in any way.
+        return f'torch cannot open it ({str(error).splitlines()[0]})'
+    return None
+
+
+def check_whole(path: str | Path) -> None:
+    """Refuse a damaged checkpoint.
+
+    Raises:
+        DamagedCheckpointError: With what is wrong and what to do.
+        OSError: If it cannot be read.
+    """
+    damage = damage_of(path)
+    if damage is not None:
+        raise DamagedCheckpointError(
+            f'checkpoint {path} is damaged: {damage}. Copy it again or use another one; '
+            '--resume without a file takes the newest whole one of the work dir'
+        )
+
+
+def not_finite_names(tensors: Mapping[str, Any], trained: Collection[str] = ()) -> list[str]:
+    """List the tensors that hold a NaN, and of those that are trained the ones with an infinity too.
+
+    Args:
+        tensors: From name to tensor, all on one device; other values are passed over.
+        trained: Names of parameters. Buffers may hold infinities, such as limits.
+    """
+    found = [(name, value.detach()) for name, value in _floating(tensors)]
+    if not found:
+        return []
+    fine = [torch.isfinite(value).all() if name in trained else ~value.isnan().any() for name, value in found]
+    return [name for (name, _), good in zip(found, torch.stack(fine).tolist(), strict=True) if not good]
+
+
+def check_finite_weights(weights: Mapping[str, Any], trained: Collection[str], source: str) -> None:
+    """Refuse weights that are not numbers: such a model finds nothing and can never be trained again.
+
+    Args:
+        weights: From name to tensor.
+        trained: Names of parameters, see :func:`not_finite_names`.
+        source: Whose they are, for the error.
+
+    Raises:
+        ValueError: With the names.
+    """
+    names = not_finite_names(weights, trained)
+    if names:
+        raise ValueError(
+            f'{source} has weights that are NaN or infinite: {", ".join(names[:3])}'
+            + (f' and {len(names) - 3} more of {len(weights)}' if len(names) > 3 else '')
+            + '. Use a checkpoint from before they broke'
+        )
+
+
+def _floating(tensors: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
+    for name, value in tensors.items():
+        if isinstance(value, Tensor) and value.is_floating_point() and value.numel():
+            yield name, value

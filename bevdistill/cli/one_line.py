@@ -1,0 +1,87 @@
+"""Say in one line what went wrong."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import tempfile
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+OURS = ('bevdistill', 'benchmarks', 'projects')
+CONFIG_READERS = ('mmengine.config', 'mmengine.registry', 'mmengine.utils.misc')
+"""What they refuse is in the config: its syntax, a type that does not exist, an argument that a class does not take."""
+_WORKER = re.compile(r'Caught \w+ in .*\nOriginal Traceback')
+_RAISED = re.compile(r'^([\w.]+): (.*)', re.MULTILINE)
+
+
+def one_line(error: BaseException) -> str:
+    """Describe an error for people, in one line without a traceback.
+
+    Mistakes of the user have a message that says what to do. What remains is a defect: its traceback is written to a
+    file, which the line names.
+    """
+    for cause in _chain(error):
+        if is_users(cause):
+            return _words(cause)
+    remote = _of_worker(error)
+    if remote:
+        return remote
+    words = ' '.join(f'{type(error).__name__}: {error}'.split())
+    return f'{words[:300]} (a defect, or an input that was not foreseen; {_saved(error)})'
+
+
+def is_users(error: BaseException) -> bool:
+    """Tell mistakes of the user, whose message is enough, from defects, whose traceback is needed.
+
+    Files and connections that fail are the user's, so are a ValueError raised by this package or a project, where it is
+    written for people, a module that is not installed, and what mmengine refuses in a config. A ValueError of another
+    library is a defect.
+    """
+    if isinstance(error, OSError):
+        return True
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    raised_in = str(trace.tb_frame.f_globals.get('__name__', '')) if trace is not None else ''
+    if raised_in.startswith(CONFIG_READERS):
+        return True
+    return isinstance(error, ValueError | ImportError) and raised_in.partition('.')[0] in OURS
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, then what it was raised from."""
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT) and error.strerror:
+        return error.strerror
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    worker = _of_worker(error)
+    return worker or ' '.join(text.split()) or type(error).__name__
+
+
+def _of_worker(error: BaseException) -> str:
+    """Return the message that an error had in a worker of the data loader, of whose traceback it consists here."""
+    text = str(error)
+    if not _WORKER.match(text) or not ('/bevdistill/' in text or '/projects/' in text):
+        return ''
+    raised = list(_RAISED.finditer(text))
+    name = raised[-1][1].rpartition('.')[2] if raised else ''
+    return ' '.join(raised[-1][2].split()) if name in ('ValueError', type(error).__name__) else ''
+
+
+def _saved(error: BaseException) -> str:
+    """Write the traceback to a file; returns where it is."""
+    try:
+        handle, name = tempfile.mkstemp(prefix='bevdistill-', suffix='.traceback')
+        with os.fdopen(handle, 'w') as file:
+            file.writelines(traceback.format_exception(error))
+    except OSError:
+        return 'run it again with --traceback'
+    return f'traceback in {Path(name)}'

@@ -1,0 +1,92 @@
+"""Tell whether bytes are an image or points, by what is cheap to look at."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+MOST_PIXELS = 100_000_000
+FARTHEST_POINT = 1e5
+"""Metres that no coordinate exceeds; other number types read as float32 soon do."""
+ENDS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND'}
+"""What a whole file has near its end; a decoder fills what is missing of a picture with grey."""
+TAIL = 1024
+TEXT = bytes(range(32, 127)) + b'\t\r\n'
+
+
+class ImageHeader(NamedTuple):
+    """What the first bytes of an image say: format, size in pixels, and PIL's mode."""
+
+    kind: str
+    width: int
+    height: int
+    mode: str
+
+
+def image_header(content: bytes) -> ImageHeader:
+    """Read the header of an image, without decoding it.
+
+    Raises:
+        ValueError: If it is no whole image of three channels; the message says what was expected and found.
+    """
+    if not content:
+        raise ValueError('expected an image, found an empty file')
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            with Image.open(io.BytesIO(content)) as image:
+                header = ImageHeader(str(image.format), *image.size, image.mode)
+    except Image.DecompressionBombError as error:
+        raise ValueError(f'expected at most {MOST_PIXELS} pixels, found far more') from error
+    except Exception as error:  # A damaged header can fail in any way.
+        raise ValueError(f'expected an image, found {len(content)} bytes that are none') from error
+    if header.width * header.height > MOST_PIXELS:
+        raise ValueError(f'expected at most {MOST_PIXELS} pixels, found {header.width} x {header.height}')
+    if header.mode not in ('RGB', 'P'):
+        raise ValueError(f'expected an image of three channels (RGB), found mode {header.mode}')
+    if ENDS.get(header.kind, b'') not in content[-TAIL:]:
+        raise ValueError(f'expected a whole {header.kind} file, found one that is cut off after {len(content)} bytes')
+    return header
+
+
+def as_points(content: bytes, features: int) -> NDArray[np.float32]:
+    """View bytes as float32 rows (P, features).
+
+    Raises:
+        ValueError: If they cannot be points: the message says what was expected and found.
+    """
+    row = 4 * features
+    if content and not content[:256].translate(None, TEXT):
+        raise ValueError('expected float32 numbers, found text')
+    if len(content) % row:
+        raise ValueError(
+            f'expected a multiple of {row} bytes ({features} float32 per point), found {len(content)}: the file is '
+            f'truncated, or has other numbers per point'
+        )
+    points = np.frombuffer(content, dtype=np.float32).reshape(-1, features)
+    right = np.isfinite(points).all(axis=1) & (np.abs(points[:, :3]) <= FARTHEST_POINT).all(axis=1)
+    if not right.all():
+        raise ValueError(
+            f'expected finite float32 numbers and coordinates of at most {FARTHEST_POINT:g} m, found others in '
+            f'{(~right).sum()} of {len(points)} points: NaN, infinite, or another number type or layout'
+        )
+    return points
+
+
+def check_size(width: int, height: int, cam2img: Any, where: str) -> None:
+    """Check that the camera's centre lies in its image.
+
+    Raises:
+        ValueError: If not: the image was made smaller than the one that was calibrated.
+    """
+    across, down = float(cam2img[0][2]), float(cam2img[1][2])
+    if not (0 < across < width and 0 < down < height):
+        raise ValueError(
+            f'{where}: expected an image around the centre of its calibration ({across:.0f}, {down:.0f}), found '
+            f'{width} x {height} pixels; use the image that was calibrated'
+        )

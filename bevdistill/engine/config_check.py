@@ -1,0 +1,115 @@
+"""Refuse configs that cannot be meant: top-level keys that are nearly those of a run, and values that cannot be."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+RUN_KEYS = (
+    'model', 'work_dir', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg', 'val_cfg', 'test_cfg',
+    'auto_scale_lr', 'optim_wrapper', 'param_scheduler', 'val_evaluator', 'test_evaluator', 'default_hooks',
+    'custom_hooks', 'data_preprocessor', 'load_from', 'resume', 'launcher', 'env_cfg', 'log_processor', 'log_level',
+    'visualizer', 'vis_backends', 'default_scope', 'randomness', 'experiment_name', 'custom_imports',
+    'model_wrapper_cfg', 'find_unused_parameters', 'sync_bn', 'runner_type',
+)  # fmt: skip
+"""What mmengine's runner and this package read; other keys are variables, which other entries of a config use."""
+
+FORMER = {
+    'data': 'train_dataloader, val_dataloader, test_dataloader', 'optimizer': 'optim_wrapper.optimizer',
+    'optimizer_config': 'optim_wrapper.clip_grad', 'lr_config': 'param_scheduler', 'runner': 'train_cfg',
+    'total_epochs': 'train_cfg.max_epochs', 'evaluation': 'val_evaluator, train_cfg.val_interval',
+    'checkpoint_config': 'default_hooks.checkpoint', 'log_config': 'default_hooks.logger',
+    'dist_params': 'env_cfg.dist_cfg', 'seed': 'randomness.seed', 'fp16': '--amp',
+}  # fmt: skip
+"""Keys of configs before mmengine, which no run reads any more, and where their content goes."""
+
+ALIKE = 0.85
+
+
+class Limit(NamedTuple):
+    """What an entry of a name has to be, in words and as a test of a value."""
+
+    expected: str
+    holds: Callable[[Any], bool]
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _from(low: int) -> Limit:
+    return Limit(f'a whole number from {low} on', lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= low)
+
+
+def _numbers(value: Any, count: int) -> bool:
+    return isinstance(value, Sequence) and len(value) == count and all(map(_number, value))
+
+
+ABOVE_0 = Limit('a number above 0', lambda v: _number(v) and v > 0)
+FROM_0 = Limit('a number from 0 on', lambda v: _number(v) and v >= 0)
+PART = Limit('a number from 0 to below 1', lambda v: _number(v) and 0 <= v < 1)
+EVERY = Limit('a whole number from 1 on, or -1 for never', lambda v: type(v) is int and (v >= 1 or v == -1))
+RANGE = Limit(
+    'x, y, z from, then x, y, z to, each above where it starts (or x, y from alone)',
+    lambda v: _numbers(v, 2) or (_numbers(v, 6) and all(low < high for low, high in zip(v[:3], v[3:], strict=True))),
+)
+LIMITS: dict[str, Limit] = {
+    'voxel_size': Limit('3 numbers above 0', lambda v: (_numbers(v, 3) or _numbers(v, 2)) and min(v) > 0),
+    'point_cloud_range': RANGE, 'pc_range': RANGE,
+    'max_norm': ABOVE_0, 'clip_value': ABOVE_0, 'lr': ABOVE_0, 'weight_decay': FROM_0, 'eps': FROM_0,
+    'temperature': ABOVE_0, 'timeout': ABOVE_0, 'dropout': PART, 'attn_drop': PART, 'ffn_drop': PART, 'drop_prob': PART,
+    'batch_size': _from(1), 'num_workers': _from(0), 'max_epochs': _from(1), 'max_iters': _from(1),
+    'accumulative_counts': _from(1), 'queue_length': _from(1), 'num_classes': _from(1), 'num_query': _from(1),
+    'embed_dims': _from(1), 'num_layers': _from(1), 'sweeps_num': _from(0), 'base_batch_size': _from(1),
+    'interval': EVERY, 'val_interval': EVERY, 'max_keep_ckpts': EVERY,
+}  # fmt: skip
+"""By the last part of a key; None, an entry that is not set, is right everywhere."""
+
+
+def check_config(cfg: Mapping[str, Any], source: str) -> None:
+    """Refuse misspelt top-level keys, keys of former configs, and values that cannot be; names all of them.
+
+    Args:
+        cfg: Content of the config, after overrides.
+        source: Its file.
+
+    Raises:
+        ValueError: In one line: the file, each key, what was expected and found.
+    """
+    wrong = [*misspelt(cfg), *impossible(cfg, '')]
+    if wrong:
+        raise ValueError(f'{source}: {"; ".join(wrong)}. Correct the config, or the override')
+
+
+def misspelt(cfg: Mapping[str, Any]) -> Iterator[str]:
+    """Yield top-level keys that no run reads, and that are nearly one that is read, or were one once.
+
+    A variable may have the name of a key of a run with words before or after it, such as ``my_train_dataloader``.
+    """
+    for key in cfg:
+        if key in RUN_KEYS:
+            continue
+        if key in FORMER and 'optim_wrapper' not in cfg and 'train_dataloader' not in cfg:
+            yield f'{key}: no run reads this key of configs before mmengine; its content goes to {FORMER[key]}'
+            continue
+        near = difflib.get_close_matches(key, RUN_KEYS, n=1, cutoff=ALIKE)
+        if near and not key.endswith(f'_{near[0]}') and not key.startswith(f'{near[0]}_'):
+            yield f"{key}: expected '{near[0]}', found a key that no run reads; a variable needs a name less like it"
+
+
+def impossible(node: Any, path: str) -> Iterator[str]:
+    """Yield entries whose value cannot be, by the last part of their key."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            here = f'{path}.{key}' if path else str(key)
+            limit = LIMITS.get(str(key))
+            if limit is not None and value is not None and not isinstance(value, Mapping):
+                if not limit.holds(value):
+                    yield f'{here}: expected {limit.expected}, found {value!r}'
+            else:
+                yield from impossible(value, here)
+    elif isinstance(node, list | tuple):
+        for position, value in enumerate(node):
+            yield from impossible(value, f'{path}.{position}')

@@ -1,0 +1,89 @@
+"""Read the values of overrides: Python's literals, ``dict(...)``, and bare words as mmengine takes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+_CLOSING = {'[': ']', '(': ')', '{': '}'}
+_WORDS = {'true': True, 'false': False}
+_ENTRY = re.compile(r'\s*(\w+)\s*=(.*)', re.DOTALL)
+
+
+def parse_value(text: str) -> Any:
+    """Read a value of the command line.
+
+    Numbers, ``True``, ``False`` and ``None`` are what they look like, and ``[a,b]``, ``(a,b)``, ``{'k': v}``,
+    ``dict(k=v)`` nest. Commas without brackets make a list. Everything else is a string, spaces inside included;
+    quotes within the value (``"'a,b'"`` on a command line) keep commas, brackets and numbers as text.
+
+    Raises:
+        ValueError: If a bracket or a quote at the beginning is not closed, or an entry of a dict has no name.
+    """
+    text = text.strip()
+    if text[:1] in ('"', "'"):
+        parts = list(_split(text))
+        if len(parts) > 1:
+            return [parse_value(part) for part in parts]
+        if len(text) < 2 or text[-1] != text[0]:
+            raise ValueError(f'the quote {text[0]} at the beginning is not closed')
+        return text[1:-1]
+    called = re.match(r'dict\s*(?=\()', text)
+    start = called.end() if called else 0
+    bracket = text[start : start + 1]
+    if bracket in _CLOSING and len(list(_split(text))) == 1:
+        if not text.endswith(_CLOSING[bracket]):
+            raise ValueError(f'the bracket {bracket} at the beginning is not closed')
+        parts = [part for part in _split(text[start + 1 : -1]) if part.strip()]
+        if called:
+            return dict(_entry(part) for part in parts)
+        if bracket == '{':
+            return dict(_pair(part) for part in parts)
+        values = [parse_value(part) for part in parts]
+        return tuple(values) if bracket == '(' else values
+    parts = list(_split(text))
+    return _scalar(text) if len(parts) == 1 else [parse_value(part) for part in parts]
+
+
+def _scalar(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return None if text == 'None' else _WORDS.get(text.lower(), text)
+
+
+def _entry(text: str) -> tuple[str, Any]:
+    found = _ENTRY.fullmatch(text)
+    if not found:
+        raise ValueError(f"'{text.strip()}' inside dict(...) is not of the form key=value")
+    return found[1], parse_value(found[2])
+
+
+def _pair(text: str) -> tuple[Any, Any]:
+    key, *rest = _split(text, ':')
+    if not rest:
+        raise ValueError(f"'{text.strip()}' inside {{...}} is not of the form 'key': value")
+    return parse_value(key), parse_value(':'.join(rest))
+
+
+def _split(text: str, at: str = ',') -> Iterator[str]:
+    """Split at commas outside brackets and quotes; a quote begins where an entry does: ``john's`` has none."""
+    start, depth, quote, before = 0, 0, '', at
+    for place, letter in enumerate(text):
+        if quote:
+            quote = '' if letter == quote else quote
+        elif letter in '"\'' and before in ',:=([{':
+            quote = letter
+        elif letter in _CLOSING:
+            depth += 1
+        elif letter in _CLOSING.values():
+            depth -= 1
+        elif letter == at and depth == 0:
+            yield text[start:place]
+            start = place + 1
+        if not letter.isspace():
+            before = letter
+    yield text[start:]

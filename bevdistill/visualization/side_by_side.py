@@ -1,0 +1,39 @@
+"""Draw the predictions of several models for one sample beside each other, from above."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from .bev_view import draw_bev, draw_legend, legend_handles
+from .boxes import BoxSet
+from .figures import new_figure
+from .palette import class_colours
+from .report import LOWER_HEIGHT, Page, draw_heading
+
+LEGEND_HEIGHT = 0.46
+
+
+def side_by_side_page(page: Page, models: Sequence[tuple[str, BoxSet | None]]) -> Figure:
+    """Draw one bird's-eye panel per model, with the same points, ground truth, range and threshold.
+
+    Args:
+        page: Sample, grid, classes and threshold; its own predictions and maps are not drawn.
+        models: Name and decoded predictions of each model (None: it has none), from left to right.
+    """
+    frame, colours = page.frame.within(page.grid), class_colours(page.classes)
+    rows = [0.36, LEGEND_HEIGHT, LOWER_HEIGHT]
+    # The legend needs the width of two panels.
+    width = LOWER_HEIGHT * max(2, len(models))
+    figure = new_figure(width, sum(rows))
+    heading, legend, panels = figure.subfigures(len(rows), 1, height_ratios=rows, hspace=0)
+    draw_heading(heading, page)
+    handles = legend_handles(page.classes, colours, frame.truth is not None, True, page.threshold)
+    draw_legend(legend.add_axes((0, 0, 1, 1)), handles, columns=len(handles))
+    panels.subplots_adjust(left=0.04, right=0.995, bottom=0.065, top=0.955, wspace=0.12)
+    axes = panels.subplots(1, len(models), squeeze=False)[0]
+    for axis, (name, predictions) in zip(axes, models, strict=True):
+        shown = None if predictions is None else predictions.within(page.grid).confident(page.threshold, page.limit)
+        draw_bev(axis, page.grid, frame.points, frame.truth, shown, colours, page.threshold, name)
+    return figure

@@ -1,0 +1,81 @@
+"""Damaged checkpoints and weights that are no numbers are told."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+
+from bevdistill.checkpoints.damage import (
+    DamagedCheckpointError,
+    check_finite_weights,
+    check_whole,
+    damage_of,
+    not_finite_names,
+)
+from bevdistill.checkpoints.foreign_file import read_foreign_checkpoint
+from bevdistill.checkpoints.inert_loader import load_local
+from bevdistill.checkpoints.student_export import read_checkpoint
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    torch.save(dict(state_dict=dict(weight=torch.arange(3000.0)), meta=dict(epoch=3)), tmp_path / 'a.pth')
+    return tmp_path / 'a.pth'
+
+
+def test_no_flipped_bit_changes_what_is_loaded(file: Path) -> None:
+    good, draw = file.read_bytes(), random.Random(0)
+    told = 0
+    # The end holds the table of contents, which has no checksum.
+    places = [draw.randrange(first, len(good)) for first in (0, len(good) - 700) for _ in range(60)]
+    for place in places:
+        flipped = bytearray(good)
+        flipped[place] ^= 1 << draw.randrange(8)
+        file.write_bytes(flipped)
+        if damage_of(file) is None:
+            assert torch.equal(torch.load(file)['state_dict']['weight'], torch.arange(3000.0)), place
+        else:
+            told += 1
+    assert told > 60
+
+
+@pytest.mark.parametrize(
+    ('content', 'what'),
+    [
+        (b'', 'it is empty'),
+        (bytes(5000), 'of its 5000 bytes some are missing or changed'),
+        (b'<html>not found</html>', 'of its 22 bytes'),
+        ('half', r'of its \d+ bytes some are missing'),
+        ('zeros', r"its entry 'a/data/0' does not have the checksum"),
+    ],
+)
+@pytest.mark.parametrize('read', [load_local, read_foreign_checkpoint, read_checkpoint])
+def test_damage_is_named_by_all_that_read(file: Path, content: bytes | str, what: str, read) -> None:
+    good = file.read_bytes()
+    middle = len(good) // 2
+    made = dict(half=good[:middle], zeros=good[:middle] + bytes(64) + good[middle + 64 :])
+    file.write_bytes(made[content] if isinstance(content, str) else content)
+    with pytest.raises(DamagedCheckpointError, match=rf'^checkpoint .*a\.pth is damaged: {what}.*--resume') as caught:
+        read(file)
+    assert '\n' not in str(caught.value)
+
+
+def test_whole_files(file: Path) -> None:
+    assert damage_of(file) is None
+    torch.save(dict(odd=Path('x')), file)
+    check_whole(file)  # Objects are refused elsewhere, with another advice.
+    torch.save(dict(a=torch.ones(2)), file, _use_new_zipfile_serialization=False)
+    check_whole(file)
+
+
+def test_weights_that_are_no_numbers() -> None:
+    inf, nan = torch.tensor([1.0, torch.inf]), torch.tensor([torch.nan])
+    tensors = dict(a=inf, limit=inf, mean=nan, count=torch.tensor(3), empty=torch.ones(0), text='x', half=nan.half())
+    assert not_finite_names(tensors, {'a'}) == ['a', 'mean', 'half']
+    assert not_finite_names({}) == []
+    with pytest.raises(ValueError, match=r'^mine has weights that are NaN or infinite: mean, half\. Use'):
+        check_finite_weights(tensors, (), 'mine')
+    check_finite_weights(dict(limit=inf), (), 'mine')

@@ -1,0 +1,78 @@
+"""Images and points that are broken in every way."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bevdistill.datasets.contents import as_points, check_size, image_header
+
+
+def encoded(kind: str, mode: str = 'RGB', size: tuple[int, int] = (48, 32)) -> bytes:
+    pixels = np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(buffer, kind)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'WEBP', 'BMP'])
+def test_a_whole_image(kind: str) -> None:
+    assert image_header(encoded(kind)) == (kind, 48, 32, 'RGB')
+
+
+def test_padding_after_an_image_is_no_fault() -> None:
+    assert image_header(encoded('JPEG') + b'\0' * 64).kind == 'JPEG'
+
+
+@pytest.mark.parametrize(('content', 'found'), [
+    (b'', 'found an empty file'),
+    (b'<html>not found</html>', 'found 22 bytes that are none'),
+    (b'\0' * 4096, 'found 4096 bytes that are none'),
+    (encoded('JPEG')[:40], 'bytes that are none'),
+    (encoded('JPEG')[:-600], 'a whole JPEG file, found one that is cut off'),
+    (encoded('PNG')[:-200], 'a whole PNG file, found one that is cut off'),
+    (encoded('JPEG', 'L'), r'three channels \(RGB\), found mode L'),
+    (encoded('JPEG', 'CMYK'), 'found mode CMYK'),
+    (encoded('PNG', 'RGBA'), 'found mode RGBA'),
+    (encoded('PNG', '1', (12_000, 12_000)), 'pixels, found'),
+])  # fmt: skip
+def test_a_broken_image_is_told(content: bytes, found: str) -> None:
+    with pytest.raises(ValueError, match=f'^expected .*{found}'):
+        image_header(content)
+
+
+def test_points() -> None:
+    points = np.random.default_rng(0).normal(size=(7, 4)).astype(np.float32)
+    np.testing.assert_array_equal(as_points(points.tobytes(), 4), points)
+    assert as_points(b'', 5).shape == (0, 5)
+    points[:, 3] = 1.6e9  # a column of times
+    assert len(as_points(points.tobytes(), 4)) == 7
+
+
+def changed(value: float) -> Any:
+    points = np.zeros((8, 5), dtype=np.float32)
+    points[3, 1] = value
+    return points
+
+
+@pytest.mark.parametrize(('content', 'found'), [
+    (np.zeros((7, 4), np.float32).tobytes(), 'a multiple of 20 bytes .*found 112'),
+    (b'1.0 2.0 3.0 4.0 5.0\n' * 5, 'found text'),
+    (np.random.default_rng(0).normal(0, 20, (8, 5)).tobytes(), 'of 16 points: NaN, infinite, or another number type'),
+    (changed(np.nan).tobytes(), '1 of 8 points'),
+    (changed(np.inf).tobytes(), '1 of 8 points'),
+    (changed(-1e6).tobytes(), '1 of 8 points'),
+])  # fmt: skip
+def test_broken_points_are_told(content: bytes, found: str) -> None:
+    with pytest.raises(ValueError, match=f'^expected .*{found}'):
+        as_points(content, 5)
+
+
+def test_an_image_smaller_than_what_was_calibrated() -> None:
+    check_size(48, 32, [[40, 0, 24], [0, 40, 16], [0, 0, 1]], 'a')
+    with pytest.raises(ValueError, match=r'^a: expected an image around the centre .*\(24, 16\), found 24 x 16 pixels'):
+        check_size(24, 16, [[40, 0, 24], [0, 40, 16], [0, 0, 1]], 'a')

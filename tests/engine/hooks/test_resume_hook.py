@@ -1,0 +1,89 @@
+"""A resumed run follows the rates and schedules of its own config, or is refused with what differs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+from toy_run import toy_config, train
+
+pytestmark = pytest.mark.usefixtures('one_thread')
+
+STOPPED = {'train_cfg.max_iters': 6, 'default_hooks.checkpoint.interval': 6}
+
+
+class Rates(Hook):
+    """Rate of the head in every iteration, with the iteration's number."""
+
+    def __init__(self) -> None:
+        self.seen: dict[int, float] = {}
+
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        self.seen[runner.iter] = runner.optim_wrapper.param_groups[-1]['lr']
+
+
+def rates(folder: Path, resume: bool = False, **changes: Any) -> dict[int, float]:
+    cfg = toy_config(folder, by_iter=True, **{'train_cfg.val_interval': 100, **changes})
+    if resume:
+        cfg.resume, cfg.load_from = True, str(folder / 'run/iter_6.pth')
+    recorder = Rates()
+    train(cfg, recorder)
+    return recorder.seen
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Path:
+    rates(tmp_path, **STOPPED)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ('changes', 'told'),
+    [
+        ({'train_cfg.max_iters': 12}, 'CosineAnnealingLR T_max 6 -> 12'),
+        ({'optim_wrapper.optimizer.lr': 1e-5, 'train_cfg.max_iters': 9}, r'lr 0.0002 -> 1e-05'),
+        ({'optim_wrapper.optimizer.weight_decay': 0.5, 'train_cfg.max_iters': 8}, 'weight_decay 0.01 -> 0.5'),
+    ],
+)
+def test_rates_are_those_of_the_config_from_its_beginning(
+    stopped: Path, changes: dict[str, Any], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resumed = rates(stopped, True, **changes)
+    said = capsys.readouterr()
+    assert told in f'{said.out}{said.err}'
+    (stopped / 'whole').mkdir()
+    whole = rates(stopped / 'whole', **changes)
+    assert sorted(resumed) == list(range(6, changes['train_cfg.max_iters']))
+    assert resumed == {iteration: whole[iteration] for iteration in resumed}
+
+
+def test_the_same_config_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = rates(tmp_path, **{'default_hooks.checkpoint.interval': 6, 'train_cfg.max_iters': 8})
+    resumed = rates(tmp_path, True, **{'train_cfg.max_iters': 8})
+    said = capsys.readouterr()
+    assert 'differs from the checkpoint' not in f'{said.out}{said.err}'
+    assert resumed == {iteration: whole[iteration] for iteration in (6, 7)}
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'optim_wrapper.optimizer': dict(_delete_=True, type='SGD', lr=0.1)}, r'another kind .* only one has .*betas'),
+        ({'optim_wrapper.paramwise_cfg': None}, r'the checkpoint has \d+ groups of \d+ parameters, this config'),
+    ],
+)
+def test_what_cannot_go_on_is_refused(stopped: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        rates(stopped, True, **changes)
+
+
+def test_text_of_a_config_in_a_checkpoint_is_not_run(stopped: Path) -> None:
+    file = stopped / 'run/iter_6.pth'
+    checkpoint = torch.load(file, weights_only=True)
+    checkpoint['meta']['config'] = f'open({str(stopped / "trace")!r}, "w").close()'
+    torch.save(checkpoint, file)
+    rates(stopped, True, **{'train_cfg.max_iters': 7})
+    assert not (stopped / 'trace').exists()
