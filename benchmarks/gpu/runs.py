@@ -35,7 +35,8 @@ def short_config(check: Check, kind: str, iterations: int, name: str = '') -> Pa
         set_up(1)
         torch.manual_seed(0)
         random_teacher(cfg, check.out / f'{name or kind}_teacher.pth')
-    file = check.out / f'{name or kind}_{iterations}.py'
+    # As a Python file it would be sorted, and with it the stages of the pipelines.
+    file = check.out / f'{name or kind}_{iterations}.json'
     cfg.dump(str(file))
     return file
 
