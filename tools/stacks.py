@@ -83,7 +83,7 @@ def resolve(version: str, resolution: str, folder: Path) -> str:
 def run_tests(python: Path) -> bool:
     """Run the tests by an interpreter and tell whether they passed."""
     subprocess.run([python, '-c', SHOWN])
-    command = [python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *TESTS]
+    command = [str(python), '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *TESTS]
     return subprocess.run(command, cwd=REPO, env={**os.environ, 'OMP_NUM_THREADS': '1'}).returncode == 0
 
 

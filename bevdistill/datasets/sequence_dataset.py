@@ -108,7 +108,7 @@ class SequenceNuScenesDataset(NuScenesDataset):
             FileNotFoundError: If it is missing.
             ValueError: If it is damaged, holds more than plain data, or a record is not what it should be.
         """
-        self.ann_file = find_infos(self.ann_file)
+        self.ann_file: str = find_infos(self.ann_file)
         infos = read_infos(self.ann_file)
         self._require_temporal_fields(infos['data_list'])
         used = {sensor: bool(self.modality.get(f'use_{sensor}')) for sensor in ('camera', 'lidar')}

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..checkpoints import sha256_of
 from ..datasets.infos import find_infos, read_infos
-from ..datasets.sequence_dataset import DEFAULT_PREFIX
+from ..datasets.infos.names import DEFAULT_PREFIX
 from .key import digest_of
 
 DIGITS = 16

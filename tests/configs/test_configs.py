@@ -85,6 +85,7 @@ def test_begins_as_a_lab_note(file: Path):
     assert 'measured here' in result.lower() or 'from the paper' in result, f'{name(file)}: where is the result from?'
 
 
+@pytest.mark.usefixtures('no_random_weights')
 @pytest.mark.parametrize('file', CONFIGS, ids=name)
 def test_builds(file: Path):
     cfg = load(file)

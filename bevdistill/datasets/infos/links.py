@@ -125,13 +125,13 @@ def camera_faults(records: Records, metainfo: Mapping[str, Any]) -> Iterator[Fou
     names = [set(record['images']) if isinstance(record.get('images'), dict) else None for record in records]
     known = set(CAMERAS) if metainfo.get('dataset') == 'nuscenes' else next(filter(None, names), set())
     for i, found in enumerate(names):
-        if found is None or found == known:
+        if found is None or (found and found == known):
             continue
         lacks, other = sorted(known - found), sorted(map(str, found - known))
         text = ' and '.join(
             f'{word} {", ".join(part)}' for word, part in (('without', lacks), ('with', other)) if part
         )
-        yield 'cameras', i, 'images', text, f'the cameras {", ".join(sorted(known))}'
+        yield 'cameras', i, 'images', text or 'none', f'the cameras {", ".join(sorted(known))}'.rstrip()
 
 
 def sweep_faults(records: Records) -> Iterator[Found]:

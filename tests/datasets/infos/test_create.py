@@ -242,7 +242,7 @@ def endless(rows: Rows) -> None:
     [
         ('sample', endless, "expected a chain of 'next' that ends, found one that comes back here"),
         ('sample', lambda rows: rows[0].update(next=rows[-1]['token']), 'expected a sample of this scene'),
-        ('sample', lambda rows: rows[0].update(next=''), r'expected nbr_samples = 3, found [12] that are linked'),
+        ('sample', lambda rows: rows[0].update(next=''), r'expected nbr_samples = 3, found [12] linked'),
         ('scene', lambda rows: rows[0].update(first_sample_token='gone'), "found no 'gone'"),
         ('ego_pose', lambda rows: [row.update(rotation=[1, 2]) for row in rows], 'expected nuScenes tables'),
         ('ego_pose', lambda rows: [row.update(translation=[0, None, 0]) for row in rows], 'expected'),
