@@ -19,7 +19,7 @@ BLOCKS = {
     'versions': 40, 'operators': 60, 'steps': 150, 'train': 120, 'processes': 60, 'cache': 90, 'waits': 60,
     'full_size': 150, 'sampling': 60, 'voxels': 40, 'compile': 90,
 }  # fmt: skip
-"""Seconds that each block may take on one H200-class card; together they took less wherever they were tried."""
+"""Seconds that each block may take on one H200-class card, a guess until it ran on one; ``--limit`` ends them all."""
 EXAMPLES = """
 examples:
   python benchmarks/gpu_check.py gpu_results                          # all of it, at most 8 minutes
