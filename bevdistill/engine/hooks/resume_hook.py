@@ -61,7 +61,7 @@ class ResumeHook(Hook):
         replay(schedulers, checkpoint['meta']['iter'], checkpoint['meta']['epoch'])
         for old, new in zip(saved, own, strict=True):
             old.update({key: value for key, value in new.items() if key != 'params'})
-        if 'base_param_settings' in checkpoint['optimizer']:
+        if wrapper is not None and 'base_param_settings' in checkpoint['optimizer']:
             checkpoint['optimizer']['base_param_settings'] = dict(wrapper.base_param_settings)
         checkpoint['param_schedulers'] = [scheduler.state_dict() for scheduler in schedulers]
         runner.logger.info(
