@@ -28,7 +28,7 @@ SUBSTITUTES = {
 }
 """From what is written to what is there on the tiny root, by parts of words."""
 NOT_RUN = {
-    r'^(conda|pip|pre-commit|tensorboard) ': 'changes the environment, or waits for a browser',
+    r'^(conda|pip|uv|pre-commit|tensorboard) ': 'changes the environment, or waits for a browser',
     r'^make ': 'set-up and the whole suite; the demo and the benchmark have tests of their quick sizes',
     r'^torchrun |_(train|test)\.sh ': 'several processes, or Slurm: tests/tools and tests/distributed start them',
     r'two_hosts\.py': 'network spaces of Linux: tests/distributed/test_two_hosts.py runs it',

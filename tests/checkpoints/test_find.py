@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from bevdistill.checkpoints import find
 from bevdistill.checkpoints.damage import DamagedCheckpointError
 from bevdistill.checkpoints.find import existing_checkpoint, latest_checkpoint, unreadable_checkpoints_explained
 
@@ -55,13 +56,17 @@ def test_stale_pointer(tmp_path: Path, pointer: str) -> None:
     assert latest_checkpoint(tmp_path) == str(tmp_path / wanted)
 
 
-def test_newest_whole_checkpoint_is_taken_and_the_others_are_named(tmp_path: Path, capsys) -> None:
+def test_newest_whole_checkpoint_is_taken_and_the_others_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(find, 'print_log', lambda message, *_: lines.append(message))
     put(tmp_path, 'iter_30.pth', 'iter_20.pth', 'iter_10.pth')
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_30.pth'))
     (tmp_path / 'iter_30.pth').write_bytes(b'')
     (tmp_path / 'iter_20.pth').write_bytes(bytes(1500))
     assert latest_checkpoint(tmp_path) == str(tmp_path / 'iter_10.pth')
-    said = ''.join(capsys.readouterr())
+    (said,) = lines
     assert re.search(r'iter_30\.pth is damaged: it is empty; .*iter_20\.pth is damaged.*place: .*iter_10\.pth', said)
     cut = tmp_path / 'iter_10.pth'
     cut.write_bytes(cut.read_bytes()[:-200])

@@ -28,9 +28,9 @@ def test_a_run_and_a_tool_read_the_config_with_its_overrides(
 ) -> None:
     file = tmp_path / 'small.py'
     file.write_text('model = dict(depth=18)\n')
-    words = [str(file), '--cfg-options', 'model.depth=50', '--cfg-options', '+a=1']
+    words = [str(file), '--cfg-options', 'model.depth=50', '--cfg-options', '+model.width=1']
     cfg = config_of(parsed(words, add_overrides))
-    assert (cfg.model.depth, cfg.a, cfg.work_dir, cfg.launcher) == (50, 1, 'work_dirs/small', 'none')
+    assert (cfg.model.depth, cfg.model.width, cfg.work_dir, cfg.launcher) == (50, 1, 'work_dirs/small', 'none')
     assert capsys.readouterr().err.splitlines()[0] == f'reading {file}'
     words = [str(file), '--work-dir', 'x', '--launcher', 'slurm']
     cfg = config_of(parsed(words, lambda parser: add_run(parser, 'logs')))
