@@ -46,6 +46,7 @@ NOT_RUN = {
     r'^bevdistill compare .*(manifest\.json|_seed)': 'results of many seeds: tests/cli/test_compare.py',
     r'^bevdistill compare work_dirs/teacher ': 'names of runs that are not there: the README compares runs/*',
     r'^bevdistill describe (CONFIG|configs/(bevdistill|synthetic))': 'tests/cli/test_describe.py counts FLOPs in small',
+    r'dgp_layout|data/dgp|_dgp\.py': 'drives that are not here: tests/experiments/test_dgp_layout.py imports them',
     r'_unlabelled_nus-3d': 'as the distillation of the README: tests/engine/test_unlabelled_runs.py trains it',
 }
 """Commands that the test does not run, by a pattern, each with the reason; their arguments are parsed all the same."""

@@ -29,6 +29,7 @@ from documented_commands import (
     substituted,
 )  # fmt: skip
 from mmengine.config import Config
+from own_data import made_up_sample, write_samples
 
 import bevdistill.synthetic
 from bevdistill.cli.main import main, module_of, verb_parser
@@ -96,6 +97,9 @@ def place(tmp_path: Path, synthetic_root: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(bevdistill.synthetic, 'make_dataset', made)
     made('data/nuscenes')
+    own = Path('data/own')
+    own.mkdir()
+    write_samples(own, [made_up_sample(own, index) for index in range(3)])
     return tmp_path
 
 
