@@ -12,7 +12,7 @@ BOOT := $(shell for p in $(PYTHON) python3.11 python3 "$$(uv python find 3.11 2>
 all_extras = test lint studies
 in_env = py="$$('$(BOOT)' -m tools.setup --python '$(PYTHON)' --extras $(1))" &&
 # Tracked files only, so that what a run or an experiment leaves in the checkout is nobody's fault.
-lint = git ls-files -z '*.py' | xargs -0 "$$py" -m ruff check && "$$py" -m mypy
+ruff = git ls-files -z '*.py' | xargs -0 "$$py" -m ruff check
 
 # An environment that is used as it is need not have this checkout installed.
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
@@ -35,9 +35,11 @@ setup: ## have the environment, nothing else
 demo: ## data, teacher, two students, table and pictures, all on a CPU
 	@$(call in_env,$(all_extras)) "$$py" tools/demo.py $(DEMO_ARGS)
 
-test: ## lint, then all tests
-	@$(call in_env,$(all_extras)) $(lint) && \
-	OMP_NUM_THREADS=1 "$$py" -m pytest -n logical --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
+# mypy runs beside the tests, on the time that they wait for something; what it finds is shown last.
+test: ## lint and all tests
+	@$(call in_env,$(all_extras)) $(ruff) && types=$$(mktemp) && { "$$py" -m mypy >"$$types" 2>&1 & mypy=$$!; \
+	OMP_NUM_THREADS=1 "$$py" -m pytest -n logical --maxprocesses 4 --dist worksteal $(PYTEST_ARGS); tests=$$?; \
+	wait $$mypy; lint=$$?; cat "$$types"; rm "$$types"; [ $$tests = 0 ] && [ $$lint = 0 ]; }
 
 bench: ## times, memory and their ratios to targets, on this machine
 	@$(call in_env,) "$$py" tools/analysis_tools/benchmark.py $(BENCH_ARGS)
@@ -46,7 +48,7 @@ faults: ## kill, starve and damage every command that writes; 15 minutes
 	@$(call in_env,$(all_extras)) PYTHONPATH="$(CURDIR)/tests:$(PYTHONPATH)" OMP_NUM_THREADS=1 "$$py" -m faults.run $(FAULTS_ARGS)
 
 lint: ## ruff and mypy
-	@$(call in_env,lint) $(lint)
+	@$(call in_env,lint) $(ruff) && "$$py" -m mypy
 
 lock: ## write requirements/lock.txt anew; versions stay where they fit (UPGRADE=1: all to the newest)
 	@$(call in_env,) "$$py" -m uv pip compile pyproject.toml requirements/lock.in --all-extras --no-emit-package torch \
