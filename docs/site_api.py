@@ -1,7 +1,7 @@
 """MkDocs hook: a reference page of every room of the package, and source beside equations.
 
-Docstrings are read from the files, nothing is imported. `<!-- source: FILE NAME -->` in a page becomes the source of that
-class, function or method; a name that is not there is a warning.
+Docstrings are read from the files, nothing is imported. `<!-- source: FILE NAME -->` in a page becomes the source of
+that class, function or method; a name that is not there is a warning.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def signature(node: Definition) -> str:
 def reference(room: Path) -> str:
     """Reference page of a room: the classes and functions that it offers, with their docstrings."""
     offered = public_names(room)
-    lines = [f'# bevdistill.{room.name}\n', as_markdown(ast.get_docstring(ast.parse((room / '__init__.py').read_text())) or '')]
+    about = ast.get_docstring(ast.parse((room / '__init__.py').read_text())) or ''
+    lines = [f'# bevdistill.{room.name}\n', as_markdown(about)]
     for file in sorted(room.rglob('*.py')):
         for node in definitions(ast.parse(file.read_text()).body):
             if node.name not in offered:

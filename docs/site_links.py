@@ -1,8 +1,8 @@
 """MkDocs hook: the README is the front page, and links that leave docs/ lead to pages of what they name.
 
 Pages are written for the checkout, where `../configs/bevdistill/README.md` is right. The site gets a page of every file
-outside docs/ that one of its pages links to, and each link is turned to it. A link to nothing stays as it is, which MkDocs
-reports; `--strict` makes that an error.
+outside docs/ that one of its pages links to, and each link is turned to it. A link to nothing stays as it is, which
+MkDocs reports; `--strict` makes that an error.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ PAGES = (START, 'README.md', 'CONTRIBUTING.md', *(page for page in OTHERS if pag
 HELPS = {'bevdistill': main, 'show data': show_data, 'show model': show_model}
 HELPS |= {verb: module_of(verb) for verb in VERBS}
 REAL = 'Two CPU cores, no data'
-"""Section of the first page whose commands do their whole work; elsewhere trainings and tests end before the first step."""
+"""Section of the first page whose commands do their whole work; elsewhere trainings and tests stop before a step."""
 
 SIZES = {r'iter_(600|350)\.pth': 'iter_1.pth'}
 """Where trainings are real they have one iteration."""

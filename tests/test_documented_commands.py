@@ -1,7 +1,7 @@
 """Every command of README, docs and --help is run in its order on the tiny data, or listed with the reason why not.
 
-What is not run is parsed. In the first page's section for two CPU cores trainings, tests and scores are real; elsewhere a
-command does all but the steps: it reads its config and overrides, finds its files, and leaves those that come out.
+What is not run is parsed. In the first page's section for two CPU cores trainings, tests and scores are real; elsewhere
+a command does all but the steps: it reads its config and overrides, finds its files, and leaves those that come out.
 """
 
 from __future__ import annotations
