@@ -46,6 +46,7 @@ NOT_RUN = {
     r'bevdistill-t_convnext-b': 'needs mmpretrain: tests/cli/test_submission_end_to_end.py writes a submission',
     r'^bevdistill (show|errors) |error_split\.py': 'pictures: tests/cli/test_cli_show_*.py, test_errors.py',
     r'^bevdistill compare .*(manifest\.json|_seed)': 'results of many seeds: tests/cli/test_compare.py',
+    r'docs\.experiments\.|data/(own|dgp)$|_dgp\.py': 'other data: tests/experiments/test_dgp_layout.py makes some',
     r'^bevdistill compare work_dirs/teacher ': 'names of runs that are not there: docs/start.md compares runs/*',
     r'^bevdistill describe (CONFIG|configs/(bevdistill|synthetic))': 'tests/cli/test_describe.py counts FLOPs in small',
     r'_unlabelled_nus-3d': 'as the distillation of docs/start.md: tests/engine/test_unlabelled_runs.py trains it',
