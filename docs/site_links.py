@@ -83,7 +83,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             files.append(File.generated(config, own, content=turned(target, text, own) if is_page else text))
         if is_page:
             todo += linked(target, text)
-    named = re.findall(r"'([\w/]+\.md)'", str(config.nav))
+    named = re.findall(r"'([^']+\.md)'", str(config.nav))
     more = sorted(file.src_uri for file in files.documentation_pages() if file.generated_by is None)
     config.nav.append({'More': [page for page in more if page not in named]})
     return files
