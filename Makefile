@@ -10,7 +10,7 @@ FAULTS_ARGS ?=
 
 BOOT := $(shell for p in $(PYTHON) python3.11 python3.12 python3.13 python3 "$$(uv python find '>=3.11,<3.14' 2>/dev/null)"; do \
   "$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { command -v "$$p"; break; }; done)
-all_extras = test lint studies
+all_extras = test lint studies docs
 in_env = py="$$('$(BOOT)' -m tools.setup --python '$(PYTHON)' --extras $(1))" &&
 # Tracked files only, so that what a run or an experiment leaves in the checkout is nobody's fault.
 ruff = git ls-files -z '*.py' | xargs -0 "$$py" -m ruff check
@@ -22,7 +22,7 @@ export MPLBACKEND ?= Agg
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-stacks bench faults lint lock
+.PHONY: help setup demo test test-stacks bench faults lint docs dist lock
 ifeq ($(BOOT),)
 $(error set-up: error: no CPython 3.11, 3.12 or 3.13 found. Install one with its headers and a C++ compiler (uv python install 3.11; Debian: apt-get install python3-dev python3-venv g++), or name it: make PYTHON=/path/to/python3.11 ...)
 endif
@@ -53,6 +53,12 @@ faults: ## kill, starve and damage every command that writes; 15 minutes
 
 lint: ## ruff and mypy
 	@$(call in_env,lint) $(ruff) && "$$py" -m mypy
+
+docs: ## this site of README and docs, in site/; warnings are errors
+	@$(call in_env,docs) NO_MKDOCS_2_WARNING=1 "$$py" -m mkdocs build --strict
+
+dist: ## wheel and source archive, in dist/
+	@$(call in_env,) rm -rf build && "$$py" -m uv build --no-config --no-build-isolation --out-dir dist
 
 lock: ## write requirements/lock.txt anew; versions stay where they fit (UPGRADE=1: all to the newest)
 	@$(call in_env,) "$$py" -m uv pip compile pyproject.toml requirements/lock.in --all-extras --no-emit-package torch \

@@ -10,11 +10,13 @@ from bevdistill.cli import main, show_data, show_model
 from bevdistill.cli.main import VERBS, module_of
 
 REPO = Path(__file__).resolve().parents[1]
-PAGES = ('README.md', 'CONTRIBUTING.md', *(f'docs/{file.name}' for file in sorted((REPO / 'docs').glob('*.md'))))
+START = 'docs/start.md'
+OTHERS = (f'docs/{file.name}' for file in sorted((REPO / 'docs').glob('*.md')))
+PAGES = (START, 'README.md', 'CONTRIBUTING.md', *(page for page in OTHERS if page != START))
 HELPS = {'bevdistill': main, 'show data': show_data, 'show model': show_model}
 HELPS |= {verb: module_of(verb) for verb in VERBS}
 REAL = 'Two CPU cores, no data'
-"""Section of the README whose commands do their whole work; elsewhere trainings and tests end before the first step."""
+"""Section of the first page whose commands do their whole work; elsewhere trainings and tests stop before a step."""
 
 SIZES = {r'iter_(600|350)\.pth': 'iter_1.pth'}
 """Where trainings are real they have one iteration."""
@@ -44,10 +46,10 @@ NOT_RUN = {
     r'bevdistill-t_convnext-b': 'needs mmpretrain: tests/cli/test_submission_end_to_end.py writes a submission',
     r'^bevdistill (show|errors) |error_split\.py': 'pictures: tests/cli/test_cli_show_*.py, test_errors.py',
     r'^bevdistill compare .*(manifest\.json|_seed)': 'results of many seeds: tests/cli/test_compare.py',
-    r'^bevdistill compare work_dirs/teacher ': 'names of runs that are not there: the README compares runs/*',
+    r'docs\.experiments\.|data/dgp$|_dgp\.py': 'other data: tests/experiments/test_dgp_layout.py makes some',
+    r'^bevdistill compare work_dirs/teacher ': 'names of runs that are not there: docs/start.md compares runs/*',
     r'^bevdistill describe (CONFIG|configs/(bevdistill|synthetic))': 'tests/cli/test_describe.py counts FLOPs in small',
-    r'dgp_layout|data/dgp|_dgp\.py': 'drives that are not here: tests/experiments/test_dgp_layout.py imports them',
-    r'_unlabelled_nus-3d': 'as the distillation of the README: tests/engine/test_unlabelled_runs.py trains it',
+    r'_unlabelled_nus-3d': 'as the distillation of docs/start.md: tests/engine/test_unlabelled_runs.py trains it',
 }
 """Commands that the test does not run, by a pattern, each with the reason; their arguments are parsed all the same."""
 

@@ -1,7 +1,7 @@
 """Every command of README, docs and --help is run in its order on the tiny data, or listed with the reason why not.
 
-What is not run is parsed. In the README's section for two CPU cores trainings, tests and scores are real; elsewhere a
-command does all but the steps: it reads its config and overrides, finds its files, and leaves those that come out.
+What is not run is parsed. In the first page's section for two CPU cores trainings, tests and scores are real; elsewhere
+a command does all but the steps: it reads its config and overrides, finds its files, and leaves those that come out.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from documented_commands import (
     PAGES,
     REAL,
     REPO,
+    START,
     as_verb,
     commands_of,
     help_commands,
@@ -137,7 +138,7 @@ def parses(command: str) -> None:
 
 
 def test_every_command_runs_in_its_order(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """README first, whose runs the others use."""
+    """The first page first, whose runs the others use."""
     commands = [entry for page in PAGES for entry in page_commands(page)]
     commands += [(command, False) for name in HELPS for command in help_commands(name)]
     assert sum(real for _, real in commands) >= 9
@@ -146,7 +147,7 @@ def test_every_command_runs_in_its_order(place: Path, monkeypatch: pytest.Monkey
             parses(command)
         else:
             run(command, real, monkeypatch)
-    section = (REPO / 'README.md').read_text().split(f'## {REAL}')[1].split('\n## ')[0]
+    section = (REPO / START).read_text().split(f'## {REAL}')[1].split('\n## ')[0]
     named = set(re.findall(r'\b(?:runs/\w+/iter_\d+\.pth|results\w*\.\w+|student\.pth)', section))
     assert len(named) >= 8
     for name in named:

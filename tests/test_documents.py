@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from mmdet3d.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from tiny_runs import tiny_config, train, untrained_teacher
 
-import bevdistill  # noqa: F401
+import bevdistill
 import projects
 from bevdistill.structures import BEVGrid, BEVOutputs, Targets
 
@@ -96,6 +97,19 @@ def test_files_that_documents_link_to_exist() -> None:
     for name in ('README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'):
         for target in re.findall(r'\]\(([^)#:]+)\)', (REPO / name).read_text()):
             assert (REPO / target).exists(), f'{name} links to {target}'
+
+
+def test_the_version_is_one() -> None:
+    """Of the package, of CITATION.cff, and of the newest closed part of the changelog, with its date."""
+    citation = yaml.safe_load((REPO / 'CITATION.cff').read_text())
+    newest = re.findall(r'^## \[(\d.*?)\] - (\S+)$', (REPO / 'CHANGELOG.md').read_text(), flags=re.MULTILINE)[0]
+    assert (citation['version'], citation['date-released']) == newest
+    assert citation['version'] == bevdistill.__version__
+    assert citation['preferred-citation']['year'] == 2023
+
+
+def test_the_readme_is_one_page() -> None:
+    assert len((REPO / 'README.md').read_text().splitlines()) < 120
 
 
 def test_make_targets_in_documents_exist() -> None:

@@ -43,6 +43,8 @@ dir from its log, of a manifest start-up included.
 Results of different code or data are refused, and what differs is named; --mixed puts them into one table.
 """
 
+OLD_NAMES = {'--second': '--held-out'}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this verb."""

@@ -16,7 +16,8 @@ VERBS = (
     'train', 'test', 'data', 'synthetic', 'cache', 'study', 'compare', 'describe', 'errors', 'convert', 'export',
     'show', 'bench', 'ls', 'cp',
 )  # fmt: skip
-"""Each is a module of this folder with ``HELP``, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args)``."""
+"""Each is a module of this folder with ``HELP``, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args)``,
+some with ``OLD_NAMES``, from earlier names of arguments to those of today."""
 
 EXAMPLES = """
 examples:
@@ -43,6 +44,9 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     module = module_of(verb)
     parser = verb_parser(module, prog or f'bevdistill {verb}')
     args = parser.parse_args(words[1:])
+    for old, new in getattr(module, 'OLD_NAMES', {}).items():
+        if any(word.partition('=')[0] == old for word in words):
+            print(f"{parser.prog}: '{old}' is called '{new}' now; both work", file=sys.stderr)
     try:
         return module.run(args) or 0
     except KeyboardInterrupt:

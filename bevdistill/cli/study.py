@@ -41,6 +41,8 @@ examples:
 docs/studies.md has the format of STUDY.yml and of the manifest.
 """
 
+OLD_NAMES = {'--final': '--held-out', '--second-data': '--held-out-data', '--only': '--until', '--jobs': '--cores'}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this verb."""

@@ -27,7 +27,7 @@ examples:
   # change entries of the config; lists by index or in brackets; a leading + adds a key that is not there;
   # spaces stay in a value, and quotes inside keep its commas: "key='my data/a, b'"
   bevdistill train CONFIG --cfg-options optim_wrapper.optimizer.lr=1e-4 param_scheduler.0.end=100 \\
-      train_dataloader.batch_size=2 +optim_wrapper.accumulative_counts=4
+      train_dataloader.batch_size=2 +optim_wrapper.accumulative_counts=2
 
   # leave a loss of a distillation out
   bevdistill train configs/bevdistill/bevdistill_r50_1x_nus-3d.py \\

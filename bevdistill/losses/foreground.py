@@ -185,7 +185,7 @@ def region_config(loss: str, where: dict[str, Any] | None, mask: dict[str, Any] 
     Args:
         loss: Name of the loss, for the message.
         where: Its name today.
-        mask: Its name until version 0.3, which configs with published results keep; read where `where` is None.
+        mask: Its earlier name, which configs with published results keep; read where `where` is None.
 
     Raises:
         ValueError: If neither is given.

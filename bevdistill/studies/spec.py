@@ -179,6 +179,8 @@ class _Reader:
         synthetic = self._known(SyntheticSpec, found['synthetic'], 'synthetic') if 'synthetic' in found else None
         found |= dict(seeds=shared_seeds, overrides=shared, rows=rows, caches=caches)
         found['synthetic'] = None if synthetic is None else SyntheticSpec(**synthetic)
+        if 'second_data' in found:
+            print("study: 'second_data' is called 'held_out_data' now; both work", file=sys.stderr)
         found['held_out_data'] = found.get('held_out_data', found.get('second_data'))
         return StudySpec(**{'name': stem, **found})
 

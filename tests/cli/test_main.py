@@ -49,6 +49,22 @@ def test_wrong_words(words: list[str], message: str, run: Run) -> None:
     assert message in done.err
 
 
+@pytest.mark.parametrize(('words', 'notice'), [
+    (['study', 'ls', 'absent.yml', '--final'], "'--final' is called '--held-out' now"),
+    (['study', 'run', 'absent.yml', '--only=a'], "'--only' is called '--until' now"),
+    (['study', 'run', 'absent.yml', '--second-data', 'd'], "'--second-data' is called '--held-out-data' now"),
+    (['study', 'run', 'absent.yml', '--jobs', '2'], "'--jobs' is called '--cores' now"),
+    (['compare', 'absent.json', '--second'], "'--second' is called '--held-out' now"),
+    (['compare', 'absent.json', '--held-out'], ''),
+])
+def test_old_names_work_with_a_notice(words: list[str], notice: str, run: Run) -> None:
+    """What comes after the notice is the error of the file, not of the word."""
+    lines = run(*words).err.splitlines()
+    assert ('both work' in lines[0]) == bool(notice)
+    assert notice in lines[0]
+    assert 'absent' in lines[-1]
+
+
 def processor_seconds(*command: object) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(list(map(str, command)), cwd=REPO, stdout=subprocess.DEVNULL, check=True)

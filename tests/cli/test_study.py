@@ -88,6 +88,7 @@ def test_the_matrix_tool_is_a_study(study: StudyFolder) -> None:
     gone = script('run_matrix.py', study.folder / 'study.yml', '--job', '1')
     assert gone.returncode == 1
     assert '--profile slurm' in gone.stderr
+    assert "this is 'bevdistill study run' and 'study ls' now" in listed.stderr
     unknown = script('run_matrix.py', study.folder / 'nothing.yml')
     assert unknown.returncode == 1
     assert unknown.stderr.splitlines()[-1] == f'run_matrix.py: error: no study file {study.folder}/nothing.yml'

@@ -34,9 +34,10 @@ def test_shared_and_own_overrides_and_seeds(tmp_path: Path) -> None:
     assert [row.seeds for row in load_study(write(tmp_path, rows=rows), [4, 5]).rows] == [(4, 5), (7,)]
 
 
-def test_the_older_name_of_the_held_out_world_is_read(tmp_path: Path) -> None:
+def test_the_older_name_of_the_held_out_world_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [dict(name='a', config=CONFIG)]
     assert load_study(write(tmp_path, rows=rows, second_data='b')).held_out_data == 'b'
+    assert capsys.readouterr().err == "study: 'second_data' is called 'held_out_data' now; both work\n"
 
 
 def test_override_words() -> None:
