@@ -7,10 +7,14 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from ..distributed.reductions import gather_rows
 
 Anchor = Literal['student', 'teacher', 'both']
+
+BLOCK = 1 << 21
+"""Similarities of one set that are in memory at a time."""
 
 
 def info_nce(
@@ -60,8 +64,8 @@ def info_nce(
     losses = []
     for side, own_BNC, others_BMC in (('student', student_BNC, teachers_BMC), ('teacher', teacher_BNC, students_BMC)):
         if anchor in (side, 'both'):
-            similarity_BNM = own_BNC @ others_BMC.transpose(1, 2) / temperature
-            losses.append(_rows(similarity_BNM, valid_BN, valid_BM, start))
+            loss_BN = _in_blocks(own_BNC / temperature, others_BMC, valid_BM, start)
+            losses.append(loss_BN if valid_BN is None else torch.where(valid_BN, loss_BN, 0.0))
     return torch.stack(losses).mean(dim=0).view(shape)
 
 
@@ -75,13 +79,31 @@ def _all_rows(
     return students_MC[None], teachers_MC[None], valid_1M, start
 
 
-def _rows(similarity_BNM: Tensor, valid_BN: Tensor | None, valid_BM: Tensor | None, start: int) -> Tensor:
-    """Compute the cross entropy of each row with column ``start + row`` as its class; (B, N)."""
+def _in_blocks(own_BNC: Tensor, others_BMC: Tensor, valid_BM: Tensor | None, start: int) -> Tensor:
+    """Compute :func:`_rows` some rows at a time; (B, N).
+
+    The similarities of a block are computed again in the backward pass, so that those of all rows, 5,400 x 5,400 in the
+    release, are never in memory together.
+    """
+    rows = max(1, BLOCK // others_BMC.shape[1])
+    if own_BNC.shape[1] <= rows:
+        return _rows(own_BNC, others_BMC, valid_BM, start)
+    blocks = [
+        checkpoint(_rows, block_BNC, others_BMC, valid_BM, start + place * rows,
+                   use_reentrant=False, preserve_rng_state=False)
+        for place, block_BNC in enumerate(own_BNC.split(rows, dim=1))
+    ]  # fmt: skip
+    return torch.cat(blocks, dim=1)
+
+
+def _rows(own_BNC: Tensor, others_BMC: Tensor, valid_BM: Tensor | None, start: int) -> Tensor:
+    """Compute the cross entropy of each row's similarities with column ``start + row`` as its class; (B, N)."""
+    similarity_BNM = own_BNC @ others_BMC.transpose(1, 2)
+    positive_BN = similarity_BNM.diagonal(start, dim1=1, dim2=2)
     if valid_BM is not None:
         lowest = torch.finfo(similarity_BNM.dtype).min
         own = torch.zeros(similarity_BNM.shape[1:], dtype=torch.bool, device=similarity_BNM.device)
         own.diagonal(start).fill_(True)
         # The own column stays in, so that rows without a partner are finite too.
         similarity_BNM = similarity_BNM.masked_fill(~(valid_BM[:, None, :] | own), lowest)
-    loss_BN = torch.logsumexp(similarity_BNM, dim=-1) - similarity_BNM.diagonal(start, dim1=1, dim2=2)
-    return loss_BN if valid_BN is None else torch.where(valid_BN, loss_BN, 0.0)
+    return torch.logsumexp(similarity_BNM, dim=-1) - positive_BN

@@ -17,6 +17,7 @@ default_hooks = dict(
     plain_checkpoint=dict(type='PlainCheckpointHook'),
     checkpoint_identity=dict(type='CheckpointIdentityHook', allow_missing=[], allow_unexpected=[], ignore=[]),
     finite_loss=dict(type='FiniteLossHook'),
+    logged_numbers=dict(type='LoggedNumbersHook'),
     repeatable_run=dict(type='RepeatableRunHook'),
     resume=dict(type='ResumeHook'),
 )

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import importlib
 import math
 
 import pytest
 import torch
 
 from bevdistill.losses import info_nce
+
+module = importlib.import_module(info_nce.__module__)
 
 
 def loops(student, teacher, valid, temperature: float, anchor: str) -> list[list[float]]:
@@ -57,6 +60,28 @@ def test_equal_vectors_far_apart_cost_little_and_swapped_ones_much() -> None:
     vectors = torch.eye(4)[None]
     assert float(info_nce(vectors, vectors, temperature=0.05).max()) < 1e-6
     assert float(info_nce(vectors, vectors.flip(1), temperature=0.05).min()) > 10
+
+
+@pytest.mark.parametrize('rows', [1, 2, 3])
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    sides = [torch.randn(2, 7, 4, requires_grad=True) for _ in range(2)]
+    valid, weights = torch.rand(2, 7) > 0.3, torch.rand(2, 7)
+    found = []
+    for block in (1 << 20, rows * 7):
+        monkeypatch.setattr(module, 'BLOCK', block)
+        for given in (None, valid):
+            loss = info_nce(*sides, given, 0.2, 'both')
+            found.append((loss, *torch.autograd.grad((loss * weights).sum(), sides)))
+    for whole, blocks in zip(found[:2], found[2:], strict=True):
+        torch.testing.assert_close(blocks, whole, rtol=1e-5, atol=1e-6)
+
+
+def test_similarities_of_all_rows_are_never_kept() -> None:
+    sides = [torch.randn(1, 1600, 4, requires_grad=True) for _ in range(2)]
+    kept: list[int] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor.numel()) or tensor, lambda t: t):
+        info_nce(*sides)
+    assert max(kept) <= 1600 * 4
 
 
 def test_messages() -> None:
