@@ -66,7 +66,7 @@ class BEVDataPreprocessor(Det3DDataPreprocessor):
             ValueError: If an image tensor is not (T, N, 3, h, w), or T or N differ in a batch.
         """
         for sample in data.get('data_samples') or ():
-            if 'gt_instances_3d' in sample:
+            if 'bboxes_3d' in sample.get('gt_instances_3d', ()):
                 keep_host_sizes(sample.gt_instances_3d)
         self._voxel_counts = self._count_voxels(data['inputs'].get('points'))
         data = self.cast_data(data)

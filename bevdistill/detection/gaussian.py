@@ -115,7 +115,7 @@ def hard_foreground(targets: Targets, grid: BEVGrid) -> Tensor:
     centre_N2, size_N2, yaw_N = boxes_N9[:, :2], boxes_N9[:, 3:5], boxes_N9[:, 6]
     valid_N = boxes_N9[:, :7].isfinite().all(dim=1) & (size_N2 > 0).all(dim=1)
     cell_N2 = torch.where(valid_N[:, None], grid.to_cells(centre_N2), -1.0).floor()
-    half_diagonal = float(_valid_sizes(targets).norm(dim=1).max()) / 2
+    half_diagonal = float(_valid_sizes(targets).norm(dim=1).numpy().max()) / 2
     reach = min(math.ceil(half_diagonal / min(grid.cell_size)) + 1, max(grid.rows, grid.cols))
     offset_D = torch.arange(-reach, reach + 1, device=boxes_N9.device)
     row_ND1 = (cell_N2[:, 1:2].long() + offset_D)[:, :, None]
@@ -179,7 +179,7 @@ def _radius_rule(
         return whole_N.clamp(min=min_radius)
 
     cells_N2 = _valid_sizes(targets) / constant_like(grid.cell_size, torch.empty(0))
-    largest = min(int(radius(cells_N2).max()), limit) if len(cells_N2) else 0
+    largest = min(int(radius(cells_N2).numpy().max()), limit) if len(cells_N2) else 0
 
     def of_sizes(size_N2: Tensor) -> tuple[Tensor, Tensor]:
         radius_N = radius(size_N2)

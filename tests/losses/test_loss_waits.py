@@ -14,12 +14,13 @@ from mmdet3d.registry import MODELS
 from bevdistill.structures import BEVOutputs, Targets
 
 CRITIC = dict(type='MLPCritic', in_channels=4, channels=5, norm='BN')
+ROW_CRITIC = dict(CRITIC, norm='LN')
 CRITICS = dict(student_critic=CRITIC, teacher_critic=CRITIC)
 TERMS: dict[str, Any] = dict(
     boxes=dict(type='BoxCodeTerm', layers='all'),
     classes=dict(type='SoftClassTerm'),
     states=dict(type='StateL1Term'),
-    contrast=dict(type='StateContrastTerm', **CRITICS),
+    contrast=dict(type='StateContrastTerm', student_critic=ROW_CRITIC, teacher_critic=ROW_CRITIC),
 )
 
 
@@ -55,7 +56,7 @@ def waits(run: Callable[[], Any]) -> tuple[int, str]:
     return syncs.number, str(syncs)
 
 
-@pytest.mark.parametrize(('config', 'number'), WAITS, ids=lambda value: str(value.get('type', '')) if value else '')
+@pytest.mark.parametrize(('config', 'number'), WAITS)
 def test_each_loss(
     config: dict[str, Any], number: int, make_outputs: Callable[..., BEVOutputs], make_targets: Callable[..., Targets]
 ) -> None:

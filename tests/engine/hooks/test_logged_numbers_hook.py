@@ -41,17 +41,17 @@ def iterations(folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) ->
     monkeypatch.setattr(IterBasedTrainLoop, 'run_iter', watched)
     outputs = Outputs()
     quiet = {'train_cfg.max_iters': 3, 'train_cfg.val_interval': 10, 'default_hooks.checkpoint.interval': 10}
-    train(toy_config(folder, by_iter=True, **quiet, **changes), outputs)
+    # AdamW counts its steps on the host, where reading a number is no wait but looks like one here.
+    train(toy_config(folder, by_iter=True, **quiet, **{'optim_wrapper.optimizer.type': 'SGD'}, **changes), outputs)
     return counted, outputs
 
 
 def test_an_iteration_waits_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counted, outputs = iterations(tmp_path, monkeypatch)
-    # The last iteration saves a checkpoint; the optimizer's own counters are on the host.
-    for syncs in counted[1:-1]:
-        places = {place: number for place, number in syncs.places.items() if 'toy_run.py' not in place}
-        assert sum(places.values()) == 1, str(syncs)
-        assert 'finite_loss_hook.py' in str(places)
+    # The last iteration saves a checkpoint.
+    for syncs in counted[:-1]:
+        assert syncs.number == 1, str(syncs)
+        assert 'finite_loss_hook.py' in str(syncs)
     for seen in outputs.seen:
         assert set(seen) == {'loss', 'loss_cls', 'loss_bbox', 'accuracy'}
         assert all(isinstance(value, float) for value in seen.values())
