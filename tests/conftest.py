@@ -6,7 +6,9 @@ import gc
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from filelock import FileLock
+from mmengine.config import Config
 from mmengine.logging import MessageHub
 from mmengine.registry import DefaultScope
 
@@ -44,6 +47,33 @@ def _own_message_hub() -> Iterator[None]:
     """What a runner of one module tells the process, such as its data's class names, is not heard in the next."""
     yield
     MessageHub._instance_dict.clear()
+
+
+@pytest.fixture(autouse=True, scope='session')
+def _shipped_configs_are_parsed_once() -> Iterator[None]:
+    """mmengine parses every base again for every config, a tenth of a second each time."""
+    parse = Config._file2dict
+    parsed: dict[tuple[object, ...], Any] = {}
+
+    def parse_once(filename: str, *args: object, **options: object) -> Any:
+        path = Path(filename).resolve()
+        if not path.is_relative_to(REPO / 'configs') and not path.is_relative_to(REPO / 'projects'):
+            return parse(filename, *args, **options)
+        key = (str(filename), args, *sorted(options.items()))
+        if key not in parsed:
+            parsed[key] = parse(filename, *args, **options)
+        return deepcopy(parsed[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Config, '_file2dict', staticmethod(parse_once))
+        yield
+
+
+@pytest.fixture
+def no_random_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave weights as they were allocated: for models that are built, and not run."""
+    for draw in ('uniform_', 'normal_'):
+        monkeypatch.setattr(torch.Tensor, draw, lambda weight, *args, **options: weight)
 
 
 @pytest.fixture
@@ -81,6 +111,25 @@ def keyframe() -> Path:
     return folder
 
 
+def _shared_folder(variable: str, name: str, what: str) -> Path:
+    folder = Path(os.environ.get(variable, SHARED / name))
+    if not folder.is_dir():
+        pytest.skip(f'no {what}; set {variable} to their folder')
+    return folder
+
+
+@pytest.fixture(scope='session')
+def keyframe_pair() -> Path:
+    """Folder of two consecutive real nuScenes keyframes without LiDAR."""
+    return _shared_folder('BEVDISTILL_KEYFRAME_PAIR', 'nuscenes_pair', 'two consecutive nuScenes keyframes')
+
+
+@pytest.fixture(scope='session')
+def dgp_scenes() -> Path:
+    """Folder of two real drives that are not nuScenes."""
+    return _shared_folder('BEVDISTILL_DGP', 'dgp_scenes', 'drives in the DGP format')
+
+
 class OldConvention:
     """Box codes and boxes of mmdet3d < 1.0, which the recorded arrays hold, to and from today's convention.
 
@@ -105,32 +154,47 @@ def old_convention() -> OldConvention:
     return OldConvention()
 
 
-SyntheticRoots = Callable[[str], Path]
+MadeOnce = Callable[[str, Sequence[str], Callable[[Path], object]], Path]
 
 
 @pytest.fixture(scope='session')
-def synthetic_roots(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> SyntheticRoots:
-    """Roots of the tiny synthetic nuScenes by version; never write into them.
+def made_once(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> MadeOnce:
+    """``made_once(name, rooms, make)``: a folder that ``make(path)`` makes, once for each state of the rooms' source.
 
-    Made once for each state of the generator's source: pytest-xdist's workers and later sessions share them.
+    pytest-xdist's workers and later sessions share it; never write into it.
     """
-    from bevdistill.synthetic import make_dataset
-
-    source = hashlib.sha256()
-    for file in sorted((REPO / 'bevdistill' / 'synthetic').glob('*.py')):
-        source.update(file.read_bytes())
     shared = tmp_path_factory.getbasetemp()
     shared = shared.parent if hasattr(pytestconfig, 'workerinput') else shared
     shared = shared if pytestconfig.option.basetemp else shared.parent
 
-    def root_of(version: str) -> Path:
-        root = shared / f'synthetic-{version}-{source.hexdigest()[:16]}'
-        with FileLock(f'{root}.lock'):
-            if not root.exists():
-                make_dataset(root, 'tiny', version, seed=0, progress=False)
-        return root
+    def folder_of(name: str, rooms: Sequence[str], make: Callable[[Path], object]) -> Path:
+        source = hashlib.sha256()
+        for room in rooms:
+            for file in sorted((REPO / 'bevdistill' / room).rglob('*.py')):
+                source.update(file.read_bytes())
+        folder = shared / f'{name}-{source.hexdigest()[:16]}'
+        with FileLock(f'{folder}.lock'):
+            if not folder.exists():
+                begun = Path(f'{folder}.begun')
+                shutil.rmtree(begun, ignore_errors=True)
+                make(begun)
+                begun.rename(folder)
+        return folder
 
-    return root_of
+    return folder_of
+
+
+SyntheticRoots = Callable[[str], Path]
+
+
+@pytest.fixture(scope='session')
+def synthetic_roots(made_once: MadeOnce) -> SyntheticRoots:
+    """Roots of the tiny synthetic nuScenes by version; never write into them."""
+    from bevdistill.synthetic import make_dataset
+
+    return lambda version: made_once(
+        f'synthetic-{version}', ['synthetic'], lambda root: make_dataset(root, 'tiny', version, seed=0, progress=False)
+    )
 
 
 @pytest.fixture(scope='session')
@@ -140,10 +204,12 @@ def synthetic_root(synthetic_roots: SyntheticRoots) -> Path:
 
 
 @pytest.fixture(scope='session')
-def synthetic_infos(synthetic_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of the synthetic root's ``nuscenes_infos_{train,val,trainval}.pkl``; give data sets absolute ann_files."""
+def synthetic_infos(synthetic_root: Path, made_once: MadeOnce) -> Path:
+    """Folder of the synthetic root's information files, of train, val and trainval; give data sets absolute paths."""
     from bevdistill.datasets.infos import create_nuscenes_infos
 
-    folder = tmp_path_factory.mktemp('infos')
-    create_nuscenes_infos(synthetic_root, 'v1.0-mini', folder)
-    return folder
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        create_nuscenes_infos(synthetic_root, 'v1.0-mini', folder)
+
+    return made_once('infos', ['synthetic', 'structures', 'datasets'], make)

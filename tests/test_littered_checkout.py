@@ -39,7 +39,7 @@ def littered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_linter_of_the_makefile_sees_tracked_files_alone(littered: Path) -> None:
     makefile = (REPO / 'Makefile').read_text()
-    ruff = re.search(r'^lint = (.* ruff check) && "\$\$py" -m mypy$', makefile, flags=re.MULTILINE).group(1)
+    ruff = re.search(r'^ruff = (.* ruff check)$', makefile, flags=re.MULTILINE).group(1)
     command = ruff.replace('$$py', sys.executable)
     done = subprocess.run(command, shell=True, cwd=littered, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

@@ -60,13 +60,17 @@ def build(config: dict[str, Any]) -> nn.Module:
     return model.train()
 
 
-def sample(index: int, boxes: int, queue: int) -> tuple[Tensor, Tensor, Det3DDataSample]:
+def sample(
+    index: int, boxes: int, queue: int, size: tuple[int, int] = (HEIGHT, WIDTH)
+) -> tuple[Tensor, Tensor, Det3DDataSample]:
     """Images, points and ground truth, the same wherever the sample is seen."""
     generator = np.random.default_rng(index)
-    images = torch.from_numpy(generator.integers(0, 255, (queue, CAMERAS, 3, HEIGHT, WIDTH), dtype=np.uint8))
+    images = torch.from_numpy(generator.integers(0, 255, (queue, CAMERAS, 3, *size), dtype=np.uint8))
     low, size = np.array([-25, -25, -2, 0, 0]), np.array([50, 50, 3, 1, 0.1])
     points = torch.from_numpy((low + generator.random((400, 5)) * size).astype(np.float32))
     matrices = np.eye(4) * 100 + generator.random((queue, CAMERAS, 4, 4)) * 10
+    # Images of another size show the same.
+    matrices[..., :2, :] *= np.array([[size[1] / WIDTH], [size[0] / HEIGHT]])
     data = Det3DDataSample(
         metainfo=dict(
             token=f'token{index}',
@@ -75,7 +79,7 @@ def sample(index: int, boxes: int, queue: int) -> tuple[Tensor, Tensor, Det3DDat
             lidar2img=matrices.astype(np.float32),
             can_bus=generator.random((queue, 18)).astype(np.float32),
             history_exists=np.arange(queue) > 0,
-            img_shape=[(HEIGHT, WIDTH)] * CAMERAS,
+            img_shape=[size] * CAMERAS,
             box_type_3d=LiDARInstance3DBoxes,
         )
     )
@@ -86,7 +90,11 @@ def sample(index: int, boxes: int, queue: int) -> tuple[Tensor, Tensor, Det3DDat
 
 
 def raw_batch(
-    boxes: Sequence[int], chosen: Sequence[int] | None = None, empty: Sequence[int] = (), queue: int = 1
+    boxes: Sequence[int],
+    chosen: Sequence[int] | None = None,
+    empty: Sequence[int] = (),
+    queue: int = 1,
+    size: tuple[int, int] = (HEIGHT, WIDTH),
 ) -> dict[str, Any]:
     """What the data loader gives.
 
@@ -95,8 +103,9 @@ def raw_batch(
         chosen: Which of these samples, all by default.
         empty: Samples without points.
         queue: Frames of each sample.
+        size: Height and width of its images.
     """
     chosen = range(len(boxes)) if chosen is None else chosen
-    images, points, samples = zip(*(sample(index, boxes[index], queue) for index in chosen), strict=True)
+    images, points, samples = zip(*(sample(index, boxes[index], queue, size) for index in chosen), strict=True)
     points = [cloud[:0] if index in empty else cloud for index, cloud in zip(chosen, points, strict=True)]
     return dict(inputs=dict(img=list(images), points=points), data_samples=list(samples))

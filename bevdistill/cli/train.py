@@ -25,7 +25,7 @@ examples:
   bevdistill train CONFIG --work-dir runs/a --resume
 
   # change entries of the config; lists by index or in brackets; a leading + adds a key that is not there;
-  # spaces stay in a value, and quotes inside keep its commas: "key='/data/a, b'"
+  # spaces stay in a value, and quotes inside keep its commas: "key='my data/a, b'"
   bevdistill train CONFIG --cfg-options optim_wrapper.optimizer.lr=1e-4 param_scheduler.0.end=100 \\
       train_dataloader.batch_size=2 +find_unused_parameters=True
 

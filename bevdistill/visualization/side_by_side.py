@@ -12,7 +12,8 @@ from .figures import new_figure
 from .palette import class_colours
 from .report import LOWER_HEIGHT, Page, draw_heading
 
-LEGEND_HEIGHT = 0.46
+LEGEND_HEIGHT = 0.72
+"""Of two lines: one is wider than two panels."""
 
 
 def side_by_side_page(page: Page, models: Sequence[tuple[str, BoxSet | None]]) -> Figure:
@@ -24,13 +25,12 @@ def side_by_side_page(page: Page, models: Sequence[tuple[str, BoxSet | None]]) -
     """
     frame, colours = page.frame.within(page.grid), class_colours(page.classes)
     rows = [0.36, LEGEND_HEIGHT, LOWER_HEIGHT]
-    # The legend needs the width of two panels.
     width = LOWER_HEIGHT * max(2, len(models))
     figure = new_figure(width, sum(rows))
     heading, legend, panels = figure.subfigures(len(rows), 1, height_ratios=rows, hspace=0)
     draw_heading(heading, page)
     handles = legend_handles(page.classes, colours, frame.truth is not None, True, page.threshold)
-    draw_legend(legend.add_axes((0, 0, 1, 1)), handles, columns=len(handles))
+    draw_legend(legend.add_axes((0, 0, 1, 1)), handles, columns=-(-len(handles) // 2))
     panels.subplots_adjust(left=0.04, right=0.995, bottom=0.065, top=0.955, wspace=0.12)
     axes = panels.subplots(1, len(models), squeeze=False)[0]
     for axis, (name, predictions) in zip(axes, models, strict=True):

@@ -1,12 +1,14 @@
 """`show model` with toy models: pages of a pair, and errors, through the script of the old name."""
 
-import os
-import subprocess
+import runpy
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from cli_runs import Done, Run
+from mmengine.registry import DefaultScope
 
 REPO = Path(__file__).resolve().parents[2]
 TOOL = REPO / 'tools' / 'analysis_tools' / 'visualize.py'
@@ -29,25 +31,34 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(REPO), str(REPO / 'tests' / 'visualization')])
-    command = [sys.executable, str(TOOL), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, 'PYTHONPATH': path}, timeout=300)
+@pytest.fixture
+def visualize(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """``visualize(*words)`` runs the script of the old name."""
+    monkeypatch.syspath_prepend(REPO / 'tests' / 'visualization')
+
+    def call(*words: object) -> Done:
+        monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(str(TOOL), run_name='__main__')
+        return Done(int(end.value.code or 0), *capsys.readouterr())
+
+    yield call
+    DefaultScope._instance_dict.clear()
 
 
-def test_pair_of_models(models: Path, tmp_path: Path) -> None:
+def test_pair_of_models(models: Path, tmp_path: Path, visualize: Run) -> None:
     weights = models / 'weights.pth'
     beside = ('--teacher', models / 'lidar.py', weights, '--beside', 'another', models / 'camera.py', weights)
-    done = _run(models / 'camera.py', weights, *beside, '--out', tmp_path, '--num', 2, '--title', 'a student')
-    assert done.returncode == 0, done.stderr
+    done = visualize(models / 'camera.py', weights, *beside, '--out', tmp_path, '--num', 2, '--title', 'a student')
+    assert done.code == 0, done.err
     assert sorted(path.name for path in tmp_path.glob('*.png')) == [
         '00001_t1.png', '00001_t1_beside.png', '00003_t3.png', '00003_t3_beside.png'
     ]  # fmt: skip
-    assert done.stdout.count('saved') == 4
+    assert done.out.count('saved') == 4
 
 
-def test_errors_are_one_line(models: Path, tmp_path: Path) -> None:
-    failed = _run(models / 'camera.py', models / 'absent.pth', '--out', tmp_path)
-    assert failed.returncode != 0
-    assert failed.stderr.strip().splitlines()[-1].startswith('visualize.py: error: no checkpoint')
-    assert 'Traceback' not in failed.stderr
+def test_errors_are_one_line(models: Path, tmp_path: Path, visualize: Run) -> None:
+    failed = visualize(models / 'camera.py', models / 'absent.pth', '--out', tmp_path)
+    assert failed.code != 0
+    assert failed.err.strip().splitlines()[-1].startswith('visualize.py: error: no checkpoint')
+    assert 'Traceback' not in failed.err

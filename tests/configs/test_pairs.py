@@ -89,6 +89,7 @@ def build(plain: str, distilled: str) -> tuple[nn.Module, nn.Module]:
     return alone.eval(), distiller.eval()
 
 
+@pytest.mark.usefixtures('no_random_weights')
 @pytest.mark.parametrize(('plain', 'distilled'), FULL_SCALE)
 def test_full_scale_students_have_the_same_parameters(plain: str, distilled: str) -> None:
     init_default_scope('mmdet3d')

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import traceback
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.multiprocessing as mp
+from forked import CONTEXT, restart
 from mmengine.config import Config
 
 from bevdistill.datasets.infos import read_infos, write_infos
@@ -58,6 +59,7 @@ def write_predictions(root: Path, file: Path, work_dir: Path, launcher: str = 'n
 
 
 def _run_rank(rank: int, port: int, root: Path, file: Path, work_dir: Path) -> None:
+    restart()
     torch.set_num_threads(1)
     os.environ.update(
         RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port)
@@ -71,24 +73,13 @@ def _run_rank(rank: int, port: int, root: Path, file: Path, work_dir: Path) -> N
         raise
 
 
-def run_ranks(root: Path, file: Path, work_dir: Path) -> None:
-    """Fork the ranks from a process that has imported everything and started no thread."""
-    import bevdistill  # noqa: F401
-
+def start_ranks(root: Path, file: Path, work_dir: Path) -> list[BaseProcess]:
+    """Begin; the caller may do its own part meanwhile."""
+    work_dir.mkdir()
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
-    context = mp.get_context('fork')
-    ranks = [context.Process(target=_run_rank, args=(rank, port, root, file, work_dir)) for rank in range(2)]
+    ranks = [CONTEXT.Process(target=_run_rank, args=(rank, port, root, file, work_dir)) for rank in range(2)]
     for rank in ranks:
         rank.start()
-    for rank in ranks:
-        rank.join()
-
-
-def start_ranks(root: Path, file: Path, work_dir: Path) -> mp.Process:
-    """Begin; the caller may do its own part meanwhile."""
-    work_dir.mkdir()
-    process = mp.get_context('spawn').Process(target=run_ranks, args=(root, file, work_dir))
-    process.start()
-    return process
+    return ranks

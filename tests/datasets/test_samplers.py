@@ -97,7 +97,7 @@ def test_keys_of_the_real_data_set(synthetic_root: Path, synthetic_infos: Path):
     assert len({scene for scene, _ in keys}) == 2
 
 
-@pytest.mark.slow  # Two more processes that import everything.
+@pytest.mark.slow  # Two more processes.
 def test_two_processes_predict_what_one_does(
     synthetic_root: Path, synthetic_infos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -111,10 +111,11 @@ def test_two_processes_predict_what_one_does(
         options = {f'test_dataloader.{name}': value for name, value in workers.items()}
         write_predictions(synthetic_root, file, tmp_path / 'one', **options)
     finally:
-        ranks.join(timeout=300)
+        for rank in ranks:
+            rank.join(timeout=300)
         DefaultScope._instance_dict.clear()
     errors = [path.read_text() for path in (tmp_path / 'ranks').glob('error*.txt')]
-    assert not errors and ranks.exitcode == 0, '\n'.join(errors)
+    assert not errors and [rank.exitcode for rank in ranks] == [0, 0], '\n'.join(errors)
 
     def submission(name: str) -> str:
         (path,) = (tmp_path / name).rglob('results_nusc.json')

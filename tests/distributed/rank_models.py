@@ -28,6 +28,8 @@ class Run:
     equals: str = ''
 
 
+IMAGE = (32, 64)
+"""Height and width: small, since float64 takes its time."""
 RUNS = dict(
     student=Run('student', Batch((3, 0, 1), ranks=(2, 1))),
     temporal=Run('temporal', Batch((2, 1)), queue=3),
@@ -77,7 +79,7 @@ def train_step(name: str, rank: int | None, folder: Path) -> dict[str, Tensor]:
         student['img_backbone']['with_cp'] = student['pts_bbox_head']['encoder']['with_cp'] = True
     model = bare = build(config)
     chosen = range(len(run.batch.boxes))[run.batch.rows(rank)]
-    raw = raw_batch(run.batch.boxes, chosen, run.empty, run.queue)
+    raw = raw_batch(run.batch.boxes, chosen, run.empty, run.queue, IMAGE)
     data = in_float64(bare, bare.data_preprocessor(raw, training=True))
     if rank is not None:
         model = HostDistributedDataParallel(bare, sync_bn=True, broadcast_buffers=False)

@@ -19,9 +19,10 @@ LIMIT = 1e-5
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Answers of one process, and of each of two ranks."""
     folder = tmp_path_factory.mktemp('ranks')
-    process = two_ranks.start(folder)
+    processes = two_ranks.start(folder)
     whole = two_ranks.answers(None, folder)
-    process.join(timeout=300)
+    for process in processes:
+        process.join(timeout=300)
     parts = [torch.load(folder / f'rank{rank}.pt', weights_only=False) for rank in range(two_ranks.RANKS)]
     assert not any(isinstance(part, str) for part in parts), '\n'.join(map(str, parts))
     return whole, parts

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import traceback
 from datetime import timedelta
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from forked import CONTEXT
 
 RANKS = 2
 
@@ -45,20 +46,9 @@ def run_rank(rank: int, folder: str) -> None:
         raise
 
 
-def run_ranks(folder: str) -> None:
-    """Fork the ranks from a process that has imported everything and started no thread."""
-    import rank_models  # noqa: F401
-
-    context = mp.get_context('fork')
-    workers = [context.Process(target=run_rank, args=(rank, folder)) for rank in range(RANKS)]
+def start(folder: Path) -> list[BaseProcess]:
+    """Begin; the caller may compute its own answers meanwhile."""
+    workers = [CONTEXT.Process(target=run_rank, args=(rank, str(folder))) for rank in range(RANKS)]
     for worker in workers:
         worker.start()
-    for worker in workers:
-        worker.join()
-
-
-def start(folder: Path) -> mp.Process:
-    """Begin; the caller may compute its own answers meanwhile."""
-    process = mp.get_context('spawn').Process(target=run_ranks, args=(str(folder),))
-    process.start()
-    return process
+    return workers

@@ -52,6 +52,7 @@ def test_files(project: str) -> None:
     assert f'[{project}]({project})' in (REPO / 'projects' / 'README.md').read_text()
 
 
+@pytest.mark.usefixtures('no_random_weights')
 @pytest.mark.parametrize('file', CONFIGS, ids=name)
 def test_config_begins_as_a_lab_note_and_builds(file: Path) -> None:
     header = file.read_text().split('\n_base_')[0]

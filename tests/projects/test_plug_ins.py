@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import os
 import re
-import subprocess
+import runpy
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 
-import mmdet3d.registry
 import pytest
 from all_projects import METHODS, PROJECTS, REPO, row, twin
+from forked import REGISTRIES, forget, in_fork
 from mmdet3d.registry import MODELS
 from mmengine.config import Config
-from mmengine.registry import Registry, init_default_scope
+from mmengine.registry import init_default_scope
 
 import bevdistill  # noqa: F401
-
-REGISTRIES = [value for value in vars(mmdet3d.registry).values() if isinstance(value, Registry)]
 
 
 def is_of_projects(name: str) -> bool:
@@ -77,37 +77,38 @@ def test_each_stands_alone(project: str, tree: Callable[..., Path], monkeypatch:
     assert not [other for other in PROJECTS if other != project and f'projects.{other}' in sys.modules]
 
 
-def run(arguments: list[str], folder: Path, **variables: str) -> str:
-    """Output of Python in a folder, with nothing on its path but what the command itself puts there."""
-    environment = {key: value for key, value in os.environ.items() if key != 'PYTHONPATH'} | variables
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def distiller_built_in(root: Path) -> tuple[str, list[str]]:
+    """Build a distiller in a checkout; returns where its package is and what was imported of projects. For a fork."""
+    forget('bevdistill', 'projects')
+    sys.path.insert(0, str(root))
+    os.chdir(root)
+    init_default_scope('mmdet3d')
+    cfg = Config.fromfile('configs/synthetic/bevdistill/bevdistill_r50_1x_nus-3d.py')
+    model = MODELS.build(dict(cfg.model, teacher_checkpoint='teacher.pth'))
+    package = sys.modules[type(model).__module__.partition('.')[0]]
+    return str(package.__file__), list(filter(is_of_projects, sys.modules))
 
 
 def test_the_package_does_without_any(tree: Callable[..., Path]) -> None:
-    """A fresh interpreter in a checkout without projects imports the package and builds a distiller."""
+    """A checkout without projects imports the package and builds a distiller."""
     root = tree()
     (root / 'projects' / '__init__.py').unlink()
-    script = (
-        'import sys, bevdistill\n'
-        'from mmdet3d.registry import MODELS\n'
-        'from mmengine.config import Config\n'
-        'from mmengine.registry import init_default_scope\n'
-        "init_default_scope('mmdet3d')\n"
-        "cfg = Config.fromfile('configs/synthetic/bevdistill/bevdistill_r50_1x_nus-3d.py')\n"
-        "MODELS.build(dict(cfg.model, teacher_checkpoint='teacher.pth'))\n"
-        "print(bevdistill.__file__, [name for name in sys.modules if name.split('.')[0] == 'projects'])\n"
-    )
-    assert run(['-c', script], root, PYTHONPATH=str(root)).split('\n')[-2].endswith('bevdistill/__init__.py []')
+    assert in_fork(distiller_built_in, root) == (str(root / 'bevdistill' / '__init__.py'), [])
+
+
+def described_in(folder: Path, config: Path) -> str:
+    """What the script shows when it is run in a folder, with nothing on the path but what it puts there. For a fork."""
+    forget('bevdistill', 'projects')
+    os.chdir(folder)
+    sys.argv = [str(REPO / 'tools' / 'analysis_tools' / 'describe.py'), str(config), '--no-flops']
+    with contextlib.redirect_stdout(io.StringIO()) as shown, contextlib.suppress(SystemExit):
+        runpy.run_path(sys.argv[0], run_name='__main__')
+    return shown.getvalue()
 
 
 @pytest.mark.skipif(not METHODS, reason='all projects were deleted')
 def test_tools_find_projects_from_any_folder(tmp_path: Path) -> None:
-    tool = REPO / 'tools' / 'analysis_tools' / 'describe.py'
-    shown = run([str(tool), str(twin(METHODS[0])), '--no-flops'], tmp_path)
+    shown = in_fork(described_in, tmp_path, twin(METHODS[0]))
     assert 'BEVDistiller' in shown
     assert 'losses of distillation: none' not in shown
 

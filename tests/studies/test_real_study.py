@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import multiprocessing
 import os
-import subprocess
-import sys
+import signal
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import yaml
+from forked import forked_tools
 from mmdet3d.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from test_run_job import until
 
-import bevdistill  # noqa: F401
+from bevdistill.cli import study as verb
 
 REPO = Path(__file__).resolve().parents[2]
 STUDENT = 'configs/synthetic/bevformer/bevformer_r50_1x_nus-3d.py'
@@ -24,7 +28,7 @@ DISTILLED = 'configs/synthetic/ablations/dense-only.py'
 
 
 def study(root: Path, infos: Path, teacher: Path) -> dict[str, Any]:
-    """Two rows and two seeds of four iterations."""
+    """Two seeds of one row and one of another, of four iterations."""
     keys = ('num_workers', 'persistent_workers')
     loaders = [f'{split}_dataloader.{key}' for split in ('train', 'test') for key in keys]
     return dict(
@@ -43,33 +47,50 @@ def study(root: Path, infos: Path, teacher: Path) -> dict[str, Any]:
         rows=[
             dict(name='student', config=STUDENT),
             dict(
-                name='dense', config=DISTILLED, base='student', inputs={'model.teacher_checkpoint': str(teacher)},
-                overrides={'+model.trust_teacher': True},
+                name='dense', config=DISTILLED, base='student', seeds=[1],
+                inputs={'model.teacher_checkpoint': str(teacher)}, overrides={'+model.trust_teacher': True},
             ),
         ],
     )  # fmt: skip
 
 
-@pytest.mark.slow  # eleven processes' worth of building, training and scoring, in one
+def start(study: Path, out: Path, tools: Path) -> BaseProcess:
+    """``study run`` in a process of its own."""
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)
+    words = ['run', str(study), '--out', str(out), '--tools', str(tools), '--cores', '1', '--threads', '1']
+    process = multiprocessing.get_context('fork').Process(target=lambda: os._exit(verb.run(parser.parse_args(words))))
+    process.start()
+    return process
+
+
+def ends(process: BaseProcess) -> int | None:
+    """Exit status of a process that is waited for."""
+    process.join(1200)
+    return process.exitcode
+
+
+@pytest.mark.slow  # nine processes' worth of building, training and scoring, in one
 def test_killed_in_the_middle_and_started_again(synthetic_root: Path, synthetic_infos: Path, tmp_path: Path) -> None:
     init_default_scope('mmdet3d')
     teacher = tmp_path / 'teacher.pth'
     cfg = Config.fromfile(str(REPO / DISTILLED))
     torch.save(dict(state_dict=MODELS.build(cfg.model.teacher).state_dict()), teacher)
     tree = study(synthetic_root, synthetic_infos, teacher)
-    files = dict(study=tmp_path / 'study.yml', alone=tmp_path / 'alone.yml')
-    files['study'].write_text(yaml.safe_dump(tree))
-    files['alone'].write_text(yaml.safe_dump(dict(tree, seeds=[1], rows=tree['rows'][:1])))
-    words = dict(out=str(tmp_path), victim='student_seed1', **{name: str(file) for name, file in files.items()})
-    (tmp_path / 'words.json').write_text(json.dumps(words))
-    driver = [sys.executable, str(Path(__file__).with_name('study_driver.py')), str(tmp_path / 'words.json')]
-    environment = dict(os.environ, OMP_NUM_THREADS='1')
-    done = subprocess.run(driver, capture_output=True, text=True, timeout=1200, env=environment)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert json.loads(done.stdout.splitlines()[-1]) == dict(killed=-9, again=0, undisturbed=0), done.stdout[-3000:]
+    file, one = tmp_path / 'study.yml', tmp_path / 'alone.yml'
+    file.write_text(yaml.safe_dump(tree))
+    one.write_text(yaml.safe_dump(dict(tree, seeds=[1], rows=tree['rows'][:1])))
+    with forked_tools(tmp_path) as stand_ins:
+        first = start(file, tmp_path / 'study', stand_ins)
+        until((tmp_path / 'study/runs/student_seed1/iter_2.pth').exists, 600)
+        assert first.pid is not None
+        os.kill(first.pid, signal.SIGKILL)
+        assert ends(first) == -signal.SIGKILL
+        assert ends(start(file, tmp_path / 'study', stand_ins)) == 0
+        assert ends(start(one, tmp_path / 'alone', stand_ins)) == 0
 
     jobs = {job['job']: job for job in json.loads((tmp_path / 'study/manifest.json').read_text())['jobs']}
-    assert list(jobs) == ['student_seed0', 'student_seed1', 'dense_seed0', 'dense_seed1']
+    assert list(jobs) == ['student_seed0', 'student_seed1', 'dense_seed1']
     assert {job['state'] for job in jobs.values()} == {'done'}
     assert all({'NDS', 'mAP', 'mATE', 'car_AP'} <= set(job['metrics']) for job in jobs.values())
     attempts = [(attempt['stage'], attempt['exit']) for attempt in jobs['student_seed1']['attempts']]

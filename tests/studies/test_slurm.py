@@ -18,6 +18,8 @@ from study_folder import REPO, StudyFolder
 from bevdistill.studies.results import read_manifests
 from bevdistill.studies.tables import to_markdown
 
+pytestmark = pytest.mark.usefixtures('without_pictures')
+
 RUNS = int(os.environ.get('BEVDISTILL_STUDY_RUNS', '6'))
 SLURM = '''#!{python} -S
 import fcntl, os, pathlib, subprocess, sys, time

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from forked import forked_tools
 
 from bevdistill.cli.main import module_of, verb_parser
 
@@ -143,10 +144,13 @@ def options(root: Path, infos: Path) -> list[str]:
     return [*found, 'val_dataloader=None', 'val_evaluator=None', 'val_cfg=None', 'train_cfg.max_iters=2']
 
 
-@pytest.mark.slow  # Two processes, each of which imports everything.
+@pytest.mark.slow  # Two processes, and torchrun.
 def test_two_processes_train_as_one(synthetic_root: Path, synthetic_infos: Path, tmp_path: Path) -> None:
     words = options(synthetic_root, synthetic_infos)
-    done = run('dist_train.sh', TWIN, 2, '--work-dir', tmp_path, '--cfg-options', *words, timeout=580)
+    # torchrun starts its processes with the interpreter that PYTHON_EXEC names.
+    with forked_tools(tmp_path) as stand_ins:
+        job = [TWIN, 2, '--work-dir', tmp_path, '--cfg-options', *words]
+        done = run('dist_train.sh', *job, timeout=580, PYTHON_EXEC=str(stand_ins / 'python'))
     assert done.returncode == 0, done.stdout + done.stderr
     (log,) = tmp_path.glob('*/*.log')
     assert 'Distributed launcher: pytorch' in log.read_text()
