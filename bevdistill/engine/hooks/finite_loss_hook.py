@@ -103,8 +103,9 @@ class FiniteLossHook(Hook):
     def _release(self) -> None:
         while self._handles:
             self._handles.pop().remove()
-        while self._clippers:
-            wrapper, wrapper.clip_func = self._clippers.pop()
+        for wrapper, clip in self._clippers:
+            wrapper.clip_func = clip
+        self._clippers.clear()
 
     def _keeping_norm(self, clip: Callable[..., Tensor | None], name: str) -> Callable[..., None]:
         """Clip gradients, and keep the norm on its device: of what is returned, the caller makes a number at once."""
@@ -196,7 +197,8 @@ def _few(names: list[str], count: int = 3) -> str:
 @torch.no_grad()
 def _logged(runner: Runner, losses: Mapping[str, Any]) -> dict[str, Tensor]:
     """What the model makes of loss terms to be logged, on their device; its training step has done the same."""
-    return dict(unwrap_model(runner.model).parse_losses(losses)[1]) if losses else {}
+    model: Any = unwrap_model(runner.model)
+    return dict(model.parse_losses(losses)[1]) if losses else {}
 
 
 @torch.no_grad()
