@@ -7,8 +7,6 @@ merged with one scattered maximum. Legend: N boxes of all samples, B samples, K 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -71,12 +69,12 @@ def heatmap_targets(
     Raises:
         ValueError: If `sigma` is not positive.
     """
-    boxes_N9, sample_N = _flatten(targets)
+    _, sample_N = _flatten(targets)
     label_N = torch.cat(list(targets.labels))
     known_N = (label_N >= 0) & (label_N < num_classes)
     plane_N = sample_N * num_classes + label_N.clamp(0, num_classes - 1)
-    rule = _radius_rule(targets, grid, min_overlap, min_radius, sigma)
-    maps = _draw(boxes_N9, plane_N, known_N, len(targets) * num_classes, grid, rule)
+    num_planes = len(targets) * num_classes
+    maps = _draw(targets, plane_N, known_N, num_planes, grid, min_overlap, min_radius, sigma)
     return maps.view(len(targets), num_classes, grid.rows, grid.cols)
 
 
@@ -92,10 +90,9 @@ def gaussian_foreground(
     Returns:
         (B, H, W), float32 in [0, 1].
     """
-    boxes_N9, sample_N = _flatten(targets)
+    _, sample_N = _flatten(targets)
     known_N = torch.ones_like(sample_N, dtype=torch.bool)
-    rule = _radius_rule(targets, grid, min_overlap, min_radius, sigma)
-    return _draw(boxes_N9, sample_N, known_N, len(targets), grid, rule)
+    return _draw(targets, sample_N, known_N, len(targets), grid, min_overlap, min_radius, sigma)
 
 
 def hard_foreground(targets: Targets, grid: BEVGrid) -> Tensor:
@@ -150,57 +147,46 @@ def _valid_sizes(targets: Targets) -> Tensor:
     return torch.where(valid_N1, sizes_N2, 0.0)
 
 
-class _RadiusRule(NamedTuple):
-    """Radius and standard deviation of a box's Gaussian in cells, and the largest radius, which the host knows."""
-
-    largest: int
-    of_sizes: Callable[[Tensor], tuple[Tensor, Tensor]]
-
-
-def _radius_rule(
-    targets: Targets, grid: BEVGrid, min_overlap: float, min_radius: int, sigma: float | None
-) -> _RadiusRule:
-    """Choose between a constant standard deviation and the rule by box size.
-
-    The host computes the largest radius from its own copy of the sizes: to ask the device would be to wait for it.
-    """
+def _extents(
+    sizes_N2: Tensor, grid: BEVGrid, min_overlap: float, min_radius: int, sigma: float | None
+) -> tuple[Tensor, Tensor]:
+    """Compute radius, in whole cells, and standard deviation of Gaussians from sizes in metres; (N,) each."""
     limit = max(grid.rows, grid.cols)
-    if sigma is not None:
-        if sigma <= 0:
-            raise ValueError(f'sigma must be a positive number of cells, or None for the rule by box size; got {sigma}')
-        visible = math.ceil(sigma * math.sqrt(-2 * math.log(torch.finfo(torch.float32).eps)))
-        return _RadiusRule(
-            min(visible, limit),
-            lambda size_N2: (torch.full_like(size_N2[:, 0], visible), torch.full_like(size_N2[:, 0], sigma)),
-        )
-
-    def radius(size_N2: Tensor) -> Tensor:
-        whole_N = gaussian_radius(size_N2, min_overlap).clamp(max=limit).floor()
-        return whole_N.clamp(min=min_radius)
-
-    cells_N2 = _valid_sizes(targets) / constant_like(grid.cell_size, torch.empty(0))
-    largest = min(int(radius(cells_N2).numpy().max()), limit) if len(cells_N2) else 0
-
-    def of_sizes(size_N2: Tensor) -> tuple[Tensor, Tensor]:
-        radius_N = radius(size_N2)
+    if sigma is None:
+        radius_N = gaussian_radius(sizes_N2 / constant_like(grid.cell_size, sizes_N2), min_overlap)
+        radius_N = radius_N.clamp(max=limit).floor().clamp(min=min_radius)
         return radius_N, (2 * radius_N + 1) / 6
-
-    return _RadiusRule(largest, of_sizes)
+    if sigma <= 0:
+        raise ValueError(f'sigma must be a positive number of cells, or None for the rule by box size; got {sigma}')
+    visible = math.ceil(sigma * math.sqrt(-2 * math.log(torch.finfo(torch.float32).eps)))
+    return torch.full_like(sizes_N2[:, 0], visible), torch.full_like(sizes_N2[:, 0], sigma)
 
 
 def _draw(
-    boxes_N9: Tensor, plane_N: Tensor, known_N: Tensor, num_planes: int, grid: BEVGrid, rule: _RadiusRule
+    targets: Targets,
+    plane_N: Tensor,
+    known_N: Tensor,
+    num_planes: int,
+    grid: BEVGrid,
+    min_overlap: float,
+    min_radius: int,
+    sigma: float | None,
 ) -> Tensor:
     """Draw each box as a Gaussian on its plane; (num_planes, H, W)."""
+    boxes_N9 = torch.cat(list(targets.boxes)).float()
     canvas = boxes_N9.new_zeros(num_planes, grid.rows, grid.cols)
+    rule = grid, min_overlap, min_radius, sigma
+    # The host computes the largest radius from its own copy of the sizes: to ask the device would be to wait for it.
+    host_radius_N, _ = _extents(_valid_sizes(targets), *rule)
     if len(boxes_N9) == 0:
         return canvas
-    size_N2 = boxes_N9[:, 3:5] / constant_like(grid.cell_size, boxes_N9)
+    reach = min(int(host_radius_N.numpy().max()), max(grid.rows, grid.cols))
+    size_N2 = boxes_N9[:, 3:5]
     valid_N = known_N & (size_N2 > 0).all(dim=1) & size_N2.isfinite().all(dim=1) & grid.contains(boxes_N9[:, :2])
     cell_N2 = torch.where(valid_N[:, None], grid.to_cells(boxes_N9[:, :2]), 0.0).floor().long()
-    radius_N, sigma_N = rule.of_sizes(torch.where(valid_N[:, None], size_N2, 1.0))
+    radius_N, sigma_N = _extents(torch.where(valid_N[:, None], size_N2, 1.0), *rule)
     radius_N = torch.where(valid_N, radius_N, -1)
-    offset_D = torch.arange(-rule.largest, rule.largest + 1, device=boxes_N9.device)
+    offset_D = torch.arange(-reach, reach + 1, device=boxes_N9.device)
     bell_ND = torch.exp(-offset_D.square() / (2 * sigma_N[:, None].square()))
     bell_ND = bell_ND * (offset_D.abs() <= radius_N[:, None])
     row_ND, col_ND = cell_N2[:, 1:2] + offset_D, cell_N2[:, 0:1] + offset_D
