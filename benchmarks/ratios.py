@@ -73,9 +73,19 @@ def sampled_by(name: Backend, run: Run) -> Run:
 
 def measure_encoder(settings: Settings) -> Result:
     """Compare the encoder at BEVFormer-tiny's setting with the straightforward one that has the same weights."""
+    result: Result = dict(ratios={}, times={})
+    for history in (False, True):
+        found = compare_encoders(settings, history)
+        for part in result:
+            result[part] |= found[part]
+    return result
+
+
+def compare_encoders(settings: Settings, history: bool) -> Result:
+    """Compare the two encoders without or with a previous BEV map; with it the names end in ``_history``."""
     sizes: dict[str, Any] = dict(rows=8, cols=8, num_layers=1, embed_dims=32) if settings.quick else {}
     with torch.device(settings.device):
-        work = encoder_workload(**sizes)
+        work = encoder_workload(history=history, **sizes)
     reference = ReferenceEncoder.from_module(work.encoder)
     ours = encode_and_back(work.encoder, work)
     sides = dict(ours=ours, reference=encode_and_back(reference, work))
@@ -84,22 +94,23 @@ def measure_encoder(settings: Settings) -> Result:
     times = settings.alternate(sides, extra=2)
     peaks = {name: peak_bytes(run, settings.device) for name, run in sides.items()}
     faster = ratio(times, ['ours'], ['reference'])
+    end, how = ('_history', 'encoder with history') if history else ('', 'encoder')
     result = dict(
-        ratios=dict(
-            encoder_time=entry('encoder forward + backward / straightforward', faster, 0.5),
-            encoder_memory=entry('its memory / straightforward', peaks['ours'] / peaks['reference'], 0.6),
-        ),
+        ratios={
+            f'encoder_time{end}': entry(f'{how} forward + backward / straightforward', faster, 0.5),
+            f'encoder_memory{end}': entry('its memory / straightforward', peaks['ours'] / peaks['reference'], 0.6),
+        },
         times={
-            'encoder': timed('encoder forward + backward, BEVFormer-tiny', times['ours'], 1, peaks['ours']),
-            'encoder_reference': timed('the same, straightforward', times['reference'], 1, peaks['reference']),
+            f'encoder{end}': timed(f'{how} forward + backward, BEVFormer-tiny', times['ours'], 1, peaks['ours']),
+            f'encoder_reference{end}': timed('the same, straightforward', times['reference'], 1, peaks['reference']),
         },
     )
     for name in others:
-        side, what = f'sampled by {name}', f'the same encoder, sampling backend: {name}'
-        result['times'][f'encoder_{name}'] = timed(what, times[side], 1, peaks[side])
+        side, what = f'sampled by {name}', f'the same {how}, sampling backend: {name}'
+        result['times'][f'encoder_{name}{end}'] = timed(what, times[side], 1, peaks[side])
         result['ratios'] |= {
-            f'{name}_time': entry(f'encoder / {what}', ratio(times, ['ours'], [side]), 1 / 1.5),
-            f'{name}_memory': entry(f'its memory / {what}', peaks['ours'] / peaks[side], 0.25),
+            f'{name}_time{end}': entry(f'{how} / {what}', ratio(times, ['ours'], [side]), 1 / 1.5),
+            f'{name}_memory{end}': entry(f'its memory / {what}', peaks['ours'] / peaks[side], 0.25),
         }
     return result
 

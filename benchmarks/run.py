@@ -20,7 +20,7 @@ from bevdistill.cli.loading import say
 
 from .report import BEGIN, END, in_document, machine, report
 
-PARTS = dict(encoder=45.0, targets=9.0, steps=60.0, loader=18.0, scaling=95.0, stages=95.0)
+PARTS = dict(encoder=100.0, targets=9.0, steps=60.0, loader=18.0, scaling=95.0, stages=95.0)
 """Seconds that each part takes with the default repeats, about; the time left is estimated from them."""
 NEED_DATA = {'steps', 'loader', 'scaling'}
 DATA_SECONDS = 20.0

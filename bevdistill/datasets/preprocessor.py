@@ -13,7 +13,8 @@ from mmdet3d.registry import MODELS
 from torch import Tensor
 from torch.nn import functional
 
-from ..layers.voxels import hard_voxels, voxel_coordinates
+from ..layers.voxels import count_voxels, hard_voxels, voxel_coordinates
+from ..structures import keep_host_sizes
 from .grid_mask import GridMask
 
 
@@ -30,11 +31,13 @@ class BEVDataPreprocessor(Det3DDataPreprocessor):
     Args:
         grid_mask: Options of :class:`GridMask`, or None. In training it covers the current frame (the last of the
             queue), after normalisation; history frames never see it.
-        **kwargs: Of mmdet3d's preprocessor: mean, std, bgr_to_rgb, pad_size_divisor, voxel, voxel_type, voxel_layer.
+        **kwargs: Of mmdet3d's preprocessor: mean, std, bgr_to_rgb, pad_size_divisor, voxel, voxel_type, voxel_layer,
+            non_blocking (here True).
     """
 
     def __init__(self, grid_mask: Mapping[str, float] | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{'non_blocking': True, **kwargs})
+        self._voxel_counts: list[int] | None = None
         self.grid_mask = None if grid_mask is None else GridMask(**grid_mask)
 
     def simple_process(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
@@ -62,6 +65,10 @@ class BEVDataPreprocessor(Det3DDataPreprocessor):
         Raises:
             ValueError: If an image tensor is not (T, N, 3, h, w), or T or N differ in a batch.
         """
+        for sample in data.get('data_samples') or ():
+            if 'bboxes_3d' in sample.get('gt_instances_3d', ()):
+                keep_host_sizes(sample.gt_instances_3d)
+        self._voxel_counts = self._count_voxels(data['inputs'].get('points'))
         data = self.cast_data(data)
         data.setdefault('data_samples', None)
         queues = data['inputs'].get('img')
@@ -82,12 +89,22 @@ class BEVDataPreprocessor(Det3DDataPreprocessor):
         geometry = layer.voxel_size, layer.point_cloud_range, layer.grid_shape
         if self.voxel_type == 'hard':
             limit = layer.max_voxels[0 if layer.training else 1]
-            return hard_voxels(points, *geometry, layer.max_num_points, limit)._asdict()
+            counts, self._voxel_counts = self._voxel_counts, None
+            return hard_voxels(points, *geometry, layer.max_num_points, limit, counts)._asdict()
         coors = [
             functional.pad(voxel_coordinates(cloud, *geometry), (1, 0), value=sample)
             for sample, cloud in enumerate(points)
         ]
         return dict(voxels=torch.cat(list(points)), coors=torch.cat(coors))
+
+    def _count_voxels(self, points: Sequence[Tensor] | None) -> list[int] | None:
+        """Count hard voxels of points that are about to leave the host, which would wait for the device's answer."""
+        if points is None or not self.voxel or self.voxel_type != 'hard' or self.device.type == 'cpu':
+            return None
+        if any(cloud.device.type != 'cpu' for cloud in points):
+            return None
+        layer = self.voxel_layer
+        return [count_voxels(cloud, layer.voxel_size, layer.point_cloud_range, layer.grid_shape) for cloud in points]
 
     def _get_pad_shape(self, data: dict[str, Any]) -> list[tuple[int, int]]:
         """Check the images, which this sees first, and round the size of each sample up to the divisor."""

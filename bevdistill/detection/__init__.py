@@ -6,7 +6,7 @@ from .coder import NMSFreeCoder
 from .costs import BoxCodeL1Cost, SoftClassCost
 from .gaussian import gaussian_foreground, gaussian_radius, hard_foreground, heatmap_targets
 from .heatmap import AuxHeatmapMixin, HeatmapLoss
-from .hungarian import UNMATCHED, HungarianMatcher, solve_assignments
+from .hungarian import UNMATCHED, HungarianMatcher, solve_assignments, solve_together
 from .query_decoder import DecoderOutputs, QueryDecoder
 from .query_head import QueryHead
 from .set_loss import CODE_WEIGHTS, SetLoss, gather_targets
@@ -35,5 +35,6 @@ __all__ = [
     'refine_references',
     'reset_cls_bias',
     'solve_assignments',
+    'solve_together',
     'to_codes',
 ]

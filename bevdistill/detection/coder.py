@@ -14,6 +14,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ..structures import decode_boxes
+from ..structures.constants import constant_like
 
 
 @TASK_UTILS.register_module()
@@ -61,7 +62,7 @@ class NMSFreeCoder:
         )
         boxes = decode_boxes(codes_BQ10.float())
         boxes = boxes.gather(1, (index // num_classes)[..., None].expand(-1, -1, boxes.shape[-1]))
-        low, high = boxes.new_tensor(self.post_center_range[:3]), boxes.new_tensor(self.post_center_range[3:])
+        low, high = (constant_like(limit, boxes) for limit in (self.post_center_range[:3], self.post_center_range[3:]))
         keep = ((boxes[..., :3] >= low) & (boxes[..., :3] <= high)).all(dim=-1)
         if self.score_threshold is not None:
             keep &= torch.stack([self._above_threshold(row, self.score_threshold) for row in scores])

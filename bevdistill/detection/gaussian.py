@@ -69,11 +69,12 @@ def heatmap_targets(
     Raises:
         ValueError: If `sigma` is not positive.
     """
-    boxes_N9, sample_N = _flatten(targets)
+    _, sample_N = _flatten(targets)
     label_N = torch.cat(list(targets.labels))
     known_N = (label_N >= 0) & (label_N < num_classes)
     plane_N = sample_N * num_classes + label_N.clamp(0, num_classes - 1)
-    maps = _draw(boxes_N9, plane_N, known_N, len(targets) * num_classes, grid, min_overlap, min_radius, sigma)
+    num_planes = len(targets) * num_classes
+    maps = _draw(targets, plane_N, known_N, num_planes, grid, min_overlap, min_radius, sigma)
     return maps.view(len(targets), num_classes, grid.rows, grid.cols)
 
 
@@ -89,9 +90,9 @@ def gaussian_foreground(
     Returns:
         (B, H, W), float32 in [0, 1].
     """
-    boxes_N9, sample_N = _flatten(targets)
+    _, sample_N = _flatten(targets)
     known_N = torch.ones_like(sample_N, dtype=torch.bool)
-    return _draw(boxes_N9, sample_N, known_N, len(targets), grid, min_overlap, min_radius, sigma)
+    return _draw(targets, sample_N, known_N, len(targets), grid, min_overlap, min_radius, sigma)
 
 
 def hard_foreground(targets: Targets, grid: BEVGrid) -> Tensor:
@@ -111,8 +112,8 @@ def hard_foreground(targets: Targets, grid: BEVGrid) -> Tensor:
     centre_N2, size_N2, yaw_N = boxes_N9[:, :2], boxes_N9[:, 3:5], boxes_N9[:, 6]
     valid_N = boxes_N9[:, :7].isfinite().all(dim=1) & (size_N2 > 0).all(dim=1)
     cell_N2 = torch.where(valid_N[:, None], grid.to_cells(centre_N2), -1.0).floor()
-    half_diagonal_N = torch.where(valid_N, size_N2.norm(dim=1) / 2, 0.0)
-    reach = min(math.ceil(float(half_diagonal_N.max()) / min(grid.cell_size)) + 1, max(grid.rows, grid.cols))
+    half_diagonal = float(_valid_sizes(targets).norm(dim=1).numpy().max()) / 2
+    reach = min(math.ceil(half_diagonal / min(grid.cell_size)) + 1, max(grid.rows, grid.cols))
     offset_D = torch.arange(-reach, reach + 1, device=boxes_N9.device)
     row_ND1 = (cell_N2[:, 1:2].long() + offset_D)[:, :, None]
     col_N1D = (cell_N2[:, 0:1].long() + offset_D)[:, None, :]
@@ -139,8 +140,30 @@ def _flatten(targets: Targets) -> tuple[Tensor, Tensor]:
     return boxes_N9, torch.cat(sample_N)
 
 
+def _valid_sizes(targets: Targets) -> Tensor:
+    """Return length and width of all boxes on the host, (N, 2); 0 in place of what is no size."""
+    sizes_N2 = targets.sizes_on_host().float()
+    valid_N1 = ((sizes_N2 > 0) & sizes_N2.isfinite()).all(dim=1, keepdim=True)
+    return torch.where(valid_N1, sizes_N2, 0.0)
+
+
+def _extents(
+    sizes_N2: Tensor, grid: BEVGrid, min_overlap: float, min_radius: int, sigma: float | None
+) -> tuple[Tensor, Tensor]:
+    """Compute radius, in whole cells, and standard deviation of Gaussians from sizes in metres; (N,) each."""
+    limit = max(grid.rows, grid.cols)
+    if sigma is None:
+        radius_N = gaussian_radius(sizes_N2 / constant_like(grid.cell_size, sizes_N2), min_overlap)
+        radius_N = radius_N.clamp(max=limit).floor().clamp(min=min_radius)
+        return radius_N, (2 * radius_N + 1) / 6
+    if sigma <= 0:
+        raise ValueError(f'sigma must be a positive number of cells, or None for the rule by box size; got {sigma}')
+    visible = math.ceil(sigma * math.sqrt(-2 * math.log(torch.finfo(torch.float32).eps)))
+    return torch.full_like(sizes_N2[:, 0], visible), torch.full_like(sizes_N2[:, 0], sigma)
+
+
 def _draw(
-    boxes_N9: Tensor,
+    targets: Targets,
     plane_N: Tensor,
     known_N: Tensor,
     num_planes: int,
@@ -150,25 +173,19 @@ def _draw(
     sigma: float | None,
 ) -> Tensor:
     """Draw each box as a Gaussian on its plane; (num_planes, H, W)."""
-    if sigma is not None and sigma <= 0:
-        raise ValueError(f'sigma must be a positive number of cells, or None for the rule by box size; got {sigma}')
+    boxes_N9 = torch.cat(list(targets.boxes)).float()
     canvas = boxes_N9.new_zeros(num_planes, grid.rows, grid.cols)
+    rule = grid, min_overlap, min_radius, sigma
+    # The host computes the largest radius from its own copy of the sizes: to ask the device would be to wait for it.
+    host_radius_N, _ = _extents(_valid_sizes(targets), *rule)
     if len(boxes_N9) == 0:
         return canvas
-    size_N2 = boxes_N9[:, 3:5] / constant_like(grid.cell_size, boxes_N9)
+    reach = min(int(host_radius_N.numpy().max()), max(grid.rows, grid.cols))
+    size_N2 = boxes_N9[:, 3:5]
     valid_N = known_N & (size_N2 > 0).all(dim=1) & size_N2.isfinite().all(dim=1) & grid.contains(boxes_N9[:, :2])
     cell_N2 = torch.where(valid_N[:, None], grid.to_cells(boxes_N9[:, :2]), 0.0).floor().long()
-    limit = max(grid.rows, grid.cols)
-    if sigma is None:
-        radius_N = gaussian_radius(torch.where(valid_N[:, None], size_N2, 1.0), min_overlap)
-        radius_N = radius_N.clamp(max=limit).long().clamp(min=min_radius)
-        sigma_N = (2 * radius_N + 1) / 6
-    else:
-        visible = math.ceil(sigma * math.sqrt(-2 * math.log(torch.finfo(torch.float32).eps)))
-        radius_N = torch.full_like(plane_N, visible)
-        sigma_N = torch.full_like(boxes_N9[:, 0], sigma)
+    radius_N, sigma_N = _extents(torch.where(valid_N[:, None], size_N2, 1.0), *rule)
     radius_N = torch.where(valid_N, radius_N, -1)
-    reach = min(max(int(radius_N.max()), 0), limit)
     offset_D = torch.arange(-reach, reach + 1, device=boxes_N9.device)
     bell_ND = torch.exp(-offset_D.square() / (2 * sigma_N[:, None].square()))
     bell_ND = bell_ND * (offset_D.abs() <= radius_N[:, None])

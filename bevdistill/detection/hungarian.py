@@ -24,7 +24,6 @@ WORST_COST = 1e6
 """Replaces costs that are not finite: a broken prediction is matched last, and the loss reports it."""
 
 
-@torch.no_grad()
 def solve_assignments(costs: Sequence[Tensor]) -> Tensor:
     """Solve every layer's and sample's assignment problem with one transfer to the host.
 
@@ -37,22 +36,41 @@ def solve_assignments(costs: Sequence[Tensor]) -> Tensor:
     Raises:
         ValueError: If the samples disagree about layers or queries.
     """
-    if not costs:
-        raise ValueError('expected the costs of at least one sample')
-    layers, queries = costs[0].shape[:2]
-    if any(cost.shape[:2] != (layers, queries) for cost in costs):
-        raise ValueError(f'costs must agree in layers and queries, got {[tuple(cost.shape) for cost in costs]}')
-    flat = torch.cat([cost.float().reshape(-1) for cost in costs])
+    return solve_together([costs])[0]
+
+
+@torch.no_grad()
+def solve_together(groups: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+    """Solve several batches of assignment problems, which may differ in layers and queries, with one transfer.
+
+    Args:
+        groups: What :func:`solve_assignments` takes, several times.
+
+    Returns:
+        Of each what :func:`solve_assignments` returns.
+
+    Raises:
+        ValueError: If a group is empty, or its samples disagree about layers or queries.
+    """
+    for costs in groups:
+        if not costs:
+            raise ValueError('expected the costs of at least one sample')
+        if any(cost.shape[:2] != costs[0].shape[:2] for cost in costs):
+            raise ValueError(f'costs must agree in layers and queries, got {[tuple(cost.shape) for cost in costs]}')
+    flat = torch.cat([cost.float().reshape(-1) for costs in groups for cost in costs])
     host = torch.nan_to_num(flat, nan=WORST_COST, posinf=WORST_COST, neginf=-WORST_COST).cpu().numpy()
-    assigned = np.full((layers, len(costs), queries), UNMATCHED, dtype=np.int64)
-    start = 0
-    for sample, cost in enumerate(costs):
-        matrix = host[start : start + cost.numel()].reshape(cost.shape)
-        start += cost.numel()
-        for layer in range(layers):
-            query, target = linear_sum_assignment(matrix[layer])
-            assigned[layer, sample, query] = target
-    return torch.from_numpy(assigned).to(costs[0].device, non_blocking=True)
+    solved, start = [], 0
+    for costs in groups:
+        layers, queries = costs[0].shape[:2]
+        assigned = np.full((layers, len(costs), queries), UNMATCHED, dtype=np.int64)
+        for sample, cost in enumerate(costs):
+            matrix = host[start : start + cost.numel()].reshape(cost.shape)
+            start += cost.numel()
+            for layer in range(layers):
+                query, target = linear_sum_assignment(matrix[layer])
+                assigned[layer, sample, query] = target
+        solved.append(torch.from_numpy(assigned).to(flat.device, non_blocking=True))
+    return solved
 
 
 @TASK_UTILS.register_module()
@@ -68,9 +86,20 @@ class HungarianMatcher:
         self.cls_cost = TASK_UTILS.build(cls_cost or dict(type='mmdet.FocalLossCost', weight=2.0))
         self.reg_cost = TASK_UTILS.build(reg_cost or dict(type='BoxCodeL1Cost', weight=0.25))
 
-    @torch.no_grad()
     def match(self, logits: Tensor, codes: Tensor, targets: Targets) -> Tensor:
-        """Match all layers and samples.
+        """Match all layers and samples; the arguments are those of :meth:`costs`.
+
+        Returns:
+            (L, B, Q) int64: index of a query's ground truth within its sample, or -1.
+
+        Raises:
+            ValueError: If the number of samples differs.
+        """
+        return solve_assignments(self.costs(logits, codes, targets))
+
+    @torch.no_grad()
+    def costs(self, logits: Tensor, codes: Tensor, targets: Targets) -> list[Tensor]:
+        """Compute what each query costs for each object.
 
         Args:
             logits: Class logits, (L, B, Q, K).
@@ -78,7 +107,7 @@ class HungarianMatcher:
             targets: Ground truth of the B samples.
 
         Returns:
-            (L, B, Q) int64: index of a query's ground truth within its sample, or -1.
+            (L, Q, n) of each sample, for :func:`solve_assignments`.
 
         Raises:
             ValueError: If the number of samples differs.
@@ -95,4 +124,4 @@ class HungarianMatcher:
             truth = InstanceData(labels=targets.labels[sample], codes=encode_boxes(targets.boxes[sample]))
             cost = self.cls_cost(predicted, truth) + self.reg_cost(predicted, truth)
             costs.append(cost.view(layers, queries, len(truth)))
-        return solve_assignments(costs)
+        return costs

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..distributed.reductions import shared_normaliser
 from ..structures import CODE_SIZE, BEVOutputs, Targets, encode_boxes
+from ..structures.constants import constant_like
 from .hungarian import UNMATCHED
 
 CODE_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.2, 0.2)
@@ -75,7 +76,9 @@ class SetLoss(nn.Module):
             label_LBQ, target_LBQ10 = gather_targets(assigned_LBQ, targets, outputs.num_classes)
             known_LBQ1 = target_LBQ10.isfinite().all(dim=-1, keepdim=True)
             target_LBQ10 = torch.where(known_LBQ1, target_LBQ10, codes_LBQ10.detach())
-            weight_10 = torch.as_tensor(code_weights, dtype=torch.float32, device=codes_LBQ10.device)
+            if not isinstance(code_weights, Tensor):
+                code_weights = constant_like(tuple(code_weights), codes_LBQ10)
+            weight_10 = code_weights.to(codes_LBQ10)
             sample_weight_B11 = targets.sample_weights(codes_LBQ10)[:, None, None]
             weight_LBQ10 = known_LBQ1 * weight_10 * sample_weight_B11
             matched_BQ1 = (assigned_LBQ[-1] != UNMATCHED)[..., None]

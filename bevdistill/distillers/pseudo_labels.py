@@ -14,7 +14,7 @@ from mmdet3d.structures import Det3DDataSample, LiDARInstance3DBoxes
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ..structures import LOSS_WEIGHT, BEVGrid, BEVOutputs, has_labels, strict_from_dict
+from ..structures import LOSS_WEIGHT, BEVGrid, BEVOutputs, has_labels, keep_host_sizes, strict_from_dict
 
 NAME = 'unlabelled'
 """Of the option of the distiller and of the logged entries, so no loss may have it."""
@@ -101,7 +101,7 @@ class PseudoLabels:
     def select(self, teacher: BEVOutputs, grid: BEVGrid) -> list[InstanceData]:
         """Select the teacher's boxes of each sample, the best first.
 
-        Synchronises host and device once, for the number of boxes of each sample.
+        Synchronises host and device once, for the number and the sizes of the boxes of each sample.
 
         Args:
             teacher: Outputs of the teacher.
@@ -118,12 +118,15 @@ class PseudoLabels:
         boxes_BM9 = boxes_BQ9.gather(1, query_BM[..., None].expand(-1, -1, boxes_BQ9.shape[-1]))
         # mmdet3d's boxes stand on their bottom centre.
         boxes_BM9[..., 2] -= 0.5 * boxes_BM9[..., 5]
-        counts = (score_BM >= 0).sum(dim=1).tolist()
-        return [
-            InstanceData(
+        read_BM3 = torch.cat((score_BM[..., None], boxes_BM9[..., 3:5]), dim=-1).cpu()
+        found = []
+        for boxes, label, score, read_M3 in zip(boxes_BM9, label_BM, score_BM, read_BM3, strict=True):
+            count = int((read_M3[:, 0] >= 0).sum())
+            instances = InstanceData(
                 bboxes_3d=LiDARInstance3DBoxes(boxes[:count], box_dim=boxes.shape[-1]),
                 labels_3d=label[:count],
                 scores_3d=score[:count],
             )
-            for boxes, label, score, count in zip(boxes_BM9, label_BM, score_BM, counts, strict=True)
-        ]
+            keep_host_sizes(instances, read_M3[:count, 1:])
+            found.append(instances)
+        return found

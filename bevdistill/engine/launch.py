@@ -12,7 +12,7 @@ from torch import nn
 
 from ..checkpoints.find import existing_checkpoint, latest_checkpoint, unreadable_checkpoints_explained
 from ..checkpoints.whole_file import full_disk_explained
-from ..datasets.workers import lost_worker_explained, set_time_limits
+from ..datasets.workers import lost_worker_explained, set_pinned, set_time_limits
 from ..teacher_cache.follow import follow_teacher_cache
 from .agreement import check_agreement
 from .config_file import load_config
@@ -61,6 +61,7 @@ def run_training(cfg: Config) -> Runner:
         cfg.resume = cfg.load_from is not None
     follow_teacher_cache(cfg)
     set_time_limits(cfg)
+    set_pinned(cfg)
     try:
         with stop_on_signals(), full_disk_explained(cfg.work_dir):
             return _train(cfg)
@@ -102,6 +103,7 @@ def run_testing(cfg: Config, checkpoint: str) -> dict[str, float]:
     cfg.load_from, cfg.resume = existing_checkpoint(checkpoint), False
     check_agreement(cfg)
     set_time_limits(cfg)
+    set_pinned(cfg)
     explained = unreadable_checkpoints_explained(cfg.load_from)
     with full_disk_explained(cfg.work_dir), distributed_run(cfg), explained, lost_worker_explained():
         runner = build_runner(cfg)

@@ -40,6 +40,8 @@ class Bfloat16OptimWrapper(OptimWrapper):
 class SummaryOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     """mmengine's default constructor with a log of one line in place of three per parameter.
 
+    AdamW for weights on CUDA takes its step in one kernel, unless the config says ``fused=False``.
+
     Args:
         optim_wrapper_cfg: Config of the optimizer wrapper.
         paramwise_cfg: Options by parameter, of mmengine's constructor.
@@ -59,6 +61,8 @@ class SummaryOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                 f'paramwise_cfg.custom_keys has {unused}, which no parameter has in its name; the parameters belong to '
                 f'{sorted({".".join(name.split(".")[:2]) for name in names})}'
             )
+        if self.optimizer_cfg.get('type') == 'AdamW' and all(weight.is_cuda for weight in bare.parameters()):
+            self.optimizer_cfg.setdefault('fused', True)
         with _without(_NOISE):
             wrapper = super().__call__(model)
         print_log(summary(wrapper.optimizer, bare), 'current')

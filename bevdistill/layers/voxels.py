@@ -57,11 +57,12 @@ def hard_voxels(
     shape: Sequence[int],
     max_points: int,
     max_voxels: int,
+    counts: Sequence[int] | None = None,
 ) -> HardVoxels:
     """Group points into voxels; of a sample the first `max_voxels` voxels are kept, of a voxel the first `max_points`.
 
-    A radix sort brings the points of a voxel together. The host learns how many voxels there are, once for all samples;
-    otherwise it does not wait for the device.
+    A radix sort brings the points of a voxel together. The host has to know how many voxels there are. If it has not
+    counted them itself, it waits for the device, once for all samples.
 
     Args:
         points: (P_b, D) of each sample, x, y, z in metres first.
@@ -70,6 +71,7 @@ def hard_voxels(
         shape: Number of voxels along x, y, z.
         max_points: N.
         max_voxels: Per sample.
+        counts: How many voxels each sample has, of :func:`count_voxels`.
     """
     cloud_PD = torch.cat(list(points))
     coors_P3 = voxel_coordinates(cloud_PD, voxel_size, point_cloud_range, shape)
@@ -79,7 +81,7 @@ def hard_voxels(
     order_P, rank_P, number_P, counts_B = _numbered(coors_P4, shape, [len(cloud) for cloud in points])
     kept_B = counts_B.clamp(max=max_voxels)
     first_B = kept_B.cumsum(dim=0) - kept_B
-    total = sum(kept_B.tolist())
+    total = sum(kept_B.tolist() if counts is None else [min(count, max_voxels) for count in counts])
     cloud_PD, coors_P4 = cloud_PD[order_P], coors_P4[order_P]
     # What is left out goes to one more voxel, which is cut off.
     taken_P = (coors_P4[:, 1] >= 0) & (rank_P < max_points) & (number_P < max_voxels)
@@ -90,6 +92,21 @@ def hard_voxels(
     coors[voxel_P] = coors_P4
     num_points = coors_P4.new_zeros(total + 1).index_add(0, voxel_P, taken_P.int())
     return HardVoxels(voxels[:-1], coors[:-1], num_points[:-1])
+
+
+def count_voxels(
+    points: Tensor, voxel_size: Sequence[float], point_cloud_range: Sequence[float], shape: Sequence[int]
+) -> int:
+    """Count the voxels that have points; for points on the host, the arguments are those of :func:`voxel_coordinates`.
+
+    The coordinates are differences, quotients and floors of float32, which are the same numbers on every device.
+    """
+    columns, rows, heights = shape
+    z, y, x = voxel_coordinates(points, voxel_size, point_cloud_range, shape).long().unbind(dim=1)
+    # Points outside go to one more cell.
+    key_P = torch.where(z < 0, heights * rows * columns, (z * rows + y) * columns + x)
+    filled = torch.zeros(heights * rows * columns + 1, dtype=torch.bool, device=points.device)
+    return int(filled.index_fill_(0, key_P, True)[:-1].count_nonzero())
 
 
 def _numbered(

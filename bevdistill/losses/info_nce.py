@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from ..distributed.reductions import gather_rows
 
 Anchor = Literal['student', 'teacher', 'both']
+
+BLOCK = 1 << 21
+"""Similarities of one set that are in memory at a time."""
 
 
 def info_nce(
@@ -60,8 +64,10 @@ def info_nce(
     losses = []
     for side, own_BNC, others_BMC in (('student', student_BNC, teachers_BMC), ('teacher', teacher_BNC, students_BMC)):
         if anchor in (side, 'both'):
-            similarity_BNM = own_BNC @ others_BMC.transpose(1, 2) / temperature
-            losses.append(_rows(similarity_BNM, valid_BN, valid_BM, start))
+            own_BNC = own_BNC / temperature
+            positive_BN = (own_BNC * others_BMC[:, start : start + own_BNC.shape[1]]).sum(dim=-1)
+            loss_BN = _LogSumExp.apply(own_BNC, others_BMC, valid_BM, start) - positive_BN
+            losses.append(loss_BN if valid_BN is None else torch.where(valid_BN, loss_BN, 0.0))
     return torch.stack(losses).mean(dim=0).view(shape)
 
 
@@ -75,13 +81,43 @@ def _all_rows(
     return students_MC[None], teachers_MC[None], valid_1M, start
 
 
-def _rows(similarity_BNM: Tensor, valid_BN: Tensor | None, valid_BM: Tensor | None, start: int) -> Tensor:
-    """Compute the cross entropy of each row with column ``start + row`` as its class; (B, N)."""
+class _LogSumExp(torch.autograd.Function):
+    """``log sum_j exp(a_i . b_j)``, some rows i at a time.
+
+    The products of a block are computed again for the gradients, so that those of all rows, 5,400 x 5,400 in the
+    release, are never in memory together.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, own_BNC: Tensor, others_BMC: Tensor, valid_BM: Tensor | None, start: int) -> Tensor:
+        ctx.start, ctx.rows = start, max(1, BLOCK // others_BMC.shape[1])
+        sums_BN = torch.cat([
+            _products(block_BRC, others_BMC, valid_BM, start + place * ctx.rows).logsumexp(dim=-1)
+            for place, block_BRC in enumerate(own_BNC.split(ctx.rows, dim=1))
+        ], dim=1)  # fmt: skip
+        ctx.save_for_backward(own_BNC, others_BMC, valid_BM, sums_BN)
+        return sums_BN
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient_BN: Tensor) -> tuple[Tensor | None, ...]:
+        own_BNC, others_BMC, valid_BM, sums_BN = ctx.saved_tensors
+        to_own_BNC, to_others_BMC = torch.empty_like(own_BNC), torch.zeros_like(others_BMC)
+        for first in range(0, own_BNC.shape[1], ctx.rows):
+            rows = slice(first, first + ctx.rows)
+            share_BRM = _products(own_BNC[:, rows], others_BMC, valid_BM, ctx.start + first)
+            share_BRM.sub_(sums_BN[:, rows, None]).exp_().mul_(gradient_BN[:, rows, None])
+            to_own_BNC[:, rows] = share_BRM @ others_BMC
+            to_others_BMC.baddbmm_(share_BRM.transpose(1, 2), own_BNC[:, rows])
+        return to_own_BNC, to_others_BMC, None, None
+
+
+def _products(own_BRC: Tensor, others_BMC: Tensor, valid_BM: Tensor | None, start: int) -> Tensor:
+    """Multiply rows, (B, R, M); what is not valid gets the lowest number, but for a row's own column `start + row`."""
+    products_BRM = own_BRC @ others_BMC.transpose(1, 2)
     if valid_BM is not None:
-        lowest = torch.finfo(similarity_BNM.dtype).min
-        own = torch.zeros(similarity_BNM.shape[1:], dtype=torch.bool, device=similarity_BNM.device)
-        own.diagonal(start).fill_(True)
+        own = torch.zeros(products_BRM.shape[1:], dtype=torch.bool, device=products_BRM.device)
         # The own column stays in, so that rows without a partner are finite too.
-        similarity_BNM = similarity_BNM.masked_fill(~(valid_BM[:, None, :] | own), lowest)
-    loss_BN = torch.logsumexp(similarity_BNM, dim=-1) - similarity_BNM.diagonal(start, dim1=1, dim2=2)
-    return loss_BN if valid_BN is None else torch.where(valid_BN, loss_BN, 0.0)
+        own.diagonal(start).fill_(True)
+        products_BRM.masked_fill_(~(valid_BM[:, None, :] | own), torch.finfo(products_BRM.dtype).min)
+    return products_BRM

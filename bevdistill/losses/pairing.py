@@ -14,7 +14,7 @@ from mmdet3d.registry import MODELS, TASK_UTILS
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from ..detection.hungarian import WORST_COST, solve_assignments
+from ..detection.hungarian import WORST_COST, solve_assignments, solve_together
 from ..structures import BEVOutputs, Targets, encode_boxes
 
 
@@ -177,8 +177,10 @@ class GroundTruthPairing(Pairer):
             layers: Student layers to match.
         """
         size = max(1, *(len(labels) for labels in targets.labels))
-        teacher_assigned = self.matcher.match(teacher.logits[-1:].detach(), teacher.codes[-1:].detach(), targets)
-        student_assigned = self.matcher.match(student.logits[layers].detach(), student.codes[layers].detach(), targets)
+        teacher_assigned, student_assigned = solve_together([
+            self.matcher.costs(side.logits[rows].detach(), side.codes[rows].detach(), targets)
+            for side, rows in ((teacher, slice(-1, None)), (student, layers))
+        ])
         teacher_query_1BM, teacher_found_1BM = invert_assignment(teacher_assigned, size)
         boxes = TeacherBoxes.gather(teacher, teacher_query_1BM[0], teacher_found_1BM[0])
         index_LBM, matched_LBM = invert_assignment(student_assigned, size)

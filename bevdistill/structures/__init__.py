@@ -10,7 +10,14 @@ if TYPE_CHECKING:
     from .box_code import BOX_SIZE, CODE_SIZE, decode_boxes, encode_boxes
     from .precision import full_precision
     from .strict_config import register_old_name, strict_from_dict
-    from .targets import LABELLED, LOSS_WEIGHT, Targets, has_labels, missing_ground_truth_message
+    from .targets import (
+        LABELLED,
+        LOSS_WEIGHT,
+        Targets,
+        has_labels,
+        keep_host_sizes,
+        missing_ground_truth_message,
+    )
 
 __all__ = [
     'BOX_SIZE',
@@ -24,6 +31,7 @@ __all__ = [
     'encode_boxes',
     'full_precision',
     'has_labels',
+    'keep_host_sizes',
     'missing_ground_truth_message',
     'register_old_name',
     'strict_from_dict',

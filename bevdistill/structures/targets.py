@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from mmdet3d.structures import Det3DDataSample
+from mmengine.structures import InstanceData
 from torch import Tensor
 
 from .box_code import BOX_SIZE
@@ -17,6 +18,9 @@ LABELLED = 'labelled'
 
 LOSS_WEIGHT = 'loss_weight'
 """Metainfo of a data sample: how much it counts in the detection losses, see :attr:`Targets.weights`."""
+
+HOST_SIZES = 'host_sizes'
+"""Metainfo of a sample's ``gt_instances_3d``: length and width of its boxes, on the host."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Targets:
         weights: How much each sample counts in the detection losses, or None for 1 each. A sample of weight w counts as
             w samples: its terms are multiplied by w, and so is what it adds to the number of objects that the losses
             are divided by. Weight 0 leaves it out.
+        host_sizes: Length and width of all boxes, (N, 2) on the host, or None where they were never there.
 
     Raises:
         ValueError: If the lists or shapes disagree.
@@ -38,6 +43,7 @@ class Targets:
     boxes: tuple[Tensor, ...]
     labels: tuple[Tensor, ...]
     weights: tuple[float, ...] | None = None
+    host_sizes: Tensor | None = None
 
     def __post_init__(self) -> None:
         if len(self.boxes) != len(self.labels):
@@ -57,6 +63,10 @@ class Targets:
     def sample_weights(self, like: Tensor) -> Tensor:
         """Weights (B,) of the type and on the device of another tensor; ones if there are none."""
         return like.new_ones(len(self)) if self.weights is None else constant_like(self.weights, like)
+
+    def sizes_on_host(self) -> Tensor:
+        """Return length and width of all boxes on the host, (N, 2); waits for the device if nobody kept them."""
+        return torch.cat(self.boxes)[:, 3:5].cpu() if self.host_sizes is None else self.host_sizes
 
     @classmethod
     def from_samples(cls, samples: Sequence[Det3DDataSample], device: torch.device | str | None = None) -> Targets:
@@ -78,7 +88,20 @@ class Targets:
             boxes.append(torch.cat((lidar_boxes.gravity_center.to(device), tensor[:, 3:7], extra), dim=1))
             labels.append(sample.gt_instances_3d.labels_3d.to(device=device, dtype=torch.long))
         weights = tuple(float(sample.metainfo.get(LOSS_WEIGHT, 1.0)) for sample in samples)
-        return cls(tuple(boxes), tuple(labels), weights if any(weight != 1 for weight in weights) else None)
+        kept = [sample.gt_instances_3d.get(HOST_SIZES) for sample in samples]
+        sizes = torch.cat(kept) if kept and all(size is not None for size in kept) else None
+        return cls(tuple(boxes), tuple(labels), weights if any(weight != 1 for weight in weights) else None, sizes)
+
+
+def keep_host_sizes(instances: InstanceData, sizes_N2: Tensor | None = None) -> None:
+    """Note length and width of boxes on the host, so that nobody has to ask the device for them.
+
+    Args:
+        instances: With ``bboxes_3d``; their metainfo is changed.
+        sizes_N2: The sizes, if the boxes are on a device already.
+    """
+    sizes_N2 = instances.bboxes_3d.tensor[:, 3:5] if sizes_N2 is None else sizes_N2
+    instances.set_metainfo({HOST_SIZES: sizes_N2.detach().clone()})
 
 
 def has_labels(sample: Det3DDataSample) -> bool:

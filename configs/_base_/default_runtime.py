@@ -17,6 +17,7 @@ default_hooks = dict(
     plain_checkpoint=dict(type='PlainCheckpointHook'),
     checkpoint_identity=dict(type='CheckpointIdentityHook', allow_missing=[], allow_unexpected=[], ignore=[]),
     finite_loss=dict(type='FiniteLossHook'),
+    logged_numbers=dict(type='LoggedNumbersHook'),
     repeatable_run=dict(type='RepeatableRunHook'),
     resume=dict(type='ResumeHook'),
 )
@@ -29,7 +30,7 @@ log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)
 log_level = 'INFO'
 
 env_cfg = dict(
-    cudnn_benchmark=False,
+    cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     # Seconds that a process waits for the others. It has to outlast scoring, which one process does alone.
     dist_cfg=dict(backend='nccl', timeout=600),

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from bevdistill.losses import box_lattice
 from bevdistill.structures import BEVGrid
+from bevdistill.structures.constants import constant_like
 
 
 def region_places(
@@ -32,5 +33,5 @@ def region_places(
     places_NP2 = box_lattice(enlarged_N9, size)
     if not released:
         return places_NP2
-    cells = places_NP2.new_tensor((grid.cols, grid.rows))
+    cells = constant_like((float(grid.cols), float(grid.rows)), places_NP2)
     return grid.denormalise((grid.normalise(places_NP2) * cells / (cells - 1)).clamp(0, 1))

@@ -63,14 +63,15 @@ def test_a_quick_run_has_every_field(
     verbs.run(bench, *argv)
     results = json.loads(out.read_text())
     assert set(results['ratios']) == {
-        'encoder_time', 'encoder_memory', 'mmcv_time', 'mmcv_memory', 'targets_time', 'distilled_live',
-        'distilled_cached', 'loader_wait',
+        'encoder_time', 'encoder_memory', 'mmcv_time', 'mmcv_memory', 'encoder_time_history', 'encoder_memory_history',
+        'mmcv_time_history', 'mmcv_memory_history', 'targets_time', 'distilled_live', 'distilled_cached', 'loader_wait',
     }  # fmt: skip
     for row in results['ratios'].values():
         assert set(row) == SPREAD | {'what', 'target', 'met'}
         assert row['median'] > 0
     assert set(results['times']) == {
-        'encoder', 'encoder_reference', 'encoder_mmcv', 'targets', 'targets_reference', 'student_forward',
+        'encoder', 'encoder_reference', 'encoder_mmcv', 'encoder_history', 'encoder_reference_history',
+        'encoder_mmcv_history', 'targets', 'targets_reference', 'student_forward',
         'student_step', 'teacher_forward', 'distilled_step', 'distilled_step_cached', 'temporal_step',
     }  # fmt: skip
     for name, row in results['times'].items():

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 from mmdet3d.registry import MODELS
-from mmdet3d.structures import Det3DDataSample
+from mmdet3d.structures import Det3DDataSample, LiDARInstance3DBoxes
+from mmengine.structures import InstanceData
 
 from bevdistill.datasets import BEVDataPreprocessor
+from bevdistill.structures import Targets
 
 MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
 VOXELS = {
@@ -123,3 +125,33 @@ def test_augmented_batches_are_processed_one_by_one() -> None:
     out = BEVDataPreprocessor(mean=MEAN, std=STD)(data)
     assert [item['inputs']['imgs'].shape for item in out] == [torch.Size((1, 1, 2, 3, 8, 8))] * 2
     np.testing.assert_equal(out[0]['data_samples'][0].batch_input_shape, (8, 8))
+
+
+def test_voxels_are_counted_before_points_leave_the_host() -> None:
+    data = batch((1, 1, 3, 4, 4), (1, 1, 3, 4, 4))
+    del data['inputs']['img']
+    preprocessor = BEVDataPreprocessor(**VOXELS)
+    points = data['inputs']['points']
+    assert preprocessor._count_voxels(points) is None, 'on a CPU the numbers are there anyway'
+    coors = preprocessor(data)['inputs']['voxels']['coors']
+    preprocessor._device = torch.device('cuda')
+    assert preprocessor._count_voxels(points) == torch.bincount(coors[:, 0].long()).tolist()
+    assert preprocessor._count_voxels([torch.empty(3, 5, device='meta')]) is None
+
+
+def test_what_goes_to_the_device_is_not_waited_for_and_sizes_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = batch((1, 1, 3, 4, 4))
+    boxes = LiDARInstance3DBoxes(torch.tensor([[1.0, 2.0, 0.0, 4.0, 2.0, 1.5, 0.3, 0.0, 0.0]]), box_dim=9)
+    data['data_samples'][0].gt_instances_3d = InstanceData(bboxes_3d=boxes, labels_3d=torch.tensor([1]))
+    moves: list[Any] = []
+    move = torch.Tensor.to
+
+    def watched(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        if kwargs:
+            moves.append(kwargs.get('non_blocking'))
+        return move(tensor, *args, **kwargs)
+
+    monkeypatch.setattr(torch.Tensor, 'to', watched)
+    samples = BEVDataPreprocessor(mean=MEAN, std=STD)(data)['data_samples']
+    assert moves and all(moves)
+    assert torch.equal(Targets.from_samples(samples).host_sizes, torch.tensor([[4.0, 2.0]]))

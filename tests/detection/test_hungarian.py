@@ -6,9 +6,10 @@ import itertools
 
 import pytest
 import torch
+from host_syncs import count_host_syncs
 from mmengine.structures import InstanceData
 
-from bevdistill.detection import UNMATCHED, BoxCodeL1Cost, HungarianMatcher, solve_assignments
+from bevdistill.detection import UNMATCHED, BoxCodeL1Cost, HungarianMatcher, solve_assignments, solve_together
 from bevdistill.structures import Targets, encode_boxes
 
 
@@ -37,6 +38,15 @@ def test_sizes_of_every_kind():
     assert (assigned != UNMATCHED).sum(-1).tolist() == [[0, 1, 5]] * 2
     for b, cost in enumerate(costs):
         assert torch.equal(solve_assignments([cost])[:, 0], assigned[:, b])
+
+
+def test_several_batches_in_one_transfer():
+    groups = [[torch.rand(2, 4, n) for n in (3, 0)], [torch.rand(1, 6, n) for n in (2, 9, 1)]]
+    with count_host_syncs() as syncs:
+        found = solve_together(groups)
+    assert syncs.number == 1, str(syncs)
+    for assigned, costs in zip(found, groups, strict=True):
+        assert torch.equal(assigned, solve_assignments(costs))
 
 
 def test_broken_costs_are_matched_last():

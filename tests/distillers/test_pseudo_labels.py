@@ -115,6 +115,7 @@ def test_boxes_equal_a_loop(min_score: float, max_boxes: int) -> None:
         centres = torch.tensor([box[:3] for _, _, box in wanted])
         torch.testing.assert_close(boxes.gravity_center, centres)
         torch.testing.assert_close(boxes.tensor[:, 3:], torch.tensor([box[3:] for _, _, box in wanted]))
+        assert torch.equal(found[sample].host_sizes, boxes.tensor[:, 3:5])
     assert 0 < inside < 3 * 20
 
 

@@ -7,7 +7,7 @@ import torch
 from host_syncs import count_host_syncs
 from mmdet3d.models.data_preprocessors.voxelize import VoxelizationByGridShape
 
-from bevdistill.layers.voxels import hard_voxels, voxel_coordinates
+from bevdistill.layers.voxels import count_voxels, hard_voxels, voxel_coordinates
 
 SIZE, RANGE, SHAPE = (0.5, 0.5, 2.0), (-2.0, -1.5, -2.0, 2.0, 1.5, 2.0), (8, 6, 2)
 
@@ -69,3 +69,17 @@ def test_the_host_waits_once_for_a_batch():
     with count_host_syncs() as syncs:
         hard_voxels(points, SIZE, RANGE, SHAPE, 2, 10)
     assert syncs.number == 1, str(syncs)
+    counts = [count_voxels(part, SIZE, RANGE, SHAPE) for part in points]
+    with count_host_syncs() as syncs:
+        hard_voxels(points, SIZE, RANGE, SHAPE, 2, 10, counts)
+    assert syncs.number == 0, str(syncs)
+
+
+@pytest.mark.parametrize('max_voxels', [3, 100])
+def test_counted_beforehand(max_voxels):
+    points = [cloud(40), cloud(0), cloud(5), torch.full((2, 4), 9.0)]
+    counts = [count_voxels(part, SIZE, RANGE, SHAPE) for part in points]
+    assert counts == [len(loops([part], 1, 1000)) for part in points]
+    found = hard_voxels(points, SIZE, RANGE, SHAPE, 2, max_voxels, counts)
+    for own, want in zip(found, hard_voxels(points, SIZE, RANGE, SHAPE, 2, max_voxels), strict=True):
+        assert torch.equal(own, want)

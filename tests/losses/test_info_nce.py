@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import importlib
 import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from bevdistill.losses import info_nce
+
+module = importlib.import_module(info_nce.__module__)
 
 
 def loops(student, teacher, valid, temperature: float, anchor: str) -> list[list[float]]:
@@ -57,6 +61,35 @@ def test_equal_vectors_far_apart_cost_little_and_swapped_ones_much() -> None:
     vectors = torch.eye(4)[None]
     assert float(info_nce(vectors, vectors, temperature=0.05).max()) < 1e-6
     assert float(info_nce(vectors, vectors.flip(1), temperature=0.05).min()) > 10
+
+
+@pytest.mark.parametrize('rows', [1, 3, 7])
+@pytest.mark.parametrize('masked', [False, True])
+def test_blocks_have_the_gradients_of_the_formula(monkeypatch: pytest.MonkeyPatch, rows: int, masked: bool) -> None:
+    sides = [torch.randn(2, 7, 4, dtype=torch.float64, requires_grad=True) for _ in range(2)]
+    valid, weights = torch.rand(2, 7) > 0.3, torch.rand(2, 7, dtype=torch.float64)
+    valid[0] = False
+    monkeypatch.setattr(module, 'BLOCK', rows * 7)
+    loss = info_nce(*sides, valid if masked else None, 0.2, 'both')
+    student, teacher = (F.normalize(side, dim=-1) for side in sides)
+    similarity = student @ teacher.transpose(1, 2) / 0.2
+    hidden = ~(valid[:, None] | torch.eye(7, dtype=torch.bool)) & masked
+    want = sum(
+        scores.masked_fill(hidden, -torch.inf).logsumexp(dim=-1) - scores.diagonal(dim1=1, dim2=2)
+        for scores in (similarity, similarity.transpose(1, 2))
+    ) / 2  # fmt: skip
+    want = torch.where(valid, want, 0) if masked else want
+    torch.testing.assert_close(loss, want)
+    found, expected = (torch.autograd.grad((value * weights).sum(), sides) for value in (loss, want))
+    torch.testing.assert_close(found, expected)
+
+
+def test_similarities_of_all_rows_are_never_kept() -> None:
+    sides = [torch.randn(1, 1600, 4, requires_grad=True) for _ in range(2)]
+    kept: list[int] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor.numel()) or tensor, lambda t: t):
+        info_nce(*sides)
+    assert max(kept) <= 1600 * 4
 
 
 def test_messages() -> None:

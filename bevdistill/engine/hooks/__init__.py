@@ -2,6 +2,7 @@
 
 from .compile_hook import CompileHook
 from .finite_loss_hook import FiniteLossHook, NotFiniteError
+from .logged_numbers_hook import LoggedNumbersHook
 from .repeatable_run_hook import RepeatableRunHook
 from .resume_hook import ResumeHook
 from .stop_hook import StopHook
@@ -9,6 +10,7 @@ from .stop_hook import StopHook
 __all__ = [
     'CompileHook',
     'FiniteLossHook',
+    'LoggedNumbersHook',
     'NotFiniteError',
     'RepeatableRunHook',
     'ResumeHook',

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -32,6 +32,9 @@ class FiniteLossHook(Hook):
     and weights; the step waits for all of it in one transfer to the host. So the weights and the last checkpoint stay
     good. What is about to be saved is looked at too: a step of too large a rate can break weights by itself.
 
+    The same transfer brings what is logged of the iteration: the loss terms, which :class:`.LoggedNumbersHook` hands
+    on, and the norm of the clipped gradients, for which mmengine's optimizer wrapper would wait once more.
+
     Note:
         Under float16 a gradient that overflows is the loss scaler's business, which skips that step. Losses are looked
         at all the same, after the iteration.
@@ -41,7 +44,10 @@ class FiniteLossHook(Hook):
         self._samples: list[str] = []
         self._losses: Mapping[str, Any] = {}
         self._flags: dict[str, list[Tensor]] = {}
+        self._norms: dict[str, Tensor] = {}
         self._handles: list[RemovableHandle] = []
+        self._clippers: list[tuple[Any, Any]] = []
+        self._numbers: dict[str, float] = {}
 
     def before_train(self, runner: Runner) -> None:
         """Look at every forward pass with ``mode='loss'`` and at every step."""
@@ -52,16 +58,31 @@ class FiniteLossHook(Hook):
                 self._losses, self._flags = output, finite_flags(output)
 
         self._handles.append(unwrap_model(runner.model).register_forward_hook(look, with_kwargs=True))
-        for optimizer in _optimizers(runner.optim_wrapper):
-            self._handles.append(optimizer.register_step_pre_hook(lambda own, *_: self._before_step(runner, own)))
+        for wrapper in _wrappers(runner.optim_wrapper):
+            before = wrapper.optimizer.register_step_pre_hook(lambda own, *_: self._before_step(runner, own))
+            self._handles.append(before)
+            if getattr(wrapper, 'clip_grad_kwargs', None):
+                self._clippers.append((wrapper, wrapper.clip_func))
+                wrapper.clip_func = self._keeping_norm(wrapper.clip_func, f'train/{wrapper.grad_name}')
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Remember which samples this iteration sees."""
+        self._numbers = {}
         self._samples = sample_names(data_batch)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Look at the losses of an iteration without a step: gradients accumulate, or the scaler skipped it."""
         self._check(runner, {})
+
+    def numbers(self, runner: Runner) -> dict[str, float]:
+        """Return what is logged of this iteration's losses, after the check that :meth:`after_train_iter` makes.
+
+        Raises:
+            NotFiniteError: If a loss term is NaN or infinite.
+        """
+        self._check(runner, {})
+        numbers, self._numbers = self._numbers, {}
+        return numbers
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Refuse to save weights that are NaN or infinite.
@@ -82,6 +103,19 @@ class FiniteLossHook(Hook):
     def _release(self) -> None:
         while self._handles:
             self._handles.pop().remove()
+        for wrapper, clip in self._clippers:
+            wrapper.clip_func = clip
+        self._clippers.clear()
+
+    def _keeping_norm(self, clip: Callable[..., Tensor | None], name: str) -> Callable[..., None]:
+        """Clip gradients, and keep the norm on its device: of what is returned, the caller makes a number at once."""
+
+        def clip_and_keep(*args: Any, **kwargs: Any) -> None:
+            norm = clip(*args, **kwargs)
+            if norm is not None:
+                self._norms[name] = norm
+
+        return clip_and_keep
 
     def _before_step(self, runner: Runner, optimizer: Optimizer) -> None:
         # Set by the loss scaler for optimizers that skip by themselves what has overflowed.
@@ -94,11 +128,16 @@ class FiniteLossHook(Hook):
     def _check(self, runner: Runner, tensors: Mapping[str, list[Tensor]]) -> None:
         flags = dict(self._flags) | {kind: [_all_finite(found)] for kind, found in tensors.items() if found}
         losses, self._losses, self._flags = self._losses, {}, {}
+        logged = self._norms | _logged(runner, losses)
+        norms, self._norms = self._norms, {}
         names = [name for name, found in flags.items() for _ in found]
-        if not names:
+        if not names and not logged:
             return
-        device = next(iter(flags.values()))[0].device
-        finite = torch.stack([flag.to(device) for found in flags.values() for flag in found]).tolist()
+        watched = [flag for found in flags.values() for flag in found]
+        finite, numbers = _fetched(watched, list(logged.values()))
+        self._numbers |= dict(zip(logged, numbers, strict=True))
+        for name in norms:
+            runner.message_hub.update_scalar(name, self._numbers.pop(name))
         broken = list(dict.fromkeys(name for name, good in zip(names, finite, strict=True) if not good))
         terms = [name for name in broken if name in losses]
         if terms:
@@ -155,9 +194,25 @@ def _few(names: list[str], count: int = 3) -> str:
     return ', '.join(names[:count]) + (f' and {len(names) - count} more' if len(names) > count else '')
 
 
-def _optimizers(wrapper: Any) -> list[Optimizer]:
-    """Optimizers of a wrapper, or of a dict of wrappers."""
-    return [wrapper.optimizer] if hasattr(wrapper, 'optimizer') else [one.optimizer for one in wrapper.values()]
+@torch.no_grad()
+def _logged(runner: Runner, losses: Mapping[str, Any]) -> dict[str, Tensor]:
+    """What the model makes of loss terms to be logged, on their device; its training step has done the same."""
+    model: Any = unwrap_model(runner.model)
+    return dict(model.parse_losses(losses)[1]) if losses else {}
+
+
+@torch.no_grad()
+def _fetched(flags: list[Tensor], numbers: list[Tensor]) -> tuple[list[bool], list[float]]:
+    """Bring flags and numbers to the host together; float64 holds each exactly where the device has it."""
+    device = (flags or numbers)[0].device
+    dtype = torch.float32 if device.type == 'mps' else torch.float64
+    values = torch.stack([tensor.detach().reshape(()).to(device, dtype) for tensor in (*flags, *numbers)]).tolist()
+    return [bool(flag) for flag in values[: len(flags)]], values[len(flags) :]
+
+
+def _wrappers(wrapper: Any) -> list[Any]:
+    """An optimizer wrapper, or those of a dict of them."""
+    return [wrapper] if hasattr(wrapper, 'optimizer') else list(wrapper.values())
 
 
 def _shown(value: Any) -> str:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...structures import BEVGrid
+from ...structures.constants import constant_like
 from ...structures.ego_state import YAW_RADIANS
 
 
@@ -65,7 +66,7 @@ def rotate_history(
     if rotate_center is None:
         arm_HW2 = centres_HW2
     else:
-        centre_2 = centres_HW2.new_tensor([float(value) for value in rotate_center])
+        centre_2 = constant_like(tuple(float(value) for value in rotate_center), centres_HW2)
         arm_HW2 = grid.to_cells(centres_HW2) - centre_2
     angle_B11 = torch.deg2rad(turn_B.float())[:, None, None]
     cos_B11, sin_B11 = angle_B11.cos(), angle_B11.sin()

@@ -116,17 +116,18 @@ class TemporalSelfAttention(BaseModule):
     def _predict(self, query_BQC: Tensor, query_pos_BQC: Tensor, past_BQC: Tensor | None) -> Tensor:
         """Predict offsets and weights from ``(past, query + query_pos)``; without history the past is the query.
 
-        The halves of the layers' matrices are applied one by one: nothing is concatenated, a position that all samples
-        share is multiplied once, and the past, which has no gradient, costs no backward pass.
+        The halves of the layers' matrices are applied one by one: nothing is concatenated, and the past, which has no
+        gradient, costs no backward pass.
         """
         matrix = torch.cat((self.sampling_offsets.weight, self.attention_weights.weight))
         bias = torch.cat((self.sampling_offsets.bias, self.attention_weights.bias))
         of_past, of_present = matrix.chunk(2, dim=1)
         if past_BQC is None:
-            predicted_BQA = functional.linear(query_BQC, of_past + of_present)
-        else:
-            predicted_BQA = functional.linear(past_BQC, of_past) + functional.linear(query_BQC, of_present)
-        return predicted_BQA + functional.linear(query_pos_BQC, of_present, bias)
+            # A position that all samples share is multiplied once.
+            of_query_BQA = functional.linear(query_BQC, of_past + of_present)
+            return of_query_BQA + functional.linear(query_pos_BQC, of_present, bias)
+        of_query_BQA = functional.linear(query_BQC + query_pos_BQC, of_present, bias)
+        return functional.linear(past_BQC, of_past) + of_query_BQA
 
     def _attend(self, tokens_BQC: Tensor, levels: FeatureLevels, locations: Tensor, weights: Tensor) -> Tensor:
         """Attend one map: locations (B, Q, M, points, 2), weights (B, Q, M, points)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmdet3d.models.middle_encoders import PointPillarsScatter
 from mmdet3d.models.voxel_encoders import DynamicPillarFeatureNet, DynamicSimpleVFE, DynamicVFE
 from mmdet3d.registry import MODELS
 from mmdet3d.structures import Det3DDataSample
@@ -13,6 +14,7 @@ from ...checkpoints import build_part
 from ...detection import BEVDetector
 from ...distributed.batch_norm import meets_other_ranks
 from ...structures import BEVOutputs
+from .pillar_map import scatter_pillars
 
 
 @MODELS.register_module()
@@ -64,7 +66,11 @@ class ObjectDGCNN(BEVDetector):
         """
         batch = len(inputs['points'])
         features, coors = self._encode_voxels(self._checked_voxels(inputs))
-        canvas: Tensor = self.pts_middle_encoder(features, coors, batch)
+        encoder = self.pts_middle_encoder
+        if type(encoder) is PointPillarsScatter:
+            canvas = scatter_pillars(features, coors, batch, encoder.ny, encoder.nx)
+        else:
+            canvas = encoder(features, coors, batch)
         if len(features) == 0:
             # Zero, yet part of the graph, so that every rank has gradients.
             for parameter in self.pts_voxel_encoder.parameters():

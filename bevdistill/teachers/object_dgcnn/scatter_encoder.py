@@ -13,6 +13,8 @@ from mmdet3d.models.voxel_encoders import DynamicVFE
 from mmdet3d.registry import MODELS
 from torch import Tensor
 
+from ...structures.constants import constant_like
+
 NORM = dict(type='BN1d', eps=1e-3, momentum=0.01)
 
 
@@ -129,8 +131,8 @@ class ScatterVFE(DynamicVFE):
         if self._with_cluster_center:
             described.append(xyz_P3 - _pool(xyz_P3, voxel_of_P, count, 'avg')[voxel_of_P])
         if self._with_voxel_center:
-            size = xyz_P3.new_tensor([self.vx, self.vy, self.vz])
-            first = xyz_P3.new_tensor([self.x_offset, self.y_offset, self.z_offset])
+            size = constant_like((self.vx, self.vy, self.vz), xyz_P3)
+            first = constant_like((self.x_offset, self.y_offset, self.z_offset), xyz_P3)
             described.append(xyz_P3 - (coors_P4[:, [3, 2, 1]] * size + first))
         if self._with_distance:
             described.append(xyz_P3.norm(dim=1, keepdim=True))

@@ -12,6 +12,7 @@ import torch
 from host_syncs import count_host_syncs
 from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
+from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import nn
 from toy_run import toy_config, train
@@ -102,7 +103,7 @@ def test_broken_weights_are_not_saved(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / 'run').glob('*.pth')] == ['iter_5.pth']
 
 
-class Constant(nn.Module):
+class Constant(BaseModel):
     """Returns one number as its loss in every mode."""
 
     def __init__(self, value: float) -> None:
