@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 HELP = 'what a detector misses, confuses or finds twice; errors along the camera ray and across'
 EXAMPLES = """
 RESULTS is the file results_nusc.json that the metric writes, or a folder that holds one. A study keeps it for every
-run; `bevdistill test` does with --cfg-options +test_evaluator.jsonfile_prefix=DIR.
+run; `bevdistill test` does with --keep-predictions.
 
 examples:
   # a student before and after distillation, side by side; --range as in the config's metric

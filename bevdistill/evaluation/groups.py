@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -99,7 +100,7 @@ def scene_sets(kind: str, scenes: Mapping[str, Mapping[str, Any]]) -> dict[str, 
     word, without = {'light': ('night', 'day'), 'weather': ('rain', 'dry')}[kind]
     found: dict[str, set[str]] = {without: set(), word: set()}
     for token, scene in scenes.items():
-        found[word if word in scene['description'].lower() else without].add(token)
+        found[word if re.search(rf'\b{word}', scene['description'], re.IGNORECASE) else without].add(token)
     return found
 
 

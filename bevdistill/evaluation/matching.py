@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from nuscenes.eval.common.data_classes import EvalBoxes
 from numpy.typing import NDArray
+from nuscenes.eval.common.data_classes import EvalBoxes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -18,10 +18,10 @@ from nuscenes.eval.detection.utils import category_to_detection_name
 from nuscenes.utils.splits import create_splits_scenes
 
 from .splits import EVAL_SETS
-from .submission import MAX_BOXES
 
 FIELDS = (
-    'sample_token', 'translation', 'size', 'rotation', 'velocity', 'detection_name', 'detection_score', 'attribute_name',
+    'sample_token', 'translation', 'size', 'rotation', 'velocity', 'detection_name', 'detection_score',
+    'attribute_name',
 )  # fmt: skip
 
 
@@ -100,11 +100,11 @@ class NuScenesTables:
         return filter_eval_boxes(self.devkit, add_center_dist(self.devkit, boxes), config.class_range)
 
 
-def read_results(path: str | Path) -> dict[str, list[dict[str, Any]]]:
+def read_results(path: str | Path, limit: int) -> dict[str, list[dict[str, Any]]]:
     """Read the boxes of each sample of a results file.
 
     Raises:
-        ValueError: If the file is not one, or a sample has more than :data:`MAX_BOXES` boxes.
+        ValueError: If the file is not one, or a sample has more than `limit` boxes.
     """
     try:
         content = json.loads(Path(path).read_text())
@@ -114,12 +114,12 @@ def read_results(path: str | Path) -> dict[str, list[dict[str, Any]]]:
     if not isinstance(results, dict):
         raise ValueError(
             f"{path} is no results file: expected an object with 'results', from sample tokens to boxes; "
-            'bevdistill test --keep-predictions writes one'
+            'bevdistill test CONFIG CHECKPOINT --keep-predictions writes one'
         )
     for token, boxes in results.items():
-        if not isinstance(boxes, list) or len(boxes) > MAX_BOXES:
+        if not isinstance(boxes, list) or len(boxes) > limit:
             found = f'{len(boxes)} boxes' if isinstance(boxes, list) else type(boxes).__name__
-            raise ValueError(f'{path}: sample {token} has {found}; expected a list of at most {MAX_BOXES} boxes')
+            raise ValueError(f'{path}: sample {token} has {found}; expected a list of at most {limit} boxes')
         _check_boxes(path, token, boxes)
     return results
 
@@ -130,8 +130,8 @@ def _check_boxes(path: str | Path, token: str, boxes: list[Any]) -> None:
         missing = [field for field in FIELDS if field not in box] if isinstance(box, dict) else FIELDS
         if missing:
             raise ValueError(
-                f"{path}: sample {token}, box {position} has no '{missing[0]}'; expected boxes in the submission format "
-                'of nuScenes'
+                f"{path}: sample {token}, box {position} has no '{missing[0]}'; expected boxes in the submission "
+                'format of nuScenes'
             )
         if box['detection_name'] not in DETECTION_NAMES:
             raise ValueError(

@@ -17,7 +17,7 @@ from ..checkpoints.whole_file import write_whole
 from ..datasets.infos import read_infos
 from .class_scores import log_class_scores
 from .nuscenes_boxes import NuScenesTables, read_results
-from .nuscenes_summary import class_table, empty_summary, score_boxes, short_metrics
+from .nuscenes_summary import class_table, empty_summary, full_class_range, score_boxes, short_metrics
 from .splits import EVAL_SETS
 from .submission import MAX_BOXES, global_boxes, submission_meta
 
@@ -222,29 +222,16 @@ class BEVNuScenesMetric(NuScenesMetric):
     ) -> dict[str, float]:
         """Score one submission file."""
         names = list(classes if classes is not None else self.dataset_meta['classes'])
-        results, config = read_results(result_path), self.eval_detection_configs
+        config = self.eval_detection_configs
+        results = read_results(result_path, config.max_boxes_per_sample)
         if not any(results.values()):
             print_log('no prediction has a box within range: all scores are zero', 'current')
         tables = NuScenesTables(self.data_root, self.version)
         tokens, scope = list(results), tables.scope(results)
         truth, predicted = tables.truth(tokens, config), tables.predicted(results, config)
-        summary, _ = score_boxes(truth, predicted, config, names, bool(scope), self.all_classes)
+        summary, curves = score_boxes(truth, predicted, config, names, bool(scope), self.all_classes)
+        for name, content in (('summary', summary | {'meta': self.declared}), ('details', curves.serialize())):
+            write_whole(json.dumps(content).encode(), Path(result_path).with_name(f'metrics_{name}.json'))
         print_log('\n' + class_table(summary, names, scope), 'current')
         log_class_scores(summary, names)
         return short_metrics(summary, names)
-
-
-def full_class_range(class_range: float | Mapping[str, float], classes: list[str]) -> dict[str, float]:
-    """Expand the option to a range for each class.
-
-    Raises:
-        ValueError: If a class is unknown or a range is not positive.
-    """
-    ranges = dict(class_range) if isinstance(class_range, Mapping) else dict.fromkeys(classes, class_range)
-    unknown = sorted(set(ranges) - set(classes))
-    if unknown:
-        raise ValueError(f'class_range names unknown classes {unknown}; expected some of {classes}')
-    wrong = {name: value for name, value in ranges.items() if not value > 0}
-    if wrong:
-        raise ValueError(f'class_range is in metres and must be positive, got {wrong}')
-    return {name: float(value) for name, value in ranges.items()}

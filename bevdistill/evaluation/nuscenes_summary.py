@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,7 @@ from nuscenes.eval.detection.data_classes import DetectionConfig, DetectionMetri
 from nuscenes.eval.detection.evaluate import DetectionEval
 from terminaltables import AsciiTable
 
-from .class_scores import TP_ERRORS
-
+TP_ERRORS = {'trans_err': 'ATE', 'scale_err': 'ASE', 'orient_err': 'AOE', 'vel_err': 'AVE', 'attr_err': 'AAE'}
 NOT_MEASURED = {'traffic_cone': ('attr_err', 'vel_err', 'orient_err'), 'barrier': ('attr_err', 'vel_err')}
 
 Summary = dict[str, Any]
@@ -85,6 +84,22 @@ def partial_nds(summary: Summary, weight: float) -> float:
     errors = [error for error in summary['tp_errors'].values() if not math.isnan(error)]
     total = weight * summary['mean_ap'] + sum(max(0.0, 1.0 - error) for error in errors)
     return float(total / (weight + len(errors)))
+
+
+def full_class_range(class_range: float | Mapping[str, float], classes: list[str]) -> dict[str, float]:
+    """Expand the option to a range for each class.
+
+    Raises:
+        ValueError: If a class is unknown or a range is not positive.
+    """
+    ranges = dict(class_range) if isinstance(class_range, Mapping) else dict.fromkeys(classes, class_range)
+    unknown = sorted(set(ranges) - set(classes))
+    if unknown:
+        raise ValueError(f'class_range names unknown classes {unknown}; expected some of {classes}')
+    wrong = {name: value for name, value in ranges.items() if not value > 0}
+    if wrong:
+        raise ValueError(f'class_range is in metres and must be positive, got {wrong}')
+    return {name: float(value) for name, value in ranges.items()}
 
 
 def empty_summary(config: DetectionConfig) -> Summary:

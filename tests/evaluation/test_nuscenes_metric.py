@@ -18,8 +18,7 @@ from nuscenes.eval.detection.data_classes import DetectionBox
 
 from bevdistill.datasets.infos import read_infos, write_infos
 from bevdistill.evaluation import BEVNuScenesMetric
-from bevdistill.evaluation.nuscenes_metric import full_class_range
-from bevdistill.evaluation.nuscenes_summary import empty_summary, score_boxes, short_metrics
+from bevdistill.evaluation.nuscenes_summary import empty_summary, full_class_range
 
 CLASSES = NuScenesDataset.METAINFO['classes']
 

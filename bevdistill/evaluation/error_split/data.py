@@ -34,14 +34,7 @@ class ValidationSplit:
     """
 
     def __init__(self, root: Path, version: str | None = None, limit: float | None = None) -> None:
-        there = [name for name in EVAL_SETS if (root / name).is_dir()]
-        if not there:
-            raise FileNotFoundError(f'{root} is no nuScenes root: it has no folder {" or ".join(EVAL_SETS)}')
-        if version is None and len(there) != 1:
-            raise ValueError(f'{root} has the versions {there}; choose one with --version')
-        version = version or there[0]
-        if version not in there:
-            raise FileNotFoundError(f'no annotated version {version} in {root}; there are {there}')
+        version = version_of(root, version)
         with contextlib.redirect_stdout(io.StringIO()):
             self._devkit = NuScenes(version=version, dataroot=str(root), verbose=False)
             config = config_factory('detection_cvpr_2019')
@@ -127,6 +120,23 @@ def results_file(path: Path) -> Path:
     if found:
         raise FileNotFoundError(f'{path} holds {len(found)} files {RESULTS}; name one')
     raise FileNotFoundError(
-        f'no {RESULTS} in {path}; write one with: tools/test.py CONFIG CHECKPOINT --cfg-options '
-        '+test_evaluator.jsonfile_prefix=DIR'
+        f'no {RESULTS} in {path}; write one with: bevdistill test CONFIG CHECKPOINT --keep-predictions'
     )
+
+
+def version_of(root: Path, version: str | None = None) -> str:
+    """Return the annotated version of a root: the one that is asked for, or the only one.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        ValueError: If there are several and none was asked for.
+    """
+    there = [name for name in EVAL_SETS if (root / name).is_dir()]
+    if not there:
+        raise FileNotFoundError(f'{root} is no nuScenes root: it has no folder {" or ".join(EVAL_SETS)}')
+    if version is None and len(there) != 1:
+        raise ValueError(f'{root} has the versions {there}; choose one with --version')
+    version = version or there[0]
+    if version not in there:
+        raise FileNotFoundError(f'no annotated version {version} in {root}; there are {there}')
+    return version
