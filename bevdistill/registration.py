@@ -32,7 +32,7 @@ LOCATIONS = {
         'checkpoints.atomic_backend', 'checkpoints.identity_hook', 'checkpoints.inert_loader', 'checkpoints.plain_hook',
         'checkpoints.safe_hook', 'engine.hooks', 'visualization.hook',
     ),
-    'METRICS': ('evaluation.keyframe_ap', 'evaluation.nuscenes_metric'),
+    'METRICS': ('evaluation.detection_metric', 'evaluation.keyframe_ap', 'evaluation.nuscenes_metric'),
     'MODELS': (
         'datasets.preprocessor', 'layers', 'detection', 'students', 'teachers', 'losses', 'distillers', 'teacher_cache',
     ),

@@ -111,6 +111,25 @@ def keyframe() -> Path:
     return folder
 
 
+def _shared_folder(variable: str, name: str, what: str) -> Path:
+    folder = Path(os.environ.get(variable, SHARED / name))
+    if not folder.is_dir():
+        pytest.skip(f'no {what}; set {variable} to their folder')
+    return folder
+
+
+@pytest.fixture(scope='session')
+def keyframe_pair() -> Path:
+    """Folder of two consecutive real nuScenes keyframes without LiDAR."""
+    return _shared_folder('BEVDISTILL_KEYFRAME_PAIR', 'nuscenes_pair', 'two consecutive nuScenes keyframes')
+
+
+@pytest.fixture(scope='session')
+def dgp_scenes() -> Path:
+    """Folder of two real drives that are not nuScenes."""
+    return _shared_folder('BEVDISTILL_DGP', 'dgp_scenes', 'drives in the DGP format')
+
+
 class OldConvention:
     """Box codes and boxes of mmdet3d < 1.0, which the recorded arrays hold, to and from today's convention.
 

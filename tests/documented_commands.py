@@ -24,7 +24,7 @@ SUBSTITUTES = {
     r'=FILE$|=teacher\.pth$': '=runs/teacher/iter_1.pth',
     r'^/data/nuscenes$': 'data/nuscenes',
     r'v1\.0-trainval': 'v1.0-mini',
-    r'nuscenes_infos_test\.pkl': 'nuscenes_infos_val.pkl',
+    r'nuscenes_infos_test\.msgpack': 'nuscenes_infos_val.msgpack',
 }
 """From what is written to what is there on the tiny root, by parts of words."""
 NOT_RUN = {

@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,6 +51,10 @@ class StandIn:
     def __init__(self, cfg: Config) -> None:
         self.cfg, self.model, self.log_dir = cfg, None, f'{cfg.work_dir}/20260101_000000'
         Path(self.log_dir).mkdir(parents=True, exist_ok=True)
+        self.val_loop = SimpleNamespace(evaluator=SimpleNamespace(metrics=[None]))
+
+    def register_hook(self, hook: Any) -> None:
+        """Take the hook that stops on signals; there are no iterations to stop after."""
 
     def train(self) -> None:
         """Leave the last checkpoint; a distillation needs its teacher's, as it does at its start."""

@@ -34,6 +34,13 @@ class SafeCheckpointHook(CheckpointHook):
             ``backend_args`` or ``file_client_args`` name another.
     """
 
+    # What mmengine's hook sets, where mypy cannot tell the types.
+    backend_args: dict[str, Any] | None
+    file_backend: Any
+    by_epoch: bool
+    filename_tmpl: str
+    max_keep_ckpts: int
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._superseded: list[str] = []

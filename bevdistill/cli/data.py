@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import argparse
 
-from . import data_check
+from . import data_check, data_convert, data_import
 from .loading import say
 
-HELP = 'data create | check: write the information files of nuScenes; check them and what they name'
+HELP = 'data create | check | import | convert: information files of nuScenes, of own data, of other projects'
+OTHERS = {'import': data_import, 'convert': data_convert, 'check': data_check}
 EXAMPLES = """
 examples:
   # training and validation, with the CAN bus expansion unpacked beside the samples
@@ -33,6 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    for action, module in OTHERS.items():
+        other = actions.add_parser(
+            action,
+            help=module.HELP,
+            description=module.__doc__,
+            epilog=module.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(other)
     create.add_argument('dataset', choices=['nuscenes'], help='kind of data set')
     root = create.add_argument('--root-path', '--data-root', help='nuScenes root (default: %(default)s)')
     root.default = 'data/nuscenes'
@@ -40,20 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument('--out-dir', help='where the files go (default: the root)')
     create.add_argument('--canbus-root', help='folder that holds can_bus/ (default: the root)')
     create.add_argument('--max-sweeps', type=int, default=10, help='earlier LiDAR sweeps per sample (default: 10)')
-    check = actions.add_parser(
-        'check',
-        help=data_check.HELP,
-        description=data_check.__doc__,
-        epilog=data_check.EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    data_check.add_arguments(check)
 
 
 def run(args: argparse.Namespace) -> int | None:
-    """Write the information files, or check them."""
-    if args.action == 'check':
-        return data_check.run(args)
+    """Do what was asked for."""
+    if args.action in OTHERS:
+        status: int | None = OTHERS[args.action].run(args)
+        return status
     say(f'reading {args.version} of {args.root_path}')
     from bevdistill.datasets.infos.create import create_nuscenes_infos
 

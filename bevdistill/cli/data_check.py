@@ -112,7 +112,8 @@ def report(subject: str, faults: Iterable[Fault], examples: int) -> int:
     from ..datasets.infos.validate import summary
 
     faults = list(faults)
-    print(f'{subject}: {f"{len(faults)} faults" if faults else "nothing is wrong"}')
+    total = f'{len(faults)} fault' + 's' * (len(faults) > 1)
+    print(f'{subject}: {total if faults else "nothing is wrong"}')
     for kind, count, _ in summary(faults):
         print(f'  {count} x {kind}')
         for fault in [fault for fault in faults if fault.kind == kind][:examples]:

@@ -40,7 +40,7 @@ def image_header(content: bytes) -> ImageHeader:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             with Image.open(io.BytesIO(content)) as image:
-                header = ImageHeader(str(image.format), *image.size, image.mode)
+                header = ImageHeader(str(image.format), image.width, image.height, image.mode)
     except Image.DecompressionBombError as error:
         raise ValueError(f'expected at most {MOST_PIXELS} pixels, found far more') from error
     except Exception as error:  # A damaged header can fail in any way.

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from mmdet3d.datasets import NuScenesDataset
 from mmdet3d.registry import DATASETS
+from mmengine.logging import print_log
 from numpy.typing import NDArray
 
 from ..structures.ego_state import relative_can_bus
+from .categories import BoxCount, CategoryMap, nearest, range_of_boxes
 from .ego_pose import absolute_can_bus, rigid_transform
 from .infos import TEMPORAL_FIELDS, find_infos, read_infos
 from .infos.files import CREATE
-from .infos.names import DEFAULT_PREFIX
+from .infos.names import CATEGORIES, DEFAULT_PREFIX
 from .infos.validate import require_valid
 from .queues import QUEUE_RULES
 from .transforms import build_stages, refuse_with_cameras
 from .transforms.stages import Pipeline
+
+
+class MissingSensorError(ValueError):
+    """A record lacks a sensor that is to be loaded."""
 
 
 @DATASETS.register_module()
@@ -34,8 +41,8 @@ class SequenceNuScenesDataset(NuScenesDataset):
     pipeline serves camera, LiDAR and both.
 
     Note:
-        Classes that are not in ``metainfo.classes`` are dropped when the file is read, so no name filter is needed,
-        and the version of the split comes from the file. In testing the queue is the current frame alone; the
+        Boxes of no class of ``metainfo.classes`` are dropped when the file is read, so no name filter is needed, and
+        the version of the split comes from the file. In testing the queue is the current frame alone; the
         detector keeps the history.
 
     Args:
@@ -47,13 +54,20 @@ class SequenceNuScenesDataset(NuScenesDataset):
         released_can_bus: Fill ``can_bus`` as the code behind the released weights did: see :func:`absolute_can_bus`,
             and the position is that of the ego car's rear axle. Otherwise it is the LiDAR's, about which the BEV map
             turns; with the rear axle, a metre behind it, history lands 8 cm off after a turn by 5 degrees.
-        data_prefix: Folders of the sensors relative to the root; nuScenes' own by default.
+        data_prefix: Folders of the sensors relative to the root; by default nuScenes' own, and the root itself for
+            files of other data sets.
         modality: Which sensors are loaded.
+        cameras: Names of the cameras that are loaded, in the order in which the model gets them; by default those of
+            the file in its order.
+        categories: Which category becomes which class, see :class:`CategoryMap`; without it a class is the category
+            of its own name. Of nuScenes these are the ten detection names, and the full names of the category table
+            where the file has them, such as ``vehicle.bus.bendy``.
         test_mode: No ground truth in the pipeline, and a queue of one frame.
         **kwargs: Of mmdet3d's data set.
 
     Raises:
-        ValueError: If an option is out of range, a record lacks a temporal field, or the pipeline moves the LiDAR
+        ValueError: If an option is out of range, the file is of another layout, a record lacks a temporal field or a
+            sensor, a class or camera is unknown, no sample of a training has a box, or the pipeline moves the LiDAR
             frame while cameras are loaded, see :func:`refuse_with_cameras`.
         FileNotFoundError: If the information file is missing.
     """
@@ -70,6 +84,9 @@ class SequenceNuScenesDataset(NuScenesDataset):
         released_can_bus: bool = False,
         data_prefix: Mapping[str, str] | None = None,
         modality: Mapping[str, bool] | None = None,
+        cameras: Sequence[str] | None = None,
+        categories: Mapping[str, str | None] | None = None,
+        metainfo: Mapping[str, Any] | None = None,
         test_mode: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -89,12 +106,21 @@ class SequenceNuScenesDataset(NuScenesDataset):
         stages = build_stages(pipeline, skip)
         if sensors.get('use_camera', False):
             refuse_with_cameras(stages)
+        self.cameras = None if cameras is None else list(cameras)
+        classes = dict(metainfo or {}).get('classes', self.METAINFO['classes'])
+        self.category_map = CategoryMap(classes, categories)
+        self.own_prefix = data_prefix is not None
+        self.box_count = BoxCount(range_of_boxes(stages))
+        self._seen_categories: set[str] = set()
+        # mmdet3d looks each class up in those of nuScenes.
+        self.METAINFO = {**self.METAINFO, 'classes': tuple(classes)}
         super().__init__(
             data_root=data_root,
             ann_file=ann_file,
             pipeline=stages,
             data_prefix=dict(DEFAULT_PREFIX if data_prefix is None else data_prefix),
             modality=sensors,
+            metainfo=None if metainfo is None else dict(metainfo),
             test_mode=test_mode,
             **kwargs,
         )
@@ -106,16 +132,41 @@ class SequenceNuScenesDataset(NuScenesDataset):
 
         Raises:
             FileNotFoundError: If it is missing.
-            ValueError: If it is damaged, holds more than plain data, or a record is not what it should be.
+            ValueError: If it is damaged, of another layout, a record is not what it should be, no category has a class,
+                or there is no box to train on.
         """
-        self.ann_file = find_infos(self.ann_file)
+        self.ann_file: str = find_infos(self.ann_file)
         infos = read_infos(self.ann_file)
         self._require_temporal_fields(infos['data_list'])
+        for record in infos['data_list']:
+            self._check_sensors(record)
         used = {sensor: bool(self.modality.get(f'use_{sensor}')) for sensor in ('camera', 'lidar')}
         require_valid(infos, self.ann_file, used['camera'], used['lidar'])
         for key, value in infos['metainfo'].items():
             self._metainfo.setdefault(key, value)
-        return [self.parse_data_info(record) for record in infos['data_list']]
+        if not self.own_prefix and self._metainfo.get('dataset', 'nuscenes') != 'nuscenes':
+            self.data_prefix = dict.fromkeys(('img', 'pts', 'sweeps'), self.data_root)
+        self._file_categories = self._metainfo.get('categories') or {name: i for i, name in enumerate(CATEGORIES)}
+        self._file_labels = self.category_map.labels(self._file_categories)
+        parsed = [self.parse_data_info(record) for record in infos['data_list']]
+        self._check_boxes(len(parsed))
+        if self.category_map.categories:
+            # The metric scores ground truth of the file by the same rule.
+            self._metainfo['category_map'] = dict(self.category_map.categories)
+        return parsed
+
+    def _check_boxes(self, samples: int) -> None:
+        """Tell classes without a category, and a file without a box of the classes; errors in training."""
+        count = self.box_count
+        problem, mistake = self.category_map.unknown({*self._file_categories, *self._seen_categories})
+        if self.filter_empty_gt and not count.kept and not (problem and mistake):
+            lost = f': {count.losses()}' if count.total else ''
+            problem = f'no box of the classes {", ".join(self.category_map.classes)} in {samples} samples{lost}'
+            mistake = True
+        if mistake and not self.test_mode:
+            raise ValueError(f'{self.ann_file}: {problem}')
+        if problem and (count.total or not self.test_mode):
+            print_log(f'{self.ann_file}: {problem}', 'current', logging.WARNING)
 
     def _require_temporal_fields(self, records: list[dict[str, Any]]) -> None:
         for record in records:
@@ -145,6 +196,27 @@ class SequenceNuScenesDataset(NuScenesDataset):
             sweep['lidar_points']['lidar2sensor'] = np.array(sweep['lidar_points']['lidar2sensor'])
         return parsed
 
+    def _check_sensors(self, info: dict[str, Any]) -> None:
+        """Choose the cameras of a record; refuse one that lacks a sensor that is loaded."""
+        where = f'{self.ann_file}: sample {info["token"]}'
+        if self.modality['use_lidar'] and 'lidar_path' not in info['lidar_points']:
+            raise MissingSensorError(
+                f'{where} has no LiDAR points; load cameras alone with modality=dict(use_camera=True, use_lidar=False)'
+            )
+        images = info.get('images') or {}
+        if self.modality['use_camera'] and not images:
+            raise MissingSensorError(
+                f'{where} has no images; load LiDAR alone with modality=dict(use_camera=False, use_lidar=True)'
+            )
+        if self.cameras is not None and self.modality['use_camera']:
+            unknown = [name for name in self.cameras if name not in images]
+            if unknown:
+                raise ValueError(
+                    f"{where} has no camera '{unknown[0]}'{nearest(unknown[0], images)}. "
+                    f'It has {", ".join(images)}; choose with cameras=[...]'
+                )
+            info['images'] = {name: images[name] for name in self.cameras}
+
     def _position(self, info: dict[str, Any]) -> NDArray[np.float64]:
         """Return the global position (3,) whose change is the motion of the BEV map."""
         if self.released_can_bus:
@@ -154,9 +226,26 @@ class SequenceNuScenesDataset(NuScenesDataset):
 
     def parse_ann_info(self, info: dict[str, Any]) -> dict[str, Any]:
         """Return boxes and labels of the classes that are trained."""
-        parsed = super().parse_ann_info(info)
+        instances = []
+        for entry in info['instances']:
+            label = self._label_of(entry)
+            instances.append({**entry, 'bbox_label': label, 'bbox_label_3d': label})
+        if instances:
+            flag = [x['bbox_3d_isvalid'] if self.use_valid_flag else x['num_lidar_pts'] > 0 for x in instances]
+            labels = np.array([x['bbox_label_3d'] for x in instances])
+            self.box_count.add(labels, np.array(flag, dtype=bool), np.array([x['bbox_3d'][:2] for x in instances]))
+        parsed = super().parse_ann_info({**info, 'instances': instances})
         known = parsed['gt_labels_3d'] >= 0
         return {'gt_bboxes_3d': parsed['gt_bboxes_3d'][known], 'gt_labels_3d': parsed['gt_labels_3d'][known]}
+
+    def _label_of(self, instance: Mapping[str, Any]) -> int:
+        """Return the label of a box: by its full category where that is mapped, else by its index in the file."""
+        category = instance.get('category')
+        if category is not None:
+            self._seen_categories.add(category)
+            if category in self.category_map.categories or category in self.category_map.classes:
+                return self.category_map.label(category)
+        return self._file_labels.get(instance['bbox_label_3d'], -1)
 
     def queue_indices(self, index: int) -> list[int]:
         """Draw the indices of the frames in the queue of `index`, oldest first."""
@@ -188,6 +277,7 @@ class SequenceNuScenesDataset(NuScenesDataset):
         infos = [results if i == results['sample_idx'] else self.get_data_info(i) for i in queue]
         can_bus, continues = relative_can_bus([f['can_bus'] for f in infos], [f['scene_token'] for f in infos])
         results['frames'] = [{'images': frame.get('images', {}), 'token': frame['token']} for frame in infos]
+        results['cameras'] = list(results.get('images', {}))
         results['can_bus_absolute'] = results['can_bus']
         results['can_bus'] = can_bus.astype(np.float32)
         results['history_exists'] = continues

@@ -105,9 +105,9 @@ class BEVDistiller(Base3DDetector):
             self.__dict__['teacher'] = make_teacher(
                 teacher, checkpoint, teacher_precision, teacher_cache, data_preprocessor
             )
-            for name, config in (losses or {}).items():
-                if config is not None:
-                    self._add_loss(name, deepcopy(dict(config)))
+            for name, loss in (losses or {}).items():
+                if loss is not None:
+                    self._add_loss(name, deepcopy(dict(loss)))
         readers: dict[str, Any] = dict(self.losses.items())
         if self.unlabelled is not None:
             readers[UNLABELLED] = self.unlabelled

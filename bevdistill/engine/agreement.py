@@ -45,7 +45,7 @@ def _ranges(tree: Mapping[str, Any]) -> Iterator[str]:
     for name in ('point_cloud_range', 'voxel_size'):
         entries = [(path, value) for path, value in tree.items() if path.endswith(f'.{name}') and value is not None]
         values = [value for _, value in entries]
-        usual = max(entries, key=lambda entry: values.count(entry[1]), default=('', []))
+        usual: tuple[str, Any] = max(entries, key=lambda entry: values.count(entry[1]), default=('', []))
         for path, value in entries:
             count = min(len(value), len(usual[1]))
             yield from _differ((path, value), usual, value[:count] == usual[1][:count])

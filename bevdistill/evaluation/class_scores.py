@@ -18,7 +18,7 @@ def class_scores(summary: Mapping[str, Any], classes: Sequence[str]) -> dict[str
 
     Errors that are not measured for a class are left out.
     """
-    scores = {}
+    scores: dict[str, float] = {}
     for name in classes:
         errors = summary['label_tp_errors'][name]
         rows = {'AP': summary['mean_dist_aps'][name]} | {short: errors[key] for key, short in TP_ERRORS.items()}

@@ -13,10 +13,9 @@ from nuscenes.eval.common.config import config_factory
 from nuscenes.eval.common.data_classes import EvalBoxes
 from nuscenes.eval.common.utils import center_distance
 from nuscenes.eval.detection.algo import accumulate, calc_ap
-from nuscenes.eval.detection.data_classes import DetectionBox
 
 from ..datasets.infos import read_infos
-from .submission import global_boxes
+from .ground_truth import devkit_boxes
 
 
 @METRICS.register_module()
@@ -84,9 +83,3 @@ class KeyframeAP(BaseMetric):
             'mAP': float(np.mean(list(metrics.values()))),
             **{f'{name}_AP_2.0': aps[name, 2.0] for name in present},
         }
-
-
-def devkit_boxes(detections: dict[str, Any], info: dict[str, Any], classes: list[str]) -> list[DetectionBox]:
-    """Convert boxes of a sample to the devkit's type, in global axes."""
-    records = global_boxes(detections, info, classes, dict.fromkeys(classes, np.inf))
-    return [DetectionBox.deserialize(record) for record in records]

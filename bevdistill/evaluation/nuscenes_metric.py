@@ -90,6 +90,13 @@ class BEVNuScenesMetric(NuScenesMetric):
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict[str, Any]) -> None:
         """Set it; refuse what cannot be scored or submitted before anything is predicted."""
+        other = [name for name in dataset_meta['classes'] if name not in self.eval_detection_configs.class_range]
+        if other or dataset_meta.get('dataset', 'nuscenes') != 'nuscenes':
+            what = f"the class '{other[0]}'" if other else f'data of {dataset_meta["dataset"]!r}'
+            raise ValueError(
+                f"{self.ann_file}: the official metric scores nuScenes' classes on nuScenes' tables, not {what}; use "
+                "val_evaluator=dict(type='BEVDetectionMetric', data_root=..., ann_file=...)"
+            )
         version = dataset_meta.get('version')
         if not self.format_only and version not in EVAL_SETS:
             raise ValueError(

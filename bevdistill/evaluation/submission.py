@@ -39,7 +39,7 @@ def submission_meta(modality: Mapping[str, bool], use_external: bool) -> dict[st
 
 
 def attribute_of(name: str, speed: float) -> str:
-    """Choose the attribute of a class at a speed in metres per second, by mmdet3d's rule."""
+    """Choose the attribute of a class at a speed in metres per second, by mmdet3d's rule; '' for other classes."""
     if speed > MOVING_SPEED:
         if name in VEHICLES:
             return 'vehicle.moving'
@@ -49,7 +49,7 @@ def attribute_of(name: str, speed: float) -> str:
         return 'pedestrian.standing'
     elif name == 'bus':
         return 'vehicle.stopped'
-    attribute: str = NuScenesMetric.DefaultAttribute[name]
+    attribute: str = NuScenesMetric.DefaultAttribute.get(name, '')
     return attribute
 
 

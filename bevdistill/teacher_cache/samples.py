@@ -10,7 +10,7 @@ from typing import Any
 
 from ..checkpoints import sha256_of
 from ..datasets.infos import find_infos, read_infos
-from ..datasets.sequence_dataset import DEFAULT_PREFIX
+from ..datasets.infos.names import DEFAULT_PREFIX
 from .key import digest_of
 
 DIGITS = 16
@@ -117,4 +117,6 @@ def _digest(record: Mapping[str, Any]) -> str:
         )
         for sweep in record.get('lidar_sweeps') or []
     ]
-    return digest_of([record['lidar_points']['lidar_path'], record['timestamp'], sweeps])[:DIGITS]
+    points = record['lidar_points']
+    moved = [[list(map(float, row)) for row in points['points2lidar']]] if 'points2lidar' in points else []
+    return digest_of([points['lidar_path'], record['timestamp'], sweeps, *moved])[:DIGITS]

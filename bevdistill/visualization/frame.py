@@ -57,7 +57,9 @@ class Frame:
         if inputs.get('img') is not None:
             current = torch.as_tensor(inputs['img'])[-1].detach().cpu()
             matrices = _current_matrices(meta, len(current))
-            names = CAMERAS if len(current) == len(CAMERAS) else [f'camera {i}' for i in range(len(current))]
+            names = meta.get('cameras') or CAMERAS
+            if len(names) != len(current):
+                names = [f'camera {i}' for i in range(len(current))]
             for name, image, matrix in zip(names, current, matrices, strict=True):
                 images[name] = image.flip(0).permute(1, 2, 0).clamp(0, 255).to(torch.uint8).numpy()
                 lidar2img[name] = matrix

@@ -22,6 +22,7 @@ from ..checkpoints import (
     inert_loader,
 )
 from ..checkpoints.find import existing_checkpoint, unreadable_checkpoints_explained
+from ..datasets.sequence_dataset import MissingSensorError
 from ..engine.launch import load_config
 from ..structures import BEVOutputs
 from .boxes import BoxSet
@@ -145,11 +146,16 @@ class ModelViewer:
 
 
 def _test_data(cfg: Config) -> tuple[BaseDataset, tuple[str, ...]]:
-    """Build the test data with both sensors; return them with the modalities that the config itself loads."""
+    """Build the test data with the sensors that there are; return them with those that the config itself loads."""
     dataset = cfg.test_dataloader.dataset
     modality = dict(dataset.get('modality') or dict.fromkeys(SENSORS.values(), True))
+    loaded = tuple(name for name, used in modality.items() if used)
     dataset.modality = modality | dict.fromkeys(SENSORS.values(), True)
-    return DATASETS.build(dataset), tuple(name for name, used in modality.items() if used)
+    try:
+        return DATASETS.build(dataset), loaded
+    except MissingSensorError:
+        dataset.modality = modality
+        return DATASETS.build(dataset), loaded
 
 
 def _load_weights(model: Any, checkpoint: str, config: str | Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from bevdistill.datasets.sequence_dataset import DEFAULT_PREFIX
+from bevdistill.datasets.infos.names import DEFAULT_PREFIX
 from bevdistill.teacher_cache import leaf_datasets
 
 

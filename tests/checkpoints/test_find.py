@@ -43,7 +43,7 @@ def test_latest_checkpoint(tmp_path: Path) -> None:
     assert latest_checkpoint(tmp_path) == str(tmp_path / 'epoch_10.pth')
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_9.pth'))
     assert latest_checkpoint(tmp_path) == str(tmp_path / 'epoch_9.pth')
-    os.utime(tmp_path / 'last_checkpoint', (999.5, 999.5))
+    os.utime(tmp_path / 'last_checkpoint', (998.5, 998.5))
     assert latest_checkpoint(tmp_path) == str(tmp_path / 'epoch_10.pth'), 'the run died before it wrote the note'
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from cli_runs import Run
+from own_data import made_up_sample, write_samples
 
 from bevdistill.datasets.infos import read_infos
 
@@ -17,6 +18,21 @@ def test_writes_the_files_of_a_version(run: Run, synthetic_root: Path, tmp_path:
     assert content['metainfo']['version'] == 'v1.0-mini'
     assert {len(record.get('lidar_sweeps', [])) for record in content['data_list']} <= {0, 1}
     assert any(any(record['can_bus']) for record in content['data_list'])
+
+
+def test_imports_ones_own_data_and_names_what_is_wrong(run: Run, tmp_path: Path) -> None:
+    write_samples(tmp_path, [made_up_sample(tmp_path, i) for i in range(2)])
+    assert run('data', 'import', tmp_path, 'train.jsonl', '--out-dir', tmp_path / 'infos').code == 0
+    assert (tmp_path / 'infos' / 'own_infos_train.msgpack.gz').is_file()
+    done = run('data', 'import', tmp_path / 'nowhere')
+    assert (done.code, done.error) == (1, f'bevdistill data: error: no folder {tmp_path}/nowhere')
+    done = run('data', 'convert', tmp_path / 'infos' / 'own_infos_train.msgpack.gz', tmp_path / 'out.pkl')
+    assert done.code == 1
+    assert 'expected a mapping with infos' in done.error
+    (tmp_path / 'pointer.pkl').write_text('version https://git-lfs.github.com/spec/v1')
+    done = run('data', 'convert', tmp_path / 'pointer.pkl', tmp_path / 'out.pkl')
+    assert 'is a pointer of large-file storage' in done.error
+    assert '\n' not in done.error
 
 
 @pytest.mark.parametrize(

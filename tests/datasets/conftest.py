@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from mmengine.registry import init_default_scope
+from scipy.spatial.transform import Rotation
 
 from bevdistill.datasets.ego_pose import rigid_transform
 from bevdistill.datasets.infos import files, read_infos
@@ -126,14 +127,13 @@ def keyframe_root(keyframe: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     (root / 'samples' / 'LIDAR_TOP').mkdir(parents=True)
     (root / 'samples' / 'LIDAR_TOP' / lidar).symlink_to(keyframe / lidar)
     pose = np.array(record['ego2global'])
-    yaw = float(np.arctan2(pose[1, 0], pose[0, 0]))
     record.update(
         scene_token='scene-0061',
         frame_idx=0,
         prev='',
         next='',
         can_bus=[0.0] * 18,
-        ego2global_rotation=yaw_quaternion(yaw),
+        ego2global_rotation=Rotation.from_matrix(pose[:3, :3]).as_quat(scalar_first=True).tolist(),
         ego2global_translation=pose[:3, 3].tolist(),
     )
     write_infos(root, [record])

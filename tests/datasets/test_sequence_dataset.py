@@ -15,6 +15,7 @@ from mmengine.dataset import pseudo_collate
 
 from bevdistill.datasets import TEMPORAL_FIELDS, BEVDataPreprocessor, SequenceNuScenesDataset
 from bevdistill.structures import Targets
+from bevdistill.structures.cameras import CAMERAS
 
 from .conftest import HEIGHT, WIDTH, write_infos
 
@@ -241,3 +242,61 @@ def test_projection_of_the_real_keyframe_is_undistorted_by_resizing(keyframe_roo
     pipeline.images.transforms.resize.scale = 0.5
     half = build(keyframe_root, 'val', pipeline=pipeline)[0]['data_samples'].lidar2img[-1]
     np.testing.assert_allclose(half, np.diag([0.5, 0.5, 1, 1]) @ full, rtol=1e-5)
+
+
+def test_cameras_are_chosen_ordered_and_named(toy_root: Path) -> None:
+    every = build(toy_root, kind='nus-3d_camera')[0]
+    chosen = build(toy_root, kind='nus-3d_camera', cameras=['CAM_BACK', 'CAM_FRONT'])[0]
+    order = [CAMERAS.index(name) for name in ('CAM_BACK', 'CAM_FRONT')]
+    assert chosen['data_samples'].cameras == ['CAM_BACK', 'CAM_FRONT']
+    assert chosen['inputs']['img'].shape[1] == 2
+    matrices = every['data_samples'].lidar2img[:, order]
+    np.testing.assert_array_equal(chosen['data_samples'].lidar2img, matrices)
+    with pytest.raises(ValueError, match=r"no camera 'CAM_FORNT' \(did you mean 'CAM_FRONT'\?\).*cameras=\["):
+        build(toy_root, kind='nus-3d_camera', cameras=['CAM_FORNT'])
+
+
+def test_categories_are_merged_dropped_and_new(toy_root: Path, toy_records: list[dict[str, Any]]) -> None:
+    """Boxes of the first record: car, pedestrian, one of no detection class, bus."""
+    for box in toy_records[0]['instances']:
+        box['category'] = 'animal' if box['bbox_label_3d'] < 0 else 'other.name'
+    write_infos(toy_root, toy_records)
+    classes = dict(metainfo=dict(classes=['vehicle', 'animal']), filter_empty_gt=False)
+    labels = build(toy_root, **classes, categories=dict(car='vehicle', bus='vehicle')).get_ann_info(0)
+    assert labels['gt_labels_3d'].tolist() == [0, 1, 0]
+    labels = build(toy_root, **classes, categories=dict(car='vehicle', bus=None)).get_ann_info(0)
+    assert labels['gt_labels_3d'].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(classes=['car', 'Pedestrain']), r"class 'Pedestrain' has no category \(did you mean 'pedestrian'\?\)"),
+        (dict(classes=['trailer']), r'no box of the classes trailer in 5 samples: of 20 boxes 20 are of other categor'),
+        (dict(classes=['car', 'car']), "metainfo.classes names 'car' twice"),
+    ],
+)
+def test_classes_that_find_no_box_are_told_when_the_file_is_read(
+    toy_root: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        build(toy_root, metainfo=options)
+
+
+def test_boxes_lost_to_flag_and_range_are_told(toy_root: Path, toy_records: list[dict[str, Any]]) -> None:
+    for record in toy_records:
+        record['instances'] = record['instances'][:2]
+        record['instances'][0]['bbox_3d_isvalid'] = False
+        record['instances'][1]['bbox_3d'][0] = 99.0
+    write_infos(toy_root, toy_records)
+    with pytest.raises(ValueError, match=r'of 10 boxes 0 are of other .*, 5 have no LiDAR .*, 5 lie out of range'):
+        build(toy_root)
+    assert len(build(toy_root, 'val')) == 5
+
+
+def test_a_sensor_that_is_not_in_the_file(toy_root: Path, toy_records: list[dict[str, Any]]) -> None:
+    del toy_records[0]['lidar_points']['lidar_path']
+    write_infos(toy_root, toy_records)
+    with pytest.raises(ValueError, match=r'token-0 has no LiDAR points; .*use_lidar=False'):
+        build(toy_root)
+    assert len(build(toy_root, kind='nus-3d_camera')) == 5

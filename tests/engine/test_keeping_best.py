@@ -16,7 +16,7 @@ KEYS = dict(greater_keys=['NDS', 'AP'], less_keys=['mATE'])
 
 def config(checkpoint: dict[str, Any], *hooks: dict[str, Any], **others: Any) -> Config:
     default = dict(checkpoint=dict(type='CheckpointHook', **KEYS, **checkpoint))
-    return Config(dict(default_hooks=default, custom_hooks=list(hooks), val_cfg={}, **others))
+    return Config(dict(default_hooks=default, custom_hooks=list(hooks), val_cfg={}) | others)
 
 
 @pytest.mark.parametrize(
@@ -47,12 +47,12 @@ def test_early_stopping_knows_the_rules_too() -> None:
         (config(dict(save_best='a', rule='more')), r"must be 'greater' or 'less', got \['more'\]"),
         (config(dict(save_best=['a'], rule=['less', 'less'])), 'has 1 metrics and 2 rules'),
         (config({}, dict(type='EarlyStoppingHook', monitor='x')), r'custom_hooks\.0\.rule=greater or less'),
-        (config(dict(save_best='auto')) | dict(val_cfg=None), r"follows \['auto'\], but this run has no validation"),
+        (config(dict(save_best='auto'), val_cfg=None), r"follows \['auto'\], but this run has no validation"),
     ],
 )
 def test_mistakes(cfg: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        settle_best(Config(dict(cfg)))
+        settle_best(cfg)
 
 
 def runner(cfg: Config, *metrics: Any) -> Any:

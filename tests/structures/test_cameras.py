@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bevdistill.datasets.sequence_dataset import DEFAULT_PREFIX
+from bevdistill.datasets.infos.names import DEFAULT_PREFIX
 from bevdistill.structures.cameras import CAMERAS
 from bevdistill.synthetic import rig
 from bevdistill.visualization.camera_view import MONTAGE

@@ -115,6 +115,7 @@ class AnnotationRecords:
                     'num_lidar_pts': row['num_lidar_pts'],
                     'num_radar_pts': row['num_radar_pts'],
                     'velocity': velocity,
+                    'category': row['category_name'],
                 }
             )
         return instances

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
@@ -17,6 +16,7 @@ from .annotations import AnnotationRecords
 from .can_bus import CanBusReader
 from .files import ENDING, write_infos
 from .names import CATEGORIES
+from .presence import CHANNELS, Absences, FilesOnDisk
 from .sensors import SensorRecords
 from .tables import TablesError, broken_tables_explained, samples_of
 from .validate import require_valid
@@ -44,7 +44,8 @@ def create_nuscenes_infos(
 
     Note:
         Scenes follow one another by the time they start, each whole and in order, where mmdet3d keeps the order of
-        the sample table: a model with memory can then be tested by walking the file.
+        the sample table: a model with memory can then be tested by walking the file. A part of a download does: what is
+        not on disk (scenes, sensors, keyframes, sweeps) is left out and counted.
 
     Args:
         root_path: Folder with ``samples/``, ``sweeps/``, ``maps/`` and the tables under `version`.
@@ -57,31 +58,35 @@ def create_nuscenes_infos(
         Split name to the file written. Each appears at once, complete.
 
     Raises:
-        FileNotFoundError: If the root, its tables, or a keyframe's file is missing.
+        FileNotFoundError: If the root or its tables are missing.
         ValueError: If the version is unknown, none of its scenes is present, a table is damaged or contradicts itself,
             or a record is not what it should be; no file is written then.
     """
     root = Path(root_path)
     check_root(root, version)
+    files = FilesOnDisk(root)
     with broken_tables_explained(root / version):
         nusc = NuScenes(version=version, dataroot=str(root), verbose=False)
-        scenes = scenes_by_split(nusc, version)
+        scenes = scenes_by_split(nusc, version, files)
+        absences = Absences(channels_of(nusc, scenes, files))
     out = Path(out_dir) if out_dir is not None else root
     out.mkdir(parents=True, exist_ok=True)
     can_bus = CanBusReader(Path(canbus_root) if canbus_root is not None else root)
-    sensors = SensorRecords(nusc, max_sweeps)
+    sensors = SensorRecords(nusc, max_sweeps, files, absences)
     with broken_tables_explained(root / version):
         annotations = AnnotationRecords(nusc) if version != 'v1.0-test' else None
     collected = {}
     for split, split_scenes in scenes.items():
         with broken_tables_explained(root / version):
-            collected[split] = collect_records(nusc, split, split_scenes, sensors, annotations, can_bus)
+            collected[split] = collect_records(nusc, split, split_scenes, sensors, annotations, can_bus, absences)
+    absences.report(str(root))
     ignored = sorted(annotations.ignored) if annotations is not None else []
     categories = {**{name: i for i, name in enumerate(CATEGORIES)}, **dict.fromkeys(ignored, -1)}
     metainfo = {'categories': categories, 'dataset': 'nuscenes', 'version': version, 'info_version': '1.1'}
     for records in collected.values():
         infos = {'metainfo': metainfo, 'data_list': records}
-        require_valid(infos, str(root / version), advice='Unpack the metadata again, or leave the scene out')
+        advice = 'Unpack the metadata again, or leave the scene out'
+        require_valid(infos, str(root / version), *absences.sensors(), advice=advice)
     counts = {split: len(split_scenes) for split, split_scenes in scenes.items()}
     if len(collected) > 1:
         counts[''.join(collected)] = sum(counts.values())
@@ -109,8 +114,8 @@ def check_root(root: Path, version: str) -> None:
         )
 
 
-def scenes_by_split(nusc: NuScenes, version: str) -> dict[str, list[dict[str, Any]]]:
-    """Collect the scenes of each split whose first LiDAR file is on disk, by start time.
+def scenes_by_split(nusc: NuScenes, version: str, files: FilesOnDisk) -> dict[str, list[dict[str, Any]]]:
+    """Collect the scenes of each split of whose first keyframe any file is on disk, by start time.
 
     Raises:
         TablesError: If none is.
@@ -119,7 +124,7 @@ def scenes_by_split(nusc: NuScenes, version: str) -> dict[str, list[dict[str, An
     present = [
         scene
         for scene in nusc.scene
-        if os.path.isfile(nusc.get_sample_data_path(first[scene['token']]['data']['LIDAR_TOP']))
+        if any(filename in files for filename in keyframe_files(nusc, first[scene['token']]).values())
     ]
     present.sort(key=lambda scene: first[scene['token']]['timestamp'])
     members = {split: set(names) for split, names in SPLITS[version].items()}
@@ -128,11 +133,23 @@ def scenes_by_split(nusc: NuScenes, version: str) -> dict[str, list[dict[str, An
     if not used:
         raise TablesError(
             f'none of the {len(nusc.scene)} scenes in the tables is usable: '
-            f'{len(present)} have LiDAR files, and none of these is in a split of {version}'
+            f'{len(present)} have files of cameras or LiDAR, and none of these is in a split of {version}'
         )
     if used < len(nusc.scene):
         print_log(f'{len(nusc.scene) - used} of {len(nusc.scene)} scenes left out: no files or no split', 'current')
     return found
+
+
+def keyframe_files(nusc: NuScenes, sample: dict[str, Any]) -> dict[str, str]:
+    """Return the file of each sensor of a keyframe, relative to the root."""
+    return {channel: nusc.get('sample_data', sample['data'][channel])['filename'] for channel in CHANNELS}
+
+
+def channels_of(nusc: NuScenes, scenes: dict[str, list[dict[str, Any]]], files: FilesOnDisk) -> list[str]:
+    """Return the sensors of which any scene's first keyframe has a file."""
+    firsts = [nusc.get('sample', scene['first_sample_token']) for split in scenes.values() for scene in split]
+    found = [keyframe_files(nusc, sample) for sample in firsts]
+    return [channel for channel in CHANNELS if any(names[channel] in files for names in found)]
 
 
 def collect_records(
@@ -142,13 +159,20 @@ def collect_records(
     sensors: SensorRecords,
     annotations: AnnotationRecords | None,
     can_bus: CanBusReader,
+    absences: Absences,
 ) -> list[dict[str, Any]]:
-    """Build the records of all keyframes of `scenes`, in order."""
+    """Build the records of all keyframes of `scenes` that are on disk, in order and linked to one another."""
     records: list[dict[str, Any]] = []
     with tqdm(total=sum(scene['nbr_samples'] for scene in scenes), desc=split, unit='sample') as progress:
         for scene in scenes:
-            for frame, sample in enumerate(samples_of(nusc, scene)):
+            before: dict[str, Any] | None = None
+            for sample in samples_of(nusc, scene):
                 looked_up = sensors.look_up(sample)
+                progress.update()
+                if absences.lacks(sample['token'], sensors.missing(looked_up)):
+                    continue
+                if before is not None:
+                    before['next'] = sample['token']
                 record = {
                     'sample_idx': len(records),
                     'token': sample['token'],
@@ -156,9 +180,9 @@ def collect_records(
                     **sensors.build(sample, looked_up),
                     'instances': [],
                     'scene_token': scene['token'],
-                    'frame_idx': frame,
-                    'prev': sample['prev'],
-                    'next': sample['next'],
+                    'frame_idx': 0 if before is None else before['frame_idx'] + 1,
+                    'prev': '' if before is None else before['token'],
+                    'next': '',
                     'can_bus': can_bus.at(scene['name'], sample['timestamp']),
                 }
                 if annotations is not None:
@@ -167,7 +191,7 @@ def collect_records(
                     label = nusc.get('lidarseg', sample['data']['LIDAR_TOP'])['filename']
                     record['pts_semantic_mask_path'] = Path(label).name
                 records.append(record)
-                progress.update()
+                before = record
     return records
 
 

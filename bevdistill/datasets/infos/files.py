@@ -11,6 +11,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from .read import conversion, layout_of, other_kind
+
 ENDING = '.msgpack.gz'
 ENDINGS = (ENDING, '.pkl', '.json')
 """Of information files that are taken for one another, the preferred first."""
@@ -80,12 +82,24 @@ def read_infos(path: str | Path) -> Infos:
         ValueError: If it is damaged, holds more than plain data, or is no information file.
     """
     name = find_infos(path)
+    return _checked(read_plain(name), name)
+
+
+def read_plain(name: str) -> Any:
+    """Read a file of any layout as plain data, see :func:`read_infos`.
+
+    Raises:
+        FileNotFoundError: If it is missing.
+        ValueError: If it is damaged, holds more than plain data, or is of another kind; says which.
+    """
     content = _fetched(name) if '://' in name else Path(name).read_bytes()
+    other = other_kind(content[:64])
+    if other:
+        raise ValueError(f'{name} {other}')
     try:
-        infos = _decoded(content)
+        return _decoded(content)
     except (ValueError, RecursionError, MemoryError, OverflowError, zlib.error) as error:
         raise ValueError(_unreadable(name, content, error)) from error
-    return _checked(infos, name)
 
 
 def _fetched(address: str) -> bytes:
@@ -147,6 +161,9 @@ def _checked(infos: Any, name: str) -> Infos:
             if odd is None:
                 return infos
             found = f'record {odd} of data_list of type {type(records[odd]).__name__}'
+    convert = conversion(infos, name)
+    if convert:
+        raise ValueError(f'{name} {layout_of(infos)}; convert it with: {convert}')
     older = isinstance(infos, dict) and 'infos' in infos
     advice = ' (a file of mmdet3d below 1.1, or of a project made for it)' if older else ''
     raise ValueError(

@@ -55,7 +55,7 @@ def _checked(raw: Any, dtype: Any, shape: Any, order: Any = 'C') -> NDArray[Any]
         raise NotPlainPickleError(f'an array of shape {shape} that does not fit its content')
     if not wanted:
         return np.zeros(sizes, dtype.numpy)
-    return np.frombuffer(raw, dtype.numpy).reshape(sizes, order='F' if order == 'F' else 'C').copy()
+    return np.frombuffer(memoryview(raw), dtype.numpy).reshape(sizes, order='F' if order == 'F' else 'C').copy()
 
 
 def _array(*_: object) -> _Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -121,17 +122,20 @@ def pose_faults(records: Records) -> Iterator[Found]:
 
 
 def camera_faults(records: Records, metainfo: Mapping[str, Any]) -> Iterator[Found]:
-    """All records have the same cameras, and nuScenes its own."""
+    """All records have the cameras that most have, and nuScenes none but its own."""
     names = [set(record['images']) if isinstance(record.get('images'), dict) else None for record in records]
-    known = set(CAMERAS) if metainfo.get('dataset') == 'nuscenes' else next(filter(None, names), set())
+    common = Counter(frozenset(found) for found in names if found).most_common(1)
+    known = set(common[0][0]) if common else set(CAMERAS)
+    if metainfo.get('dataset') == 'nuscenes':
+        known &= set(CAMERAS)
     for i, found in enumerate(names):
-        if found is None or found == known:
+        if found is None or (found and found == known):
             continue
         lacks, other = sorted(known - found), sorted(map(str, found - known))
         text = ' and '.join(
             f'{word} {", ".join(part)}' for word, part in (('without', lacks), ('with', other)) if part
         )
-        yield 'cameras', i, 'images', text, f'the cameras {", ".join(sorted(known))}'
+        yield 'cameras', i, 'images', text or 'none', f'the cameras {", ".join(sorted(known))}'.rstrip()
 
 
 def sweep_faults(records: Records) -> Iterator[Found]:

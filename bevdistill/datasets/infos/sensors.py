@@ -12,6 +12,7 @@ from nuscenes.nuscenes import NuScenes
 
 from ...structures.cameras import CAMERAS
 from ..ego_pose import rigid_transforms
+from .presence import CHANNELS, Absences, FilesOnDisk
 
 NUM_POINT_FEATURES = 5
 
@@ -50,11 +51,15 @@ class SensorRecords:
     Args:
         nusc: The data set.
         max_sweeps: Largest number of earlier LiDAR sweeps per record.
+        files: What is on disk.
+        absences: Sensors that records have; counts sweeps that are not on disk.
     """
 
-    def __init__(self, nusc: NuScenes, max_sweeps: int) -> None:
+    def __init__(self, nusc: NuScenes, max_sweeps: int, files: FilesOnDisk, absences: Absences) -> None:
         self._nusc = nusc
         self._max_sweeps = max_sweeps
+        self._files = files
+        self._absences = absences
 
     def look_up(self, sample: dict[str, Any]) -> KeyframeSensors:
         """Look up rows and matrices of a keyframe's sensors."""
@@ -71,19 +76,16 @@ class SensorRecords:
         return KeyframeSensors(rows, sensor2ego, ego2global, np.linalg.inv(ego2global @ sensor2ego))
 
     def build(self, sample: dict[str, Any], sensors: KeyframeSensors) -> dict[str, Any]:
-        """Build the fields of one keyframe.
+        """Build the fields of one keyframe, without sensors that the root lacks and sweeps that are not on disk.
 
         Note:
             mmdet3d writes sweep paths that start with the root it was given, and its data set takes a sweep for a
             keyframe when 'samples' occurs anywhere in the path; paths are relative to the root here.
-
-        Raises:
-            FileNotFoundError: If the LiDAR file or an image of the keyframe is missing.
         """
         lidar2global = np.linalg.inv(sensors.global2sensor[0])
         lidar2sensor = as_list(sensors.global2sensor @ lidar2global)
         sensor2ego, ego2global = as_list(sensors.sensor2ego), as_list(sensors.ego2global)
-        names = [self._present(row, sample) for row in sensors.rows[: 1 + len(CAMERAS)]]
+        names = [os.path.basename(row['filename']) for row in sensors.rows[: 1 + len(CAMERAS)]]
         pose = self._nusc.get('ego_pose', sensors.rows[0]['ego_pose_token'])
         record: dict[str, Any] = {
             'ego2global': ego2global[0],
@@ -97,11 +99,12 @@ class SensorRecords:
                     'timestamp': sensors.rows[i]['timestamp'] / 1e6,
                 }
                 for i, camera in enumerate(CAMERAS, start=1)
+                if camera in self._absences.channels
             },
             'lidar_points': {
                 'num_pts_feats': NUM_POINT_FEATURES,
-                'lidar_path': names[0],
                 'lidar2ego': sensor2ego[0],
+                **({'lidar_path': names[0]} if CHANNELS[0] in self._absences.channels else {}),
             },
             'ego2global_rotation': [float(v) for v in pose['rotation']],
             'ego2global_translation': [float(v) for v in pose['translation']],
@@ -118,7 +121,7 @@ class SensorRecords:
                     'lidar2sensor': lidar2sensor[i],
                 },
             }
-            for i in range(1 + len(CAMERAS), len(sensors.rows))
+            for i in self._sweeps_on_disk(sensors)
         ]
         if sweeps:
             record['lidar_sweeps'] = sweeps
@@ -128,12 +131,15 @@ class SensorRecords:
         calibration = self._nusc.get('calibrated_sensor', row['calibrated_sensor_token'])
         return [[float(v) for v in line] for line in calibration['camera_intrinsic']]
 
-    def _present(self, row: dict[str, Any], sample: dict[str, Any]) -> str:
-        """Return the base name of a file, which must be on disk."""
-        path = os.path.join(self._nusc.dataroot, row['filename'])
-        if not os.path.isfile(path):
-            raise FileNotFoundError(
-                f"sample {sample['token']}: {row['channel']} file is missing: {path}. Unpack the nuScenes archive "
-                f'that holds it, or leave its whole scene out.'
-            )
-        return os.path.basename(path)
+    def missing(self, sensors: KeyframeSensors) -> list[str]:
+        """List the sensors whose file of the keyframe is not on disk."""
+        rows = zip(CHANNELS, sensors.rows, strict=False)
+        return [channel for channel, row in rows if row['filename'] not in self._files]
+
+    def _sweeps_on_disk(self, sensors: KeyframeSensors) -> list[int]:
+        """Return the positions of earlier sweeps that are there, newest first."""
+        every = range(1 + len(CAMERAS), len(sensors.rows))
+        present = [i for i in every if sensors.rows[i]['filename'] in self._files]
+        self._absences.sweeps += len(every)
+        self._absences.sweeps_lost += len(every) - len(present)
+        return present

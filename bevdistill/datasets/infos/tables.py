@@ -9,6 +9,8 @@ from typing import Any
 
 from nuscenes.nuscenes import NuScenes
 
+AGAIN = 'Unpack the metadata again, or leave the scene out'
+
 
 class TablesError(ValueError):
     """Tables that are damaged, contradict each other, or have nothing that is on the disk."""
@@ -24,16 +26,17 @@ def samples_of(nusc: NuScenes, scene: dict[str, Any]) -> Iterator[dict[str, Any]
     while token:
         where = f'scene {scene["name"]}: sample {token}'
         if token in seen:
-            raise TablesError(f"{where}: expected a chain of 'next' that ends, found one that comes back here")
+            raise TablesError(f"{where}: expected a chain of 'next' that ends, found one that comes back here. {AGAIN}")
         sample = nusc.get('sample', token)
         if sample['scene_token'] != scene['token']:
-            raise TablesError(f'{where}: expected a sample of this scene, found one of scene {sample["scene_token"]}')
+            found = f'one of scene {sample["scene_token"]}'
+            raise TablesError(f'{where}: expected a sample of this scene, found {found}. {AGAIN}')
         seen.add(token)
         yield sample
         token = sample['next']
     if len(seen) != scene['nbr_samples']:
         expected = f'nbr_samples = {scene["nbr_samples"]}'
-        raise TablesError(f'scene {scene["name"]}: expected {expected}, found {len(seen)} that are linked')
+        raise TablesError(f'scene {scene["name"]}: expected {expected}, found {len(seen)} linked. {AGAIN}')
 
 
 @contextmanager

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from ..contents import as_points, image_header
 
+UNPACK = 'Unpack the archive that holds it, or write the information files again with bevdistill data create.'
 BackendArgs = dict[str, Any] | None
 
-def read_bytes(path: str, token: str, kind: str, backend_args: BackendArgs = None) -> bytes:
-    """Read the content of a file.
+
+def read_bytes(path: str, token: str, kind: str, backend_args: BackendArgs = None, advice: str = UNPACK) -> bytes:
+    """Read the content of a file; `advice` says what to do where that fails.
 
     Raises:
         FileNotFoundError: If it cannot be read.
@@ -31,8 +33,7 @@ def read_bytes(path: str, token: str, kind: str, backend_args: BackendArgs = Non
         content: bytes = get(path, backend_args=backend_args)
     except OSError as error:
         raise FileNotFoundError(
-            f'sample {token}: cannot read {kind} {path} ({error.strerror or error}). '
-            f'Unpack the archive that holds it, or write the information files again with: bevdistill data create'
+            f'sample {token}: cannot read {kind} {path} ({error.strerror or error}). {advice}'
         ) from error
     return content
 
@@ -55,14 +56,16 @@ def read_image(path: str, token: str, color_type: str, backend_args: BackendArgs
     return image
 
 
-def read_points(path: str, token: str, features: int, backend_args: BackendArgs = None) -> NDArray[np.float32]:
-    """Read a point file of float32 rows as a writable array (P, features).
+def read_points(
+    path: str, token: str, features: int, backend_args: BackendArgs = None, advice: str = UNPACK
+) -> NDArray[np.float32]:
+    """Read a point file of float32 rows as a writable array (P, features); `advice` as in :func:`read_bytes`.
 
     Raises:
         FileNotFoundError: If it cannot be read.
         ValueError: If its size is not a multiple of a row, or its content is no points.
     """
-    content = read_bytes(path, token, 'point file', backend_args)
+    content = read_bytes(path, token, 'point file', backend_args, advice)
     try:
         return as_points(content, features).copy()
     except ValueError as error:

@@ -27,6 +27,7 @@ META_KEYS = (
     'cam2img',
     'img_shape',
     'img_path',
+    'cameras',
     'lidar_path',
     'num_pts_feats',
 )

@@ -16,9 +16,18 @@ TIME_LAG = 4
 """Column of a point that holds seconds since it was measured."""
 
 
+NO_SWEEP = (
+    'It is a sweep between keyframes. Write the information files again with bevdistill data create, which leaves out '
+    'sweeps that are not on disk, or load none with pipeline.points_sweeps.sweeps_num=0.'
+)
+"""What to do about a sweep that is not there, as in a download of keyframes alone."""
+
+
 @TRANSFORMS.register_module()
 class LoadLidarPoints(LoadPointsFromFile):
     """Load the points of the keyframe: x, y, z, intensity, ring index.
+
+    A record of one's own data has ``lidar_points.points2lidar`` (4, 4), which takes them to the frame of its boxes.
 
     Args:
         load_dim: Float32 numbers per point in the file.
@@ -48,7 +57,11 @@ class LoadLidarPoints(LoadPointsFromFile):
                 f'sample {results["token"]}: {path}: expected load_dim={self.load_dim} numbers per point, found '
                 f'num_pts_feats={in_file} in the information file; set load_dim of the loaders of points'
             )
-        points = read_points(path, results['token'], self.load_dim, self.backend_args)[:, self.use_dim]
+        points = read_points(path, results['token'], self.load_dim, self.backend_args)
+        if 'points2lidar' in results['lidar_points']:
+            move = np.asarray(results['lidar_points']['points2lidar'], dtype=np.float64)
+            points[:, :3] = points[:, :3] @ move[:3, :3].T + move[:3, 3]
+        points = points[:, self.use_dim]
         results['points'] = get_points_type(self.coord_type)(points, points_dim=points.shape[-1])
         return results
 
@@ -119,7 +132,8 @@ class LoadLidarSweeps(LoadPointsFromMultiSweeps):
         return [int(i) for i in np.random.permutation(available)[: self.sweeps_num]]
 
     def _load_sweep(self, results: dict[str, Any], sweep: dict[str, Any]) -> np.ndarray[Any, Any]:
-        points = read_points(sweep['lidar_points']['lidar_path'], results['token'], self.load_dim, self.backend_args)
+        path = sweep['lidar_points']['lidar_path']
+        points = read_points(path, results['token'], self.load_dim, self.backend_args, NO_SWEEP)
         if self.remove_close:
             points = self._remove_close(points)
         sensor2lidar = np.linalg.inv(np.asarray(sweep['lidar_points']['lidar2sensor'], dtype=np.float64))

@@ -30,7 +30,8 @@ class ResumeHook(Hook):
         config in ``meta['config']``, which old checkpoints have; it is dropped.
     """
 
-    priority = 'VERY_LOW'
+    # After PlainCheckpointHook, which comes before it in the config, has turned plain forms back.
+    priority = 'LOWEST'
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Change the state of optimizer and schedulers in the checkpoint, before the runner loads it.
@@ -42,7 +43,8 @@ class ResumeHook(Hook):
         wrapper = getattr(runner, 'optim_wrapper', None)
         checkpoint.get('meta', {}).pop('config', None)
         saved = checkpoint.get('optimizer', {}).get('param_groups')
-        own = getattr(wrapper, 'param_groups', None)
+        # Not the wrapper's own list, which ends with the settings of the optimizer as a whole.
+        own = getattr(getattr(wrapper, 'optimizer', None), 'param_groups', None)
         if not runner._resume or not isinstance(saved, list) or not isinstance(own, list):
             return
         schedulers = runner.param_schedulers if isinstance(runner.param_schedulers, list) else []
@@ -59,6 +61,8 @@ class ResumeHook(Hook):
         replay(schedulers, checkpoint['meta']['iter'], checkpoint['meta']['epoch'])
         for old, new in zip(saved, own, strict=True):
             old.update({key: value for key, value in new.items() if key != 'params'})
+        if wrapper is not None and 'base_param_settings' in checkpoint['optimizer']:
+            checkpoint['optimizer']['base_param_settings'] = dict(wrapper.base_param_settings)
         checkpoint['param_schedulers'] = [scheduler.state_dict() for scheduler in schedulers]
         runner.logger.info(
             f'this config differs from the checkpoint: {"; ".join(found)}. Rates and schedules are those of this '

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import pickle
+import random
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -15,8 +19,9 @@ import pytest
 from nuscenes.nuscenes import NuScenes
 from nuscenes.utils import splits
 
-from bevdistill.datasets.infos import TEMPORAL_FIELDS, create, create_nuscenes_infos
+from bevdistill.datasets.infos import TEMPORAL_FIELDS, create, create_nuscenes_infos, presence
 from bevdistill.datasets.infos import read_infos as load
+from bevdistill.datasets.infos.convert import convert_infos
 
 CONVERTERS = Path(mmdet3d.__file__).parent / '.mim' / 'tools' / 'dataset_converters'
 
@@ -51,10 +56,17 @@ def assert_same(ours: Any, theirs: Any, where: str) -> None:
 
 
 @pytest.fixture(scope='module')
-def theirs(synthetic_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What mmdet3d's two converter scripts write, by split."""
+def old(synthetic_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of files in the layout of mmdet3d before 1.1."""
     out = tmp_path_factory.mktemp('mmdet3d')
     converter('nuscenes_converter').create_nuscenes_infos(str(synthetic_root), str(out / 'old'), 'v1.0-mini')
+    return out
+
+
+@pytest.fixture(scope='module')
+def theirs(synthetic_root: Path, old: Path) -> dict[str, Any]:
+    """What mmdet3d's two converter scripts write, by split."""
+    out = old
     update = converter('update_infos_to_v2')
     # The script opens ./data/nuscenes whatever it is told.
     update.NuScenes = lambda version, dataroot, verbose: NuScenes(version, str(synthetic_root), verbose=False)
@@ -77,10 +89,51 @@ def test_equals_mmdet3ds_converter_field_by_field(
         other = by_token[record['token']]
         own = {key: value for key, value in record.items() if key not in TEMPORAL_FIELDS}
         own['sample_idx'] = other['sample_idx']  # theirs counts in the order of the sample table
+        own['instances'] = [{k: v for k, v in box.items() if k != 'category'} for box in own['instances']]
         for sweep in other.get('lidar_sweeps', []):
             path = Path(sweep['lidar_points']['lidar_path'])
             sweep['lidar_points']['lidar_path'] = str(path.resolve().relative_to(synthetic_root.resolve()))
         assert_same(own, other, record['token'])
+
+
+@pytest.mark.parametrize('before_1_0', [True, False])
+def test_files_of_other_projects_are_converted_to_our_own(
+    synthetic_infos: Path, old: Path, tmp_path: Path, before_1_0: bool
+) -> None:
+    """BEVFormer adds scenes and CAN bus to mmdet3d's old layout and has its old boxes, BEVDet has new ones."""
+    ours = load(synthetic_infos / 'nuscenes_infos_val.msgpack.gz')
+    content = pickle.loads((old / 'old_infos_val.pkl').read_bytes())
+    by_token = {record['token']: record for record in ours['data_list']}
+    for info in content['infos']:
+        info.update({key: by_token[info['token']][key] for key in ('scene_token', 'can_bus')})
+        if before_1_0:
+            boxes = info['gt_boxes'] = info['gt_boxes'][:, [0, 1, 2, 4, 3, 5, 6]]
+            boxes[:, 6] = -boxes[:, 6] - np.pi / 2
+    random.Random(0).shuffle(content['infos'])
+    (tmp_path / 'other.pkl').write_bytes(pickle.dumps(content))
+    with pytest.raises(ValueError, match=r"BEVFormer's layout .*bevdistill data convert .*other.pkl OUT.msgpack.gz"):
+        load(tmp_path / 'other.pkl')
+    converted = load(str(convert_infos(tmp_path / 'other.pkl', tmp_path / 'ours.msgpack.gz')))
+    assert converted['metainfo'] == ours['metainfo']
+    for record, own in zip(converted['data_list'], ours['data_list'], strict=True):
+        expected = {key: value for key, value in own.items() if key != 'cam_instances'}
+        expected['instances'] = [{k: v for k, v in box.items() if k != 'category'} for box in own['instances']]
+        for box, other in zip(record['instances'], expected['instances'], strict=True):
+            turn = (box['bbox_3d'][6] - other['bbox_3d'][6]) / (2 * np.pi)
+            assert turn == pytest.approx(round(turn), abs=1e-6)
+            box['bbox_3d'][6] = other['bbox_3d'][6]
+        assert_same(record, expected, record['token'])
+    del content['infos'][0]['scene_token']
+    (tmp_path / 'other.pkl').write_bytes(pickle.dumps(content))
+    with pytest.raises(ValueError, match='lacks scene_token, which cannot be derived'):
+        convert_infos(tmp_path / 'other.pkl', tmp_path / 'ours.msgpack.gz')
+
+
+def test_the_full_category_of_each_box_is_kept(synthetic_root: Path, synthetic_infos: Path) -> None:
+    nusc = NuScenes('v1.0-mini', str(synthetic_root), verbose=False)
+    for record in load(synthetic_infos / 'nuscenes_infos_val.msgpack.gz')['data_list']:
+        annotations = [nusc.get('sample_annotation', token) for token in nusc.get('sample', record['token'])['anns']]
+        assert [box['category'] for box in record['instances']] == [row['category_name'] for row in annotations]
 
 
 def test_temporal_fields_follow_the_chain(synthetic_root: Path, synthetic_infos: Path) -> None:
@@ -181,32 +234,44 @@ def linked_copy(root: Path, to: Path) -> Path:
     return to
 
 
-def test_a_missing_image_names_file_and_sample(synthetic_root: Path, synthetic_infos: Path, tmp_path: Path) -> None:
-    record = load(synthetic_infos / 'nuscenes_infos_train.msgpack.gz')['data_list'][1]
-    root = linked_copy(synthetic_root, tmp_path / 'root')
-    image = record['images']['CAM_BACK']['img_path']
-    (root / 'samples' / 'CAM_BACK' / image).unlink()
-    with pytest.raises(FileNotFoundError, match=f'sample {record["token"]}: CAM_BACK file is missing: .*{image}'):
-        create_nuscenes_infos(root, 'v1.0-mini')
-    assert not list(root.glob('nuscenes_infos*'))
-
-
-def test_scenes_without_files_are_left_out(synthetic_root: Path, synthetic_infos: Path, tmp_path: Path) -> None:
-    """Part of a download: the scene is skipped when its first LiDAR file is not there."""
+def test_what_a_partial_download_lacks_is_left_out_and_counted(
+    synthetic_root: Path, synthetic_infos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No sweeps, no back camera at all, one image and one scene missing."""
+    said: list[str] = []
+    for module in (create, presence):
+        monkeypatch.setattr(module, 'print_log', lambda message, *_: said.append(message))
     records = load(synthetic_infos / 'nuscenes_infos_train.msgpack.gz')['data_list']
+    scene = [record for record in records if record['scene_token'] == records[0]['scene_token']]
+    gone = {record['token'] for record in records if record['scene_token'] == records[-1]['scene_token']}
     root = linked_copy(synthetic_root, tmp_path / 'root')
-    gone = records[0]['scene_token']
-    (root / 'samples' / 'LIDAR_TOP' / records[0]['lidar_points']['lidar_path']).unlink()
-    files = create_nuscenes_infos(root, 'v1.0-mini')
-    left = load(files['train'])['data_list']
-    assert {record['scene_token'] for record in left} == {r['scene_token'] for r in records} - {gone}
-    assert [record['sample_idx'] for record in left] == list(range(len(left)))
+    shutil.rmtree(root / 'sweeps')
+    shutil.rmtree(root / 'samples' / 'CAM_BACK')
+    (root / 'samples' / 'CAM_FRONT' / scene[1]['images']['CAM_FRONT']['img_path']).unlink()
+    for record in records:
+        if record['token'] in gone:
+            (root / 'samples' / 'LIDAR_TOP' / record['lidar_points']['lidar_path']).unlink()
+            for camera in record['images'].keys() - {'CAM_BACK'}:
+                (root / 'samples' / camera / record['images'][camera]['img_path']).unlink()
+    left = load(create_nuscenes_infos(root, 'v1.0-mini')['train'])['data_list']
+    assert [r['token'] for r in left] == [r['token'] for r in records if r['token'] not in gone | {scene[1]['token']}]
+    assert [(r['frame_idx'], r['prev'], r['next']) for r in left[:2]] == [
+        (0, '', scene[2]['token']),
+        (1, scene[0]['token'], ''),
+    ]
+    assert all('CAM_BACK' not in record['images'] and len(record['images']) == 5 for record in left)
+    assert not any('sweeps/' in s['lidar_points']['lidar_path'] for r in left for s in r.get('lidar_sweeps', []))
+    told = '\n'.join(said)
+    assert 'has no files of CAM_BACK' in told
+    assert f'1 keyframes left out, a file is missing (CAM_FRONT 1; sample {scene[1]["token"]} lacks CAM_FRONT)' in told
+    assert re.search(r'\d+ of \d+ LiDAR sweeps between keyframes are not on disk .*sweeps_num=0', told)
+    assert '1 of 10 scenes left out' in told
 
 
 def test_no_scene_on_disk(synthetic_root: Path, tmp_path: Path) -> None:
     for folder in ('v1.0-mini', 'maps'):
         (tmp_path / folder).symlink_to(synthetic_root / folder)
-    with pytest.raises(ValueError, match=r'none of the 10 scenes in the tables is usable: 0 have LiDAR files'):
+    with pytest.raises(ValueError, match=r'none of the 10 scenes in the tables is usable: 0 have files of cameras'):
         create_nuscenes_infos(tmp_path, 'v1.0-mini')
 
 
@@ -242,7 +307,7 @@ def endless(rows: Rows) -> None:
     [
         ('sample', endless, "expected a chain of 'next' that ends, found one that comes back here"),
         ('sample', lambda rows: rows[0].update(next=rows[-1]['token']), 'expected a sample of this scene'),
-        ('sample', lambda rows: rows[0].update(next=''), r'expected nbr_samples = 3, found [12] that are linked'),
+        ('sample', lambda rows: rows[0].update(next=''), r'expected nbr_samples = 3, found [12] linked'),
         ('scene', lambda rows: rows[0].update(first_sample_token='gone'), "found no 'gone'"),
         ('ego_pose', lambda rows: [row.update(rotation=[1, 2]) for row in rows], 'expected nuScenes tables'),
         ('ego_pose', lambda rows: [row.update(translation=[0, None, 0]) for row in rows], 'expected'),

@@ -102,7 +102,7 @@ def test_the_verb(infos: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / 'nuscenes_infos_val.pkl').write_bytes(b'cos\nsystem\n(S"true"\ntR.')
     assert main(['data', 'check', str(tmp_path)]) == 1
     out = capsys.readouterr().out
-    assert f'{file}: 5 samples: 1 faults\n  1 x can_bus\n    sample token-2: can_bus: expected 18' in out
+    assert f'{file}: 5 samples: 1 fault\n  1 x can_bus\n    sample token-2: can_bus: expected 18' in out
     assert 'is a pickle that holds os.system' in out and 'not looked at before its records are right' in out
 
 

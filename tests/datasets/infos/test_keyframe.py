@@ -12,7 +12,7 @@ import pytest
 from bevdistill.datasets import SequenceNuScenesDataset
 from bevdistill.datasets.ego_pose import rigid_transform
 from bevdistill.datasets.infos import read_infos, write_keyframe_infos
-from bevdistill.datasets.sequence_dataset import DEFAULT_PREFIX
+from bevdistill.datasets.infos.names import DEFAULT_PREFIX
 from bevdistill.structures.cameras import CAMERAS
 
 PIPELINE = dict(

@@ -1,0 +1,101 @@
+"""Write information files of one's own data from the neutral layout."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.logging import print_log
+
+from .files import ENDING, write_infos
+from .neutral import Boxes, fill_velocities, read_samples, record_of
+
+DATASET = 'own'
+"""What the files say their data are; paths in them are relative to the data root."""
+
+Pairs = list[tuple[dict[str, Any], Boxes]]
+
+
+def import_own_data(root: str | Path, files: Sequence[str], out_dir: str | Path | None = None) -> list[Path]:
+    """Write ``own_infos_<name>.msgpack.gz`` for each ``<name>.jsonl`` of a folder in the neutral layout.
+
+    All files get one list of categories, so that labels mean the same in training and validation.
+
+    Args:
+        root: Folder that holds the files and what they name; the ``data_root`` of configs.
+        files: Names of the files of samples, relative to `root`; all ``*.jsonl`` of `root` when empty.
+        out_dir: Where the information files go; `root` when None.
+
+    Returns:
+        The files written.
+
+    Raises:
+        FileNotFoundError: If the folder, a file of samples or a file that one names is missing.
+        ValueError: If a field is missing or wrong, a file is empty, or a token occurs twice.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise FileNotFoundError(f'no folder {root}')
+    sources = [root / name for name in files] or sorted(root.glob('*.jsonl'))
+    if not sources:
+        raise FileNotFoundError(f'{root} holds no *.jsonl; docs/own_data.md describes the layout')
+    out = root if out_dir is None else Path(out_dir)
+    out.mkdir(parents=True, exist_ok=True)
+    read = {source: read_file(source, root) for source in sources}
+    seen = Counter(name for pairs in read.values() for _, boxes in pairs for name in boxes.categories)
+    labels = {name: label for label, name in enumerate(sorted(seen))}
+    metainfo = {'categories': labels, 'dataset': DATASET, 'version': DATASET, 'info_version': '1.1'}
+    written = []
+    for source, pairs in read.items():
+        written.append(out / f'own_infos_{source.stem}{ENDING}')
+        write_infos(written[-1], {'metainfo': metainfo, 'data_list': in_scenes(pairs, labels)})
+        scenes = len({record['scene_token'] for record, _ in pairs})
+        cameras = ', '.join(dict.fromkeys(name for record, _ in pairs for name in record['images']))
+        print_log(f'{written[-1]}: {len(pairs)} samples of {scenes} scenes; cameras {cameras or "none"}', 'current')
+    boxes = ', '.join(f'{name} {count}' for name, count in seen.most_common())
+    print_log(f'boxes by category: {boxes or "none"}. Name those to detect in the config: metainfo.classes', 'current')
+    return written
+
+
+def read_file(source: Path, root: Path) -> Pairs:
+    """Read all samples of a file of the layout.
+
+    Raises:
+        ValueError: If it holds none, or a token twice.
+    """
+    pairs: Pairs = []
+    tokens: dict[str, str] = {}
+    for where, sample in read_samples(source):
+        record, boxes = record_of(sample, where, root), Boxes(sample, where)
+        token = record['token']
+        if token in tokens:
+            raise ValueError(f"{where}: token '{token}' is that of {tokens[token]} too; each sample needs its own")
+        tokens[token] = where
+        pairs.append((record, boxes))
+    if not pairs:
+        raise ValueError(f'{source} holds no sample')
+    return pairs
+
+
+def in_scenes(pairs: Pairs, labels: dict[str, int]) -> list[dict[str, Any]]:
+    """Complete records: scenes by the time they start, each in order of time, linked and with boxes."""
+    scenes: dict[str, Pairs] = {}
+    for pair in sorted(pairs, key=lambda pair: float(pair[0]['timestamp'])):
+        scenes.setdefault(pair[0]['scene_token'], []).append(pair)
+    records: list[dict[str, Any]] = []
+    for scene in scenes.values():
+        fill_velocities(scene)
+        tokens = ['', *(record['token'] for record, _ in scene), '']
+        for frame, (record, boxes) in enumerate(scene):
+            record.update(
+                sample_idx=len(records),
+                frame_idx=frame,
+                prev=tokens[frame],
+                next=tokens[frame + 2],
+                instances=boxes.instances(np.asarray(record['lidar_points']['lidar2ego']), labels),
+            )
+            records.append(record)
+    return records

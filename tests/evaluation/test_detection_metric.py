@@ -1,0 +1,97 @@
+"""Scores of one's own data, against numbers worked out by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mmdet3d.structures import LiDARInstance3DBoxes
+from own_data import made_up_sample, write_samples
+
+from bevdistill.datasets.infos import read_infos
+from bevdistill.datasets.infos.own import import_own_data
+from bevdistill.evaluation import BEVDetectionMetric
+
+META = {'classes': ['vehicle', 'Person', 'Tram'], 'category_map': {'Van': 'vehicle', 'Bus': 'vehicle'}}
+
+
+@pytest.fixture
+def infos(tmp_path: Path) -> dict[str, Any]:
+    write_samples(tmp_path, [made_up_sample(tmp_path, i) for i in range(2)])
+    return read_infos(str(import_own_data(tmp_path, [])[0]))
+
+
+def predictions(record: dict[str, Any], shift: float = 0.0) -> dict[str, Any]:
+    """The ground truth of a record, moved along y, as predictions."""
+    boxes = [[*box['bbox_3d'], *box['velocity']] for box in record['instances']]
+    labels = [0 if box['bbox_label_3d'] == 1 else 1 for box in record['instances']]
+    tensor = torch.tensor(boxes).nan_to_num()
+    tensor[:, 1] += shift
+    found = LiDARInstance3DBoxes(tensor, box_dim=9, origin=(0.5, 0.5, 0.5))
+    result = {'bboxes_3d': found, 'scores_3d': torch.linspace(0.9, 0.5, len(boxes)), 'labels_3d': torch.tensor(labels)}
+    return {'token': record['token'], 'pred_instances_3d': result}
+
+
+def score(root: Path, predicted: list[dict[str, Any]], **options: Any) -> dict[str, float]:
+    metric = BEVDetectionMetric('own_infos_train.msgpack.gz', data_root=str(root), **options)
+    metric.dataset_meta = META
+    metric.process({}, predicted)
+    scores: dict[str, float] = metric.evaluate(size=len(predicted))
+    return {name.removeprefix('detection/'): value for name, value in scores.items()}
+
+
+def test_the_ground_truth_scores_one(tmp_path: Path, infos: dict[str, Any]) -> None:
+    scores = score(tmp_path, [predictions(record) for record in infos['data_list']])
+    assert scores['mAP'] == scores['vehicle_AP'] == scores['Person_AP_2.0'] == 1.0
+    assert [scores[name] for name in ('mATE', 'mASE', 'mAOE', 'mAVE')] == pytest.approx([0, 0, 0, 0], abs=1e-3)
+    assert 'Tram_AP' not in scores
+
+
+def test_boxes_that_are_off_by_a_metre_and_a_half_count_from_2_m_on(tmp_path: Path, infos: dict[str, Any]) -> None:
+    scores = score(tmp_path, [predictions(record, 1.5) for record in infos['data_list']])
+    assert [scores[f'AP_{limit}'] for limit in (0.5, 1.0, 2.0, 4.0)] == [0.0, 0.0, 1.0, 1.0]
+    assert scores['mATE'] == pytest.approx(1.5, abs=1e-3)
+
+
+def test_only_predicted_samples_and_boxes_in_range_count(tmp_path: Path, infos: dict[str, Any]) -> None:
+    """Within 12 m of the ego car is the person of the first sample, 10 m ahead, and not the van, 20 m ahead."""
+    scores = score(tmp_path, [predictions(infos['data_list'][0])], class_range=12.0)
+    assert scores['Person_AP'] == 1.0
+    assert 'vehicle_AP' not in scores
+
+
+def empty(record: dict[str, Any]) -> dict[str, Any]:
+    boxes = LiDARInstance3DBoxes(torch.zeros(0, 9), box_dim=9)
+    nothing = {'bboxes_3d': boxes, 'scores_3d': torch.zeros(0), 'labels_3d': torch.zeros(0, dtype=torch.long)}
+    return {'token': record['token'], 'pred_instances_3d': nothing}
+
+
+def test_only_boxes_on_the_grid_count(tmp_path: Path, infos: dict[str, Any]) -> None:
+    """The van is 19 m ahead of the LiDAR and 2 m to its left, the person 9 m ahead."""
+    first = [predictions(infos['data_list'][0])]
+    assert score(tmp_path, first, point_cloud_range=[-3, -20, -5, 3, 20, 3])['vehicle_AP'] == 1.0
+    assert 'vehicle_AP' not in score(tmp_path, first, point_cloud_range=[-1, -20, -5, 3, 20, 3])
+    assert 'vehicle_AP' not in score(tmp_path, first, point_cloud_range=[-3, -20, -5, 3, 18, 3])
+
+
+def test_no_detection_scores_zero(tmp_path: Path, infos: dict[str, Any]) -> None:
+    scores = score(tmp_path, [empty(record) for record in infos['data_list']])
+    assert (scores['mAP'], scores['mATE']) == (0.0, 1.0)
+
+
+def test_a_sample_of_another_file_is_named(tmp_path: Path, infos: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r'1 predicted samples are not in .*own_infos_train.*, the first is other'):
+        score(tmp_path, [{**empty(infos['data_list'][0]), 'token': 'other'}])
+    with pytest.raises(ValueError, match='class_range has no range for Person, Tram'):
+        score(tmp_path, [empty(infos['data_list'][0])], class_range={'vehicle': 5.0})
+
+
+def test_unknown_velocities_are_not_scored(tmp_path: Path) -> None:
+    sample = made_up_sample(tmp_path, 0)
+    write_samples(tmp_path, [sample])
+    record = read_infos(str(import_own_data(tmp_path, [])[0]))['data_list'][0]
+    assert np.isnan(record['instances'][0]['velocity']).all()
+    assert np.isnan(score(tmp_path, [predictions(record)])['mAVE'])
