@@ -123,7 +123,8 @@ def tokens_of(ann_file: Path | None, tables: NuScenesTables) -> list[str] | None
 
 def group_table(table: pd.DataFrame) -> str:
     """Format the means of each group."""
-    means = table[table['class'] == 'mean'].drop(columns='class').rename(columns=lambda name: f'm{name}' if name in MEANS else name)
+    means = table[table['class'] == 'mean'].drop(columns='class')
+    means = means.rename(columns={name: f'm{name}' for name in MEANS})
     rows = [[cell(value) for value in row] for row in means.itertuples(index=False)]
     return text_table([list(means.columns), *rows], right=range(2, len(means.columns)))
 

@@ -122,7 +122,7 @@ def named_scenes(words: Sequence[str], scenes: Mapping[str, Mapping[str, Any]]) 
         unknown = sorted(wanted - known)
         if unknown or not wanted:
             raise ValueError(
-                f"'{word}': no predicted sample is of the scene {unknown[0] if unknown else names!r}; scenes with "
+                f"'{word}': no predicted sample is of the scene '{unknown[0] if unknown else names}'; scenes with "
                 f'predictions: {", ".join(sorted(known)[:10])}' + (', ...' if len(known) > 10 else '')
             )
         if (name or names) in found:
