@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
     say(f'scoring {len(scored.truth.sample_tokens)} samples ...')
     whole = scored.score()
     print(class_table(whole[0], scored.classes, scored.scope))
-    if scored.unused:
+    if args.classes is None and scored.unused:
         print(f'no box is predicted of: {", ".join(scored.unused)}; --classes scores the classes of a detector')
     with errors_of('--scenes'):
         table = scored.table(whole, scored.groups(dict.fromkeys(args.by), edges, args.scenes))

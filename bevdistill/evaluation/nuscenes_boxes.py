@@ -104,7 +104,7 @@ def read_results(path: str | Path, limit: int) -> dict[str, list[dict[str, Any]]
     """Read the boxes of each sample of a results file.
 
     Raises:
-        ValueError: If the file is not one, or a sample has more than `limit` boxes.
+        ValueError: If the file is not one, is of no sample, or a sample has more than `limit` boxes.
     """
     try:
         content = json.loads(Path(path).read_text())
@@ -116,6 +116,8 @@ def read_results(path: str | Path, limit: int) -> dict[str, list[dict[str, Any]]
             f"{path} is no results file: expected an object with 'results', from sample tokens to boxes; "
             'bevdistill test CONFIG CHECKPOINT --keep-predictions writes one'
         )
+    if not results:
+        raise ValueError(f'{path} has no sample in it')
     for token, boxes in results.items():
         if not isinstance(boxes, list) or len(boxes) > limit:
             found = f'{len(boxes)} boxes' if isinstance(boxes, list) else type(boxes).__name__

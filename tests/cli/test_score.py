@@ -34,7 +34,8 @@ def test_parts_and_files(
     synthetic_root: Path, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scene = NuScenes('v1.0-mini', str(synthetic_root), verbose=False).scene[-1]['name']
-    words = ['--by', 'distance', 'visibility', 'light', '--bands', 0, 15, 40, '--scenes', f'last={scene}']
+    words = ['--classes', 'car', 'truck', 'barrier', '--by', 'distance', 'visibility', 'light']
+    words += ['--bands', '0', '15', '40', '--scenes', f'last={scene}']
     verbs.run(score, synthetic_root, results.parent, *words, '--out', tmp_path / 'out')
     text = capsys.readouterr().out
     assert 'not comparable' not in text and '0 to 15 m' in text and 'last' in text
@@ -47,9 +48,9 @@ def test_parts_and_files(
     assert 0 < near < near + far <= int(rows['all', '', 'mean']['objects']) == sum(levels)
     with (tmp_path / 'out' / 'confusion.csv').open() as file:
         matrix = list(csv.reader(file))
-    assert all(row[column] == '0' for i, row in enumerate(matrix[1:]) for column in range(1, 12) if column != i + 1)
+    assert all(row[column] == '0' for i, row in enumerate(matrix[1:]) for column in range(1, 5) if column != i + 1)
     with (tmp_path / 'out' / 'curves.csv').open() as file:
-        assert sum(1 for _ in file) == 1 + 10 * 4 * 101
+        assert sum(1 for _ in file) == 1 + 3 * 4 * 101
     assert all((tmp_path / 'out' / name).stat().st_size > 10000 for name in ('curves.png', 'confusion.png'))
 
 
@@ -60,10 +61,11 @@ def test_some_samples_and_classes(
     first = next(iter(content['results']))
     cars = [box for box in content['results'][first] if box['detection_name'] == 'car']
     (tmp_path / 'one.json').write_text(json.dumps(dict(meta={}, results={first: cars})))
-    done = run('score', synthetic_root, tmp_path / 'one.json', '--classes', 'car', 'bus')
+    done = run('score', synthetic_root, tmp_path / 'one.json', '--classes', 'bus', 'car')
     assert done.code == 0, done.err
-    assert 'mAP 1.0000; over 1 of 10 classes: car; no ground truth: bus; 1 of the' in done.out
-    assert 'no box is predicted of: bus' in done.out
+    assert 'mAP 0.5000; over 2 of 10 classes: car, bus; 1 of the' in done.out
+    assert 'mAP 0.1000; 1 of the' in (out := run('score', synthetic_root, tmp_path / 'one.json').out)
+    assert 'no box is predicted of: truck, bus' in out
     done = run('score', synthetic_root, tmp_path / 'one.json', '--classes', 'car', '--all-classes')
     assert 'mAP 0.1000; 1 of the' in done.out
     done = run('score', synthetic_root, results, '--ann-file', synthetic_infos / 'nuscenes_infos_val.msgpack.gz')

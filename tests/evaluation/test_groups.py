@@ -60,7 +60,7 @@ def test_samples_by_description_and_by_scene() -> None:
 
 
 @pytest.mark.parametrize(('words', 'message'), [
-    (['scene-3'], "'scene-3': no predicted sample is of the scene 'scene-3'; scenes with predictions: scene-1, scene-2"),
+    (['scene-3'], "no predicted sample is of the scene 'scene-3'; scenes with predictions: scene-1, scene-2"),
     (['x='], "'x=': no predicted sample is of the scene"),
     (['x=scene-1', 'x=scene-2'], "two lists of scenes are called 'x'"),
 ])  # fmt: skip
