@@ -49,13 +49,14 @@ def surround_matrices(image_size: tuple[int, int], num_cams: int = 6, turn: floa
     for camera in range(num_cams):
         heading, focal, place = RIG[camera % len(RIG)]
         angle = math.radians(heading + turn + 360 / num_cams * (camera // len(RIG)))
-        forward, right = [-math.sin(angle), math.cos(angle), 0], [math.cos(angle), math.sin(angle), 0]
-        rotation = np.array([right, [0, 0, -1], forward])
+        forward, right = [-math.sin(angle), math.cos(angle), 0.0], [math.cos(angle), math.sin(angle), 0.0]
+        rotation = np.array([right, [0.0, 0.0, -1.0], forward])
         pose = np.eye(4)
         pose[:3, :3] = rotation
         pose[:3, 3] = -rotation @ np.array([*place, -0.3])
         intrinsic = np.eye(4)
-        intrinsic[:3, :3] = [[focal * scale, 0, 800 * scale], [0, focal * scale, 450 * scale], [0, 0, 1]]
+        intrinsic[0, 0] = intrinsic[1, 1] = focal * scale
+        intrinsic[:2, 2] = 800 * scale, 450 * scale
         matrices.append(intrinsic @ pose)
     return np.stack(matrices)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmdet3d.structures import LiDARInstance3DBoxes
+from numpy.typing import NDArray
 from nuscenes.eval.common.data_classes import EvalBox, EvalBoxes
 from nuscenes.eval.detection.data_classes import DetectionBox
 
@@ -76,7 +77,7 @@ def truth_boxes(
             labels.append(label)
     velocity = np.array([entry['velocity'] for entry in entries], dtype=np.float64).reshape(-1, 2)
     rows = np.concatenate((np.array([entry['bbox_3d'] for entry in entries]).reshape(-1, 7), velocity), axis=1)
-    unknown = np.isnan(velocity).any(axis=1)
+    unknown: NDArray[np.bool_] = np.any(np.isnan(velocity), axis=1)
     boxes = LiDARInstance3DBoxes(torch.from_numpy(np.nan_to_num(rows)), box_dim=9, origin=(0.5, 0.5, 0.5))
     lidar2ego = np.asarray(info['lidar_points']['lidar2ego'], dtype=np.float64)
     distances = np.linalg.norm(moved(rows[:, :3], lidar2ego)[:, :2], axis=1)
@@ -100,7 +101,8 @@ def within(boxes: list[ClassBox], info: Mapping[str, Any], limits: Sequence[floa
         return boxes
     lidar2global = np.asarray(info['ego2global'], dtype=np.float64) @ np.asarray(info['lidar_points']['lidar2ego'])
     centres = moved(np.array([box.translation for box in boxes]), np.linalg.inv(lidar2global))
-    inside = (centres[:, :2] > limits[:2]).all(axis=1) & (centres[:, :2] < limits[3:5]).all(axis=1)
+    xy = centres[:, :2]
+    inside: NDArray[np.bool_] = np.all((xy > limits[:2]) & (xy < limits[3:5]), axis=1)
     return [box for box, kept in zip(boxes, inside, strict=True) if kept]
 
 

@@ -68,7 +68,7 @@ def drive(
         speed: Least and most speed in m/s.
         turn_rate: Largest turn rate in rad/s; it is scaled down at low speed.
     """
-    times = np.arange(duration[0], duration[1] + _STEP, _STEP)
+    times: Array = np.arange(duration[0], duration[1] + _STEP, _STEP, dtype=np.float64)
     v = np.clip(rng.uniform(*speed) + rng.uniform(-0.8, 0.8) * times, max(speed[0], 0.0), speed[1])
     mean, swing = rng.uniform(-1, 1) * rng.integers(0, 2), rng.uniform(-0.3, 0.3)
     rate = turn_rate * (mean + swing * np.sin(2 * np.pi * times / 6.0 + rng.uniform(0, 6.28)))
@@ -77,7 +77,7 @@ def drive(
     steps = np.stack([np.cos(yaw), np.sin(yaw)], axis=1) * v[:, None] * _STEP
     xy = np.concatenate([np.zeros((1, 2)), np.cumsum((steps[1:] + steps[:-1]) / 2, axis=0)])
     xy += start - xy[np.argmin(np.abs(times))]
-    return Path(times, xy, yaw, v, rate)
+    return Path(times, xy, np.asarray(yaw, dtype=np.float64), np.asarray(v, dtype=np.float64), rate)
 
 
 def ego_stand(terrain: Terrain, xy: Array, yaw: Array) -> tuple[Array, Array]:

@@ -47,7 +47,7 @@ def project_segments(segments: Array, lidar2img: Array) -> tuple[Array, NDArray[
     """
     ends = _to_homogeneous(np.asarray(segments, dtype=np.float64), np.asarray(lidar2img, dtype=np.float64))
     depth = ends[..., 2]
-    visible = (depth >= NEAR).any(axis=-1)
+    visible: NDArray[np.bool_] = np.any(depth >= NEAR, axis=-1)
     first, second = ends[..., 0, :], ends[..., 1, :]
     span = depth[..., 1] - depth[..., 0]
     ratio = np.clip((NEAR - depth[..., 0]) / np.where(span == 0, 1.0, span), 0.0, 1.0)

@@ -147,7 +147,7 @@ def report_page(page: Page) -> Figure:
     camera_height = _camera_height(frame)
     rows = [height for height in (0.36, camera_height, 0.46, LOWER_HEIGHT) if height > 0]
     figure = new_figure(PAGE_WIDTH, sum(rows))
-    parts = list(figure.subfigures(len(rows), 1, height_ratios=rows, hspace=0))
+    parts = figure.subfigures(len(rows), 1, squeeze=False, height_ratios=rows, hspace=0).ravel().tolist()
     draw_heading(parts.pop(0), page)
     if camera_height:
         draw_cameras(parts.pop(0), frame.images, frame.lidar2img, frame.truth, predictions, colours, page.threshold)

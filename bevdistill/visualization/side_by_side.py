@@ -27,7 +27,7 @@ def side_by_side_page(page: Page, models: Sequence[tuple[str, BoxSet | None]]) -
     rows = [0.36, LEGEND_HEIGHT, LOWER_HEIGHT]
     width = LOWER_HEIGHT * max(2, len(models))
     figure = new_figure(width, sum(rows))
-    heading, legend, panels = figure.subfigures(len(rows), 1, height_ratios=rows, hspace=0)
+    heading, legend, panels = figure.subfigures(len(rows), 1, squeeze=False, height_ratios=rows, hspace=0).ravel()
     draw_heading(heading, page)
     handles = legend_handles(page.classes, colours, frame.truth is not None, True, page.threshold)
     draw_legend(legend.add_axes((0, 0, 1, 1)), handles, columns=-(-len(handles) // 2))

@@ -112,7 +112,8 @@ def test_other_shapes_are_refused(saved: dict[str, Any], tmp_path: Path) -> None
 
 def test_allowances_are_not_for_resumed_runs(saved: dict[str, Any], tmp_path: Path) -> None:
     del saved['state_dict']['head.1.bias']
-    torch.save(saved | dict(meta=saved['meta'] | dict(epoch=1, iter=4)), tmp_path / 'other.pth')
+    state = dict(meta=saved['meta'] | dict(epoch=1, iter=4), optimizer={}, message_hub={})
+    torch.save(saved | state, tmp_path / 'other.pth')
     cfg = toy_config(tmp_path, **{'default_hooks.checkpoint_identity.allow_missing': ['head.*']})
     cfg.load_from, cfg.resume = str(tmp_path / 'other.pth'), True
     with pytest.raises(ValueError, match='1 weights missing'):

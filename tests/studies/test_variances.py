@@ -11,7 +11,7 @@ import pytest
 from bevdistill.studies.variances import MeanSquare, Variances, analyse, interaction
 
 
-def tests(values: dict[tuple[str, str], list[float]]) -> pd.DataFrame:
+def frame_of(values: dict[tuple[str, str], list[float]]) -> pd.DataFrame:
     """Runs of one world by row and teacher."""
     lines = [
         dict(row=row, teacher=teacher, seed=seed, world=0, value=value)
@@ -22,7 +22,7 @@ def tests(values: dict[tuple[str, str], list[float]]) -> pd.DataFrame:
 
 def test_variance_within_rows_is_pooled() -> None:
     # Squares 2 of 2 degrees and 0.5 of 1; a row with one seed adds none.
-    found = analyse(tests({('a', 't'): [1.0, 2.0, 3.0], ('b', 't'): [4.0, 5.0], ('c', 't'): [9.0]}))
+    found = analyse(frame_of({('a', 't'): [1.0, 2.0, 3.0], ('b', 't'): [4.0, 5.0], ('c', 't'): [9.0]}))
     assert found.seeds == MeanSquare(pytest.approx(2.5 / 3), 3)
     assert (found.teachers, found.worlds) == (MeanSquare(), MeanSquare())
     assert found.of_mean([4]) == pytest.approx(2.5 / 3 / 4)
@@ -39,7 +39,7 @@ def test_interaction_of_two_rows_and_two_teachers() -> None:
 
 def test_component_of_teachers_and_the_variance_of_a_difference() -> None:
     cells = {('a', 's'): [0.5, 1.5], ('a', 't'): [2.5, 3.5], ('b', 's'): [1.5, 2.5], ('b', 't'): [7.5, 8.5]}
-    found = analyse(tests(cells))
+    found = analyse(frame_of(cells))
     assert found.seeds == MeanSquare(pytest.approx(0.5), 4)
     assert found.teachers == MeanSquare(pytest.approx(4.0), 1)
     assert found.between_teachers == pytest.approx(4.0 - 0.5 / 2)
@@ -56,14 +56,14 @@ def test_satterthwaite_by_hand() -> None:
 
 
 def test_nothing_is_known_of_single_runs() -> None:
-    found = analyse(tests({('a', 't'): [1.0], ('b', 't'): [2.0]}))
+    found = analyse(frame_of({('a', 't'): [1.0], ('b', 't'): [2.0]}))
     assert found.seeds == MeanSquare()
     assert found.df_of_difference([1], [1]) == 0.0
     assert math.isclose(found.of_mean([1]), 0.0)
 
 
 def test_each_world_is_an_average_over_its_runs() -> None:
-    one = tests({('a', 't'): [1.0, 1.0], ('b', 't'): [2.0, 2.0]})
+    one = frame_of({('a', 't'): [1.0, 1.0], ('b', 't'): [2.0, 2.0]})
     both = pd.concat([one, one.assign(world=1, value=[3.0, 3.0, 8.0, 8.0])])
     found = analyse(both)
     assert found.worlds == MeanSquare(pytest.approx(4.0), 1)

@@ -33,7 +33,7 @@ def infos(
     for entry in synthetic_root.iterdir():
         (root / entry.name).symlink_to(entry)
     converter.create_nuscenes_infos(str(root), 'nuscenes', version='v1.0-mini', max_sweeps=9)
-    train, val = (mmengine.load(root / f'nuscenes_infos_{split}.msgpack.gz')['infos'] for split in ('train', 'val'))
+    train, val = (mmengine.load(root / f'nuscenes_infos_{split}.pkl')['infos'] for split in ('train', 'val'))
     return train, val
 
 

@@ -42,7 +42,8 @@ class _Array(np.ndarray[Any, Any]):
     def __setstate__(self, state: Any) -> None:
         _, shape, dtype, fortran, raw = state
         checked = _checked(raw, dtype, shape, 'F' if fortran else 'C')
-        super().__setstate__((1, checked.shape, checked.dtype, False, checked.tobytes()))
+        plain: Any = 1, checked.shape, checked.dtype, False, checked.tobytes()
+        super().__setstate__(plain)
 
 
 def _checked(raw: Any, dtype: Any, shape: Any, order: Any = 'C') -> NDArray[Any]:

@@ -72,11 +72,16 @@ def each(expected: str, test: Callable[[Any], bool]) -> Rule:
 
 
 def _finite(array: Array) -> Mask:
-    return np.isfinite(array.reshape(len(array), -1)).all(axis=1)
+    finite: Mask = np.all(np.isfinite(array.reshape(len(array), -1)), axis=1)
+    return finite
 
 
 def _within(low: float, high: float) -> Callable[[Array], Mask]:
-    return lambda array: ((array >= low) & (array <= high)).reshape(len(array), -1).all(axis=1)
+    def within(array: Array) -> Mask:
+        inside: Mask = np.all(((array >= low) & (array <= high)).reshape(len(array), -1), axis=1)
+        return inside
+
+    return within
 
 
 def is_rigid(matrices: Array, reach: float = FARTHEST) -> Mask:

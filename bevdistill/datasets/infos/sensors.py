@@ -73,7 +73,8 @@ class SensorRecords:
         poses = [get('ego_pose', row['ego_pose_token']) for row in rows]
         sensor2ego = rigid_transforms([c['rotation'] for c in calibrations], [c['translation'] for c in calibrations])
         ego2global = rigid_transforms([p['rotation'] for p in poses], [p['translation'] for p in poses])
-        return KeyframeSensors(rows, sensor2ego, ego2global, np.linalg.inv(ego2global @ sensor2ego))
+        global2sensor = np.asarray(np.linalg.inv(ego2global @ sensor2ego), dtype=np.float64)
+        return KeyframeSensors(rows, sensor2ego, ego2global, global2sensor)
 
     def build(self, sample: dict[str, Any], sensors: KeyframeSensors) -> dict[str, Any]:
         """Build the fields of one keyframe, without sensors that the root lacks and sweeps that are not on disk.

@@ -56,7 +56,7 @@ class StopHook(Hook):
         """
         self._finished = runner.iter + 1
         self._agreed = self._agreed or self._asked()
-        whole_step = getattr(runner.optim_wrapper, 'should_update', lambda: True)()
+        whole_step = _whole_step(runner)
         if self._agreed and whole_step:
             self.stop(runner)
         # At the end of an epoch other hooks follow, and what they do is not to be done twice.
@@ -72,7 +72,7 @@ class StopHook(Hook):
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Save if asked; one process stops here, several after the next iteration."""
-        if not (self._request.training and self._request.name):
+        if not (self._request.training and self._request.name and _whole_step(runner)):
             return
         if get_world_size() == 1:
             self.stop(runner)
@@ -125,3 +125,8 @@ class StopHook(Hook):
             done = self._finished - runner.epoch * len(runner.train_dataloader)
             runner.message_hub.update_info(DONE_OF_EPOCH, max(done, 0))
         return hook.save_stopped(runner, self._finished)
+
+
+def _whole_step(runner: Runner) -> bool:
+    """Tell whether no gradients wait for a later step."""
+    return bool(getattr(runner.optim_wrapper, 'should_update', lambda: True)())

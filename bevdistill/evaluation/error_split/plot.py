@@ -70,7 +70,7 @@ def _errors(axis: Any, outcomes: Mapping[str, Outcome], threshold: float, edges:
 def _over_scores(axis: Any, outcomes: Mapping[str, Outcome]) -> None:
     """Plot found objects and wrong predictions over the threshold."""
     for (name, outcome), colour in zip(outcomes.items(), LINES * len(outcomes), strict=False):
-        rows = [numbers(outcome, threshold) for threshold in THRESHOLDS]
+        rows = [numbers(outcome, float(threshold)) for threshold in THRESHOLDS]
         axis.plot(THRESHOLDS, [row['found'] for row in rows], color=colour, linewidth=2.4, label=f'{name}: found')
         for extra, style in EXTRAS:
             shares = [row[extra] for row in rows]

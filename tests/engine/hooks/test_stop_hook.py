@@ -80,7 +80,7 @@ def test_all_signals_and_handlers_are_put_back(tmp_path: Path) -> None:
     for number in SIGNALS:
         folder = tmp_path / number.name
         folder.mkdir()
-        with pytest.raises(RunStopped, match=f'stopped by {number.name} after iteration 2'):
+        with pytest.raises(RunStopped, match=f'stopped by {number.name} after iteration 1;'):
             training(folder, True, [dict(where='before_train_iter', count=2, number=int(number))])
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
@@ -88,7 +88,7 @@ def test_all_signals_and_handlers_are_put_back(tmp_path: Path) -> None:
 def test_accumulated_gradients_are_stepped_first(tmp_path: Path) -> None:
     with pytest.raises(RunStopped, match='after iteration 6;'):
         training(
-            tmp_path, True, [dict(where='before_train_iter', count=4)], **{'optim_wrapper.accumulative_counts': 3}
+            tmp_path, True, [dict(where='before_train_iter', count=5)], **{'optim_wrapper.accumulative_counts': 3}
         )
 
 
@@ -107,22 +107,20 @@ def test_before_the_first_iteration_there_is_nothing_to_save() -> None:
     assert ended.value.code == STOPPED
 
 
-def run_rank(rank: int, folder: Path, hooks: Any) -> None:
+def run_rank(rank: int, cfg: Config, hooks: Any) -> None:
     """One of two ranks; its exit status is that of the run."""
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank))
     torch.set_num_threads(1)
-    cfg = Config.fromfile(str(folder / 'ranks.py'))
     cfg.custom_hooks = [dict(type='SendSignal', **hook) for hook in hooks]
     run_training(cfg)
 
 
 def test_two_ranks_stop_after_the_same_iteration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cfg = toy_config(tmp_path, True, launcher='pytorch', resume=True)
-    cfg.dump(str(tmp_path / 'ranks.py'))
     for port, hooks in ((29731, [dict(where='before_train_iter', count=3, rank=1)]), (29732, [])):
         for name, value in dict(WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port)).items():
             monkeypatch.setenv(name, value)
-        ranks = [mp.get_context('fork').Process(target=run_rank, args=(rank, tmp_path, hooks)) for rank in range(2)]
+        ranks = [mp.get_context('fork').Process(target=run_rank, args=(rank, cfg, hooks)) for rank in range(2)]
         for process in ranks:
             process.start()
         for process in ranks:
