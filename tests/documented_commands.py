@@ -44,7 +44,7 @@ NOT_RUN = {
     r'projects/mean_map': 'not in the checkout: tests/test_documents.py writes, describes and trains it',
     r'--amp$': 'needs a GPU: tests/engine/test_mixed_precision.py',
     r'bevdistill-t_convnext-b': 'needs mmpretrain: tests/cli/test_submission_end_to_end.py writes a submission',
-    r'^bevdistill (show|errors) |error_split\.py': 'pictures: tests/cli/test_cli_show_*.py, test_errors.py',
+    r'^bevdistill (show|score|errors) |error_split\.py': 'pictures: tests/cli/test_(cli_show_*|score|errors).py',
     r'^bevdistill compare .*(manifest\.json|_seed)': 'results of many seeds: tests/cli/test_compare.py',
     r'docs\.experiments\.|data/dgp$|_dgp\.py': 'other data: tests/experiments/test_dgp_layout.py makes some',
     r'^bevdistill compare work_dirs/teacher ': 'names of runs that are not there: docs/start.md compares runs/*',

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 HELP = 'what a detector misses, confuses or finds twice; errors along the camera ray and across'
 EXAMPLES = """
 RESULTS is the file results_nusc.json that the metric writes, or a folder that holds one. A study keeps it for every
-run; `bevdistill test` does with --cfg-options +test_evaluator.jsonfile_prefix=DIR.
+run; `bevdistill test` does with --keep-predictions.
 
 examples:
   # a student before and after distillation, side by side; --range as in the config's metric
@@ -92,12 +92,14 @@ def run(args: argparse.Namespace) -> None:
     """Print the table and save it where asked."""
     results = named(args.results)
     say(f'reading the tables of {args.root} ...')
-    from ..evaluation.error_split.data import ValidationSplit
+    from ..evaluation.error_split.data import ErrorSplit
     from ..evaluation.error_split.plot import save_plot
     from ..evaluation.error_split.summary import split_table
 
-    split = ValidationSplit(args.root, args.version, args.range)
+    split = ErrorSplit(args.root, args.version, args.range)
     outcomes = {name: split.outcome(path) for name, path in results.items()}
+    if split.scope:
+        print(f'{split.scope}\n')
     farthest = max(float(outcome.distance.max(initial=1.0)) for outcome in outcomes.values())
     edges = [0.0, *(edge for edge in (10.0, 20.0, 30.0, 40.0) if edge < farthest - 2), farthest + 0.1]
     markdown = to_markdown(split_table(outcomes, split.classes, [args.score], edges), args.score)

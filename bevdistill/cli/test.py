@@ -16,6 +16,9 @@ examples:
   # also draw predictions and ground truth in the cameras and from above
   bevdistill test CONFIG CHECKPOINT --show-dir pictures
 
+  # also keep the predictions, in <work dir>/predictions, for `bevdistill score` and `bevdistill errors`
+  bevdistill test CONFIG CHECKPOINT --keep-predictions
+
   # the test server: v1.0-test has no annotations, so write <work dir>/predictions/pred_instances_3d/results_nusc.json
   # without scoring; use_external=True where data beyond nuScenes were used
   bevdistill test CONFIG CHECKPOINT --format-only --cfg-options test_evaluator.use_external=False \\
@@ -35,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--show-dir', metavar='DIR', help='draw predictions into this folder')
+    parser.add_argument('--keep-predictions', action='store_true', help='keep them in WORK_DIR/predictions')
     parser.add_argument('--format-only', action='store_true', help='write predictions, do not score them')
     add_run(parser, 'logs and metrics')
 
@@ -44,13 +48,16 @@ def run(args: argparse.Namespace) -> None:
     cfg = config_of(args)
     from bevdistill.checkpoints.find import existing_checkpoint
     from bevdistill.engine.launch import run_testing
-    from bevdistill.engine.settings import check_test_split, set_format_only, set_show_dir
+    from bevdistill.engine.settings import check_test_split, set_format_only, set_keep_predictions, set_show_dir
 
     check_test_split(cfg)
     checkpoint = existing_checkpoint(args.checkpoint)
     if args.format_only:
         with errors_of('--format-only'):
             set_format_only(cfg)
+    elif args.keep_predictions:
+        with errors_of('--keep-predictions'):
+            set_keep_predictions(cfg)
     if args.show_dir:
         set_show_dir(cfg, args.show_dir)
     run_testing(cfg, checkpoint)

@@ -94,15 +94,26 @@ def set_format_only(cfg: Config) -> None:
     Raises:
         ValueError: If no evaluator of the config can do so.
     """
+    writers = set_keep_predictions(cfg)
+    for writer in writers:
+        writer.format_only = True
+    cfg.test_evaluator = writers
+
+
+def set_keep_predictions(cfg: Config) -> list[Any]:
+    """Write the predictions that a test scores to ``<work_dir>/predictions``; returns the evaluators that do.
+
+    Raises:
+        ValueError: If no evaluator of the config can do so.
+    """
     evaluators = _test_evaluators(cfg)
     writers = [evaluator for evaluator in evaluators if 'NuScenesMetric' in str(evaluator.type)]
     if not writers:
         present = [str(evaluator.type) for evaluator in evaluators]
         raise ValueError(f'writing predictions needs a NuScenesMetric in test_evaluator, the config has {present}')
     for writer in writers:
-        writer.format_only = True
         writer.jsonfile_prefix = str(Path(cfg.work_dir).absolute() / 'predictions')
-    cfg.test_evaluator = writers
+    return writers
 
 
 def set_show_dir(cfg: Config, show_dir: str) -> None:

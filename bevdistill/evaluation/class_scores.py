@@ -10,7 +10,7 @@ from mmengine.dist import is_main_process
 from mmengine.logging import MessageHub
 from mmengine.visualization import Visualizer
 
-TP_ERRORS = {'trans_err': 'ATE', 'scale_err': 'ASE', 'orient_err': 'AOE', 'vel_err': 'AVE', 'attr_err': 'AAE'}
+from .nuscenes_summary import TP_ERRORS
 
 
 def class_scores(summary: Mapping[str, Any], classes: Sequence[str]) -> dict[str, float]:

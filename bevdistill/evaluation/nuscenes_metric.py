@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import math
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mmdet3d.evaluation.metrics import NuScenesMetric
 from mmdet3d.registry import METRICS
 from mmengine.logging import print_log
-from nuscenes import NuScenes
-from nuscenes.eval.detection.evaluate import NuScenesEval
-from terminaltables import AsciiTable
 
 from ..checkpoints.whole_file import write_whole
 from ..datasets.infos import read_infos
-from .class_scores import TP_ERRORS, log_class_scores
+from .class_scores import log_class_scores
+from .nuscenes_boxes import NuScenesTables, read_results
+from .nuscenes_summary import class_table, empty_summary, full_class_range, score_boxes, short_metrics
 from .splits import EVAL_SETS
 from .submission import MAX_BOXES, global_boxes, submission_meta
 
 SUBMIT = 'tools/test.py CONFIG CHECKPOINT --format-only'
-NOT_MEASURED = {'traffic_cone': ('attr_err', 'vel_err', 'orient_err'), 'barrier': ('attr_err', 'vel_err')}
 
 
 @METRICS.register_module()
 class BEVNuScenesMetric(NuScenesMetric):
-    """NDS, mAP and true-positive errors of the official devkit on the validation split.
+    """NDS, mAP and true-positive errors of the official devkit, on the samples that were predicted.
 
     Reports ``NDS, mAP, mATE, mASE, mAOE, mAVE, mAAE``, ``AP_<metres>`` (mean over classes) and ``<class>_AP``, each
     behind the prefix ``nuscenes/``, and logs a table per class.
@@ -39,6 +34,10 @@ class BEVNuScenesMetric(NuScenesMetric):
     Note:
         Samples are found by their token, not by their position in the data set, so that a filtered or re-ordered
         data set is scored right. Predictions without a single box score zero; the devkit would stop with an error.
+
+        On the whole official split with all ten classes, the numbers are the official ones. Of other samples (the
+        training split, one scene, the first ten) or of some classes, means are over the classes that are detected and
+        have ground truth, and the table says so.
 
     Args:
         data_root: nuScenes root.
@@ -50,6 +49,7 @@ class BEVNuScenesMetric(NuScenesMetric):
             ``use_map``; None for those that the test data set loads. A camera student declares the camera alone,
             also when a LiDAR teacher taught it.
         use_external: Whether the file declares data beyond nuScenes.
+        all_classes: Whether means are over the ten classes of nuScenes also where fewer are detected.
         prefix: Of the reported names.
         **kwargs: Of mmdet3d's metric: format_only, jsonfile_prefix, eval_version, collect_device.
 
@@ -66,6 +66,7 @@ class BEVNuScenesMetric(NuScenesMetric):
         class_range: float | Mapping[str, float] | None = None,
         modality: Mapping[str, bool] | None = None,
         use_external: bool = False,
+        all_classes: bool = False,
         prefix: str | None = 'nuscenes',
         **kwargs: Any,
     ) -> None:
@@ -74,6 +75,7 @@ class BEVNuScenesMetric(NuScenesMetric):
         super().__init__(data_root=data_root, ann_file=ann_file, prefix=prefix, **kwargs)
         self.modality = None if modality is None else submission_meta(modality, use_external)
         self.use_external = use_external
+        self.all_classes = all_classes
         if class_range is not None:
             self.eval_detection_configs.class_range.update(
                 full_class_range(class_range, list(self.eval_detection_configs.class_names))
@@ -151,7 +153,8 @@ class BEVNuScenesMetric(NuScenesMetric):
         """Write the submission file; positions of samples are looked up by token first.
 
         Raises:
-            ValueError: If a prediction is of a sample that the information file lacks, or the other way round.
+            ValueError: If a prediction is of a sample that the information file lacks, or in a submission the other way
+                round.
         """
         positions = {info['token']: position for position, info in enumerate(self.data_infos)}
         unknown = sorted({r['token'] for r in results if r.get('token') is not None and r['token'] not in positions})
@@ -164,15 +167,23 @@ class BEVNuScenesMetric(NuScenesMetric):
         # The devkit breaks ties of scores by this order, which would otherwise depend on the ranks.
         placed.sort(key=lambda result: int(result['sample_idx']))
         formatted: tuple[dict[str, str], Any] = super().format_results(placed, classes, jsonfile_prefix)
-        predicted = {result['sample_idx'] for result in placed}
-        missing = [token for token, position in positions.items() if position not in predicted]
-        if missing:
-            raise ValueError(
-                f'{len(missing)} of {len(positions)} samples of {self.ann_file} have no prediction, the first is '
-                f'{missing[0]}: the devkit and the test server want every sample. Test on the whole split'
-                + (f'. The incomplete file is {formatted[0]}' if jsonfile_prefix else '')
-            )
+        self._complain_of_missing(positions, {result['sample_idx'] for result in placed}, formatted[0])
         return formatted
+
+    def _complain_of_missing(self, positions: Mapping[str, int], predicted: set[int], files: dict[str, str]) -> None:
+        """Refuse a submission without some samples of the information file; in scoring, say that they are left out."""
+        missing = [token for token, position in positions.items() if position not in predicted]
+        if not missing:
+            return
+        found = (
+            f'{len(missing)} of {len(positions)} samples of {self.ann_file} have no prediction, the first is '
+            f'{missing[0]}'
+        )
+        if self.format_only:
+            raise ValueError(
+                f'{found}: the test server wants every sample. Test on the whole split. The incomplete file is {files}'
+            )
+        print_log(f'{found}; only the others are scored', 'current', logging.WARNING)
 
     def _format_lidar_bbox(
         self,
@@ -217,83 +228,17 @@ class BEVNuScenesMetric(NuScenesMetric):
         self, result_path: str, classes: list[str] | None = None, result_name: str = 'pred_instances_3d'
     ) -> dict[str, float]:
         """Score one submission file."""
-        submitted = json.loads(Path(result_path).read_text())['results']
-        if any(submitted.values()):
-            summary = self._official_summary(result_path)
-        else:
-            print_log('no prediction has a box within range: all scores are zero', 'current')
-            summary = empty_summary(self.eval_detection_configs)
         names = list(classes if classes is not None else self.dataset_meta['classes'])
-        print_log('\n' + class_table(summary, names), 'current')
+        config = self.eval_detection_configs
+        results = read_results(result_path, config.max_boxes_per_sample)
+        if not any(results.values()):
+            print_log('no prediction has a box within range: all scores are zero', 'current')
+        tables = NuScenesTables(self.data_root, self.version)
+        tokens, scope = list(results), tables.scope(results)
+        truth, predicted = tables.truth(tokens, config), tables.predicted(results, config)
+        summary, curves = score_boxes(truth, predicted, config, names, bool(scope), self.all_classes)
+        for name, content in (('summary', summary | {'meta': self.declared}), ('details', curves.serialize())):
+            write_whole(json.dumps(content).encode(), Path(result_path).with_name(f'metrics_{name}.json'))
+        print_log('\n' + class_table(summary, names, scope), 'current')
         log_class_scores(summary, names)
         return short_metrics(summary, names)
-
-    def _official_summary(self, result_path: str) -> dict[str, Any]:
-        nusc = NuScenes(version=self.version, dataroot=self.data_root, verbose=False)
-        evaluation = NuScenesEval(
-            nusc,
-            config=self.eval_detection_configs,
-            result_path=result_path,
-            eval_set=EVAL_SETS[self.version],
-            output_dir=os.path.dirname(result_path),
-            verbose=False,
-        )
-        # The devkit prints its own table to the terminal only.
-        with contextlib.redirect_stdout(io.StringIO()):
-            summary: dict[str, Any] = evaluation.main(render_curves=False)
-        return summary
-
-
-def full_class_range(class_range: float | Mapping[str, float], classes: list[str]) -> dict[str, float]:
-    """Expand the option to a range for each class.
-
-    Raises:
-        ValueError: If a class is unknown or a range is not positive.
-    """
-    ranges = dict(class_range) if isinstance(class_range, Mapping) else dict.fromkeys(classes, class_range)
-    unknown = sorted(set(ranges) - set(classes))
-    if unknown:
-        raise ValueError(f'class_range names unknown classes {unknown}; expected some of {classes}')
-    wrong = {name: value for name, value in ranges.items() if not value > 0}
-    if wrong:
-        raise ValueError(f'class_range is in metres and must be positive, got {wrong}')
-    return {name: float(value) for name, value in ranges.items()}
-
-
-def empty_summary(config: Any) -> dict[str, Any]:
-    """Return what the devkit reports when nothing is detected: AP 0, every measured error 1."""
-    classes = list(config.class_names)
-    errors = {
-        name: {error: math.nan if error in NOT_MEASURED.get(name, ()) else 1.0 for error in TP_ERRORS}
-        for name in classes
-    }
-    return {
-        'nd_score': 0.0,
-        'mean_ap': 0.0,
-        'tp_errors': dict.fromkeys(TP_ERRORS, 1.0),
-        'mean_dist_aps': dict.fromkeys(classes, 0.0),
-        'label_aps': {name: dict.fromkeys(config.dist_ths, 0.0) for name in classes},
-        'label_tp_errors': errors,
-    }
-
-
-def short_metrics(summary: dict[str, Any], classes: Sequence[str]) -> dict[str, float]:
-    """Collect the numbers to log, by name."""
-    metrics = {'NDS': summary['nd_score'], 'mAP': summary['mean_ap']}
-    metrics.update({f'm{short}': summary['tp_errors'][name] for name, short in TP_ERRORS.items()})
-    for distance in next(iter(summary['label_aps'].values())):
-        metrics[f'AP_{distance}'] = np.mean([aps[distance] for aps in summary['label_aps'].values()])
-    metrics.update({f'{name}_AP': summary['mean_dist_aps'][name] for name in classes})
-    return {name: round(float(value), 4) for name, value in metrics.items()}
-
-
-def class_table(summary: dict[str, Any], classes: Sequence[str]) -> str:
-    """Format AP and errors per class, and their means."""
-    rows = [['class', 'AP', *TP_ERRORS.values()]]
-    for name in classes:
-        errors = summary['label_tp_errors'][name]
-        rows.append([name, *(f'{v:.3f}' for v in (summary['mean_dist_aps'][name], *(errors[e] for e in TP_ERRORS)))])
-    means = (summary['mean_ap'], *(summary['tp_errors'][error] for error in TP_ERRORS))
-    rows.append(['mean', *(f'{value:.3f}' for value in means)])
-    table: str = AsciiTable(rows, title=f'NDS {summary["nd_score"]:.4f}  mAP {summary["mean_ap"]:.4f}').table
-    return table

@@ -88,6 +88,7 @@ def test_help_imports_nothing_heavy_and_answers_at_once() -> None:
 
 
 WITHOUT_MODELS = [
+    ('score', ['nowhere', 'results.json'], {'torch', 'mmengine', 'mmdet', 'mmdet3d'}),
     ('errors', ['nowhere', 'results.json'], {'torch', 'mmengine', 'mmdet', 'mmdet3d'}),
     ('bench', ['--data-root', 'nowhere'], {'torch', 'mmengine', 'mmdet', 'mmdet3d'}),
     ('synthetic', ['out', '--workers', '0'], {'torch', 'mmengine', 'mmdet', 'mmdet3d'}),

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.hooks import CheckpointHook
 from toy_run import REPO, ToyMetric, toy_config, train
 
-from bevdistill.evaluation.nuscenes_metric import short_metrics
+from bevdistill.evaluation.nuscenes_summary import short_metrics
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 

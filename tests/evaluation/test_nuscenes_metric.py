@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,15 @@ from mmdet3d.datasets import NuScenesDataset
 from mmdet3d.evaluation.metrics import NuScenesMetric
 from mmdet3d.registry import METRICS
 from mmdet3d.structures import LiDARInstance3DBoxes
+from nuscenes import NuScenes
+from nuscenes.eval.common.config import config_factory
 from nuscenes.eval.common.loaders import load_prediction
 from nuscenes.eval.detection.data_classes import DetectionBox
+from nuscenes.eval.detection.evaluate import NuScenesEval
 
 from bevdistill.datasets.infos import read_infos, write_infos
-from bevdistill.evaluation import BEVNuScenesMetric
-from bevdistill.evaluation.nuscenes_metric import empty_summary, full_class_range
+from bevdistill.evaluation import BEVNuScenesMetric, nuscenes_metric
+from bevdistill.evaluation.nuscenes_summary import empty_summary, full_class_range
 
 CLASSES = NuScenesDataset.METAINFO['classes']
 
@@ -59,6 +63,14 @@ def ground_truth(record: dict[str, Any], position: int, shift: float = 0.0) -> d
     boxes = np.array([[*i['bbox_3d'], *np.nan_to_num(i['velocity'])] for i in kept]).reshape(-1, 9)
     boxes[:, 0] += shift
     return prediction(record, position, boxes, [i['bbox_label'] for i in kept])
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the metric logs."""
+    lines: list[str] = []
+    monkeypatch.setattr(nuscenes_metric, 'print_log', lambda text, *_: lines.append(text))
+    return lines
 
 
 def score(built: BEVNuScenesMetric, samples: list[dict[str, Any]]) -> dict[str, float]:
@@ -227,12 +239,96 @@ def test_samples_without_a_prediction_are_an_error_and_what_there_is_stays(
     synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     built = metric(synthetic_root, synthetic_infos, format_only=True, jsonfile_prefix=str(tmp_path))
-    message = rf'{len(records) - 1} of {len(records)} samples of .*_val.* have no prediction, .*{records[1]["token"]}'
+    message = rf'{len(records) - 1} of {len(records)} samples of .*_val.* have no prediction, .*{records[1]["token"]}.*'
+    message += 'the test server wants every sample'
     with pytest.raises(ValueError, match=message):
         written(built, tmp_path, [ground_truth(records[0], 0)])
     assert list(mmengine.load(tmp_path / 'pred_instances_3d' / 'results_nusc.json')['results']) == [records[0]['token']]
-    with pytest.raises(ValueError, match='the devkit and the test server want every sample'):
-        score(metric(synthetic_root, synthetic_infos), [ground_truth(records[0], 0)])
+
+
+def test_the_official_split_is_scored_as_the_devkit_does(
+    synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """To the last digit, with boxes of all scores and some that are wrong."""
+    random = np.random.default_rng(0)
+    samples = [ground_truth(record, i) for i, record in enumerate(records)]
+    for sample in samples:
+        boxes, labels = (sample['pred_instances_3d'][key] for key in ('bboxes_3d', 'labels_3d'))
+        boxes.tensor[:, :2] += torch.from_numpy(random.normal(0, 0.7, (len(labels), 2))).float()
+        boxes.tensor[:, 3:7] *= 1.1
+        sample['pred_instances_3d']['scores_3d'] = torch.from_numpy(random.random(len(labels)).round(1))
+        labels[::7] = 0
+    score(metric(synthetic_root, synthetic_infos, jsonfile_prefix=str(tmp_path)), samples)
+    folder = tmp_path / 'pred_instances_3d'
+    ours = json.loads((folder / 'metrics_summary.json').read_text())
+    devkit = NuScenes('v1.0-mini', str(synthetic_root), verbose=False)
+    config = config_factory('detection_cvpr_2019')
+    official = NuScenesEval(
+        devkit, config, str(folder / 'results_nusc.json'), 'mini_val', str(tmp_path / 'official'), verbose=False
+    )
+    official.main(render_curves=False)
+    theirs = json.loads((tmp_path / 'official' / 'metrics_summary.json').read_text())
+    assert 0.1 < ours['nd_score'] < 0.9
+    for key in ('nd_score', 'mean_ap', 'tp_errors', 'mean_dist_aps', 'label_aps', 'label_tp_errors'):
+        # As text, since NaN is not NaN.
+        assert json.dumps(ours[key], sort_keys=True) == json.dumps(theirs[key], sort_keys=True), key
+
+
+def test_any_samples_are_scored_and_the_table_says_which(
+    synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]], logged: list[str]
+) -> None:
+    """The first sample alone is perfect over the classes that it has; the others do not count as missed."""
+    built = metric(synthetic_root, synthetic_infos, class_range={'bus': 0.1, 'barrier': 0.1})
+    scores = score(built, [ground_truth(records[0], 0)])
+    assert scores['nuscenes/mAP'] == scores['nuscenes/car_AP'] == 1.0
+    assert np.isnan(scores['nuscenes/bus_AP'])
+    text = ''.join(logged)
+    assert f'1 of the {len(records)} samples of the split mini_val: not comparable with the official score' in text
+    assert 'no ground truth: bus, barrier' in text
+
+
+def test_the_training_split_is_scored(synthetic_root: Path, synthetic_infos: Path, logged: list[str]) -> None:
+    file = synthetic_infos / 'nuscenes_infos_train.msgpack.gz'
+    records = list(read_infos(file)['data_list'])
+    samples = [ground_truth(record, i) for i, record in enumerate(records)]
+    assert score(metric(synthetic_root, synthetic_infos, ann_file=str(file)), samples)['nuscenes/mAP'] == 1.0
+    assert f'{len(records)} samples, of which 0 of the' in ''.join(logged)
+
+
+def test_means_are_over_the_classes_that_are_detected(
+    synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]], logged: list[str]
+) -> None:
+    two = [CLASSES.index('barrier'), CLASSES.index('traffic_cone')]
+    samples = []
+    for i, record in enumerate(records):
+        sample = ground_truth(record, i)['pred_instances_3d']
+        kept = torch.isin(sample['labels_3d'], torch.tensor(two))
+        labels = (sample['labels_3d'][kept] == two[1]).long()
+        samples.append(prediction(record, i, np.zeros((0, 9)), []))
+        samples[-1]['pred_instances_3d'] = dict(
+            bboxes_3d=sample['bboxes_3d'][kept], scores_3d=sample['scores_3d'][kept], labels_3d=labels
+        )
+    found = {}
+    for all_classes in (False, True):
+        built = metric(synthetic_root, synthetic_infos, all_classes=all_classes)
+        built.dataset_meta = built.dataset_meta | {'classes': ['barrier', 'traffic_cone']}
+        found[all_classes] = score(built, samples)
+    assert 'over 2 of 10 classes: ' in ''.join(logged)
+    assert found[False]['nuscenes/mAP'] == 1.0
+    assert found[True]['nuscenes/mAP'] == pytest.approx(0.2)
+    # Barriers and cones have neither velocity nor attribute: the NDS is that of AP and the other errors, all perfect.
+    assert np.isnan(found[False]['nuscenes/mAVE']) and np.isnan(found[False]['nuscenes/mAAE'])
+    assert found[False]['nuscenes/NDS'] == pytest.approx(1.0, abs=0.01)
+    assert set(found[False]) == set(found[True])
+
+
+def test_nothing_that_counts_is_no_score(
+    synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]]
+) -> None:
+    """Nothing lies within a centimetre of the car."""
+    built = metric(synthetic_root, synthetic_infos, class_range=0.01)
+    scores = score(built, [ground_truth(records[0], 0)])
+    assert np.isnan(scores['nuscenes/NDS']) and np.isnan(scores['nuscenes/car_AP'])
 
 
 def test_what_cannot_be_submitted_is_refused_before_anything_is_predicted(synthetic_root: Path) -> None:

@@ -1,27 +1,25 @@
-"""Read objects, predictions and cameras of a nuScenes split with the devkit."""
+"""Read objects, predictions and cameras of samples of nuScenes with the devkit."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nuscenes import NuScenes
 from nuscenes.eval.common.config import config_factory
-from nuscenes.eval.common.loaders import add_center_dist, filter_eval_boxes, load_gt, load_prediction
-from nuscenes.eval.detection.data_classes import DetectionBox
+from nuscenes.eval.common.data_classes import EvalBoxes
 from pyquaternion import Quaternion
 
+from ..nuscenes_boxes import NuScenesTables, read_results
+from ..nuscenes_summary import full_class_range
 from ..splits import EVAL_SETS
 from .match import Cameras, Outcome, Sample, match
 
 RESULTS = 'results_nusc.json'
 
 
-class ValidationSplit:
-    """Ground truth and cameras of the validation split of a data root.
+class ErrorSplit:
+    """Ground truth and cameras of the samples that were predicted, of a data root.
 
     Args:
         root: nuScenes root.
@@ -34,48 +32,40 @@ class ValidationSplit:
     """
 
     def __init__(self, root: Path, version: str | None = None, limit: float | None = None) -> None:
-        there = [name for name in EVAL_SETS if (root / name).is_dir()]
-        if not there:
-            raise FileNotFoundError(f'{root} is no nuScenes root: it has no folder {" or ".join(EVAL_SETS)}')
-        if version is None and len(there) != 1:
-            raise ValueError(f'{root} has the versions {there}; choose one with --version')
-        version = version or there[0]
-        if version not in there:
-            raise FileNotFoundError(f'no annotated version {version} in {root}; there are {there}')
-        with contextlib.redirect_stdout(io.StringIO()):
-            self._devkit = NuScenes(version=version, dataroot=str(root), verbose=False)
-            config = config_factory('detection_cvpr_2019')
-            self.classes: list[str] = list(config.class_names)
-            self._ranges = {name: limit or config.class_range[name] for name in self.classes}
-            self._truth = self._in_range(load_gt(self._devkit, EVAL_SETS[version], DetectionBox))
-        self._cameras = {token: self._cameras_of(token) for token in self._truth.sample_tokens}
+        self._tables = NuScenesTables(root, version_of(root, version))
+        self._config = config_factory('detection_cvpr_2019')
+        self.classes: list[str] = list(self._config.class_names)
+        if limit is not None:
+            self._config.class_range.update(full_class_range(limit, self.classes))
+        self._truth = EvalBoxes()
+        self._file: Path | None = None
 
     def outcome(self, results: Path) -> Outcome:
-        """Match the predictions of a results file to the ground truth.
+        """Match the predictions of a results file to the ground truth of its samples.
 
         Args:
-            results: ``results_nusc.json`` as tools/test.py writes it, or a folder that holds one.
+            results: ``results_nusc.json`` as a test writes it, or a folder that holds one.
 
         Raises:
             FileNotFoundError: If there is none.
-            ValueError: If it is of other samples.
+            ValueError: If it is of other data, or of other samples than the file before.
         """
         file = results_file(results)
-        with contextlib.redirect_stdout(io.StringIO()):
-            predicted, _ = load_prediction(str(file), 500, DetectionBox)
-        if set(predicted.sample_tokens) != set(self._truth.sample_tokens):
+        found = read_results(file, self._config.max_boxes_per_sample)
+        if self._file is None:
+            self._truth, self._file = self._tables.truth(list(found), self._config), file
+        if set(found) != set(self._truth.sample_tokens):
             raise ValueError(
-                f'{file} has predictions for {len(predicted.sample_tokens)} samples, the split has '
-                f'{len(self._truth.sample_tokens)}, and they are not the same: results and data root must fit'
+                f'{file} has predictions for {len(found)} samples, {self._file} for {len(self._truth.sample_tokens)}, '
+                'and they are not the same: errors compare on the same samples'
             )
-        predicted = self._in_range(predicted)
+        predicted = self._tables.predicted(found, self._config)
         return Outcome.joined([match(self._sample(token, predicted[token])) for token in self._truth.sample_tokens])
 
-    def _in_range(self, boxes: Any) -> Any:
-        if not boxes.all:  # the devkit's filter fails on a model that predicts nothing
-            return boxes
-        with contextlib.redirect_stdout(io.StringIO()):
-            return filter_eval_boxes(self._devkit, add_center_dist(self._devkit, boxes), self._ranges)
+    @property
+    def scope(self) -> str:
+        """Which samples these are, where not the whole official split; '' where they are."""
+        return self._tables.scope(self._truth.sample_tokens)
 
     def _sample(self, token: str, predicted: list[Any]) -> Sample:
         truth = self._truth[token]
@@ -93,18 +83,18 @@ class ValidationSplit:
             predicted=places(predicted),
             predicted_label=labels(predicted),
             score=np.array([box.detection_score for box in predicted], dtype=np.float64),
-            cameras=self._cameras[token],
+            cameras=self._cameras_of(token),
         )
 
     def _cameras_of(self, token: str) -> Cameras:
         """Read camera centres and viewing directions on the ground, global frame."""
         centres, axes = [], []
-        for channel, data_token in self._devkit.get('sample', token)['data'].items():
+        for channel, data_token in self._tables.devkit.get('sample', token)['data'].items():
             if not channel.startswith('CAM'):
                 continue
-            data = self._devkit.get('sample_data', data_token)
-            sensor = self._devkit.get('calibrated_sensor', data['calibrated_sensor_token'])
-            pose = self._devkit.get('ego_pose', data['ego_pose_token'])
+            data = self._tables.devkit.get('sample_data', data_token)
+            sensor = self._tables.devkit.get('calibrated_sensor', data['calibrated_sensor_token'])
+            pose = self._tables.devkit.get('ego_pose', data['ego_pose_token'])
             turn = Quaternion(pose['rotation'])
             centres.append((turn.rotate(sensor['translation']) + np.array(pose['translation']))[:2])
             # A camera looks along its z.
@@ -127,6 +117,23 @@ def results_file(path: Path) -> Path:
     if found:
         raise FileNotFoundError(f'{path} holds {len(found)} files {RESULTS}; name one')
     raise FileNotFoundError(
-        f'no {RESULTS} in {path}; write one with: tools/test.py CONFIG CHECKPOINT --cfg-options '
-        '+test_evaluator.jsonfile_prefix=DIR'
+        f'no {RESULTS} in {path}; write one with: bevdistill test CONFIG CHECKPOINT --keep-predictions'
     )
+
+
+def version_of(root: Path, version: str | None = None) -> str:
+    """Return the annotated version of a root: the one that is asked for, or the only one.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        ValueError: If there are several and none was asked for.
+    """
+    there = [name for name in EVAL_SETS if (root / name).is_dir()]
+    if not there:
+        raise FileNotFoundError(f'{root} is no nuScenes root: it has no folder {" or ".join(EVAL_SETS)}')
+    if version is None and len(there) != 1:
+        raise ValueError(f'{root} has the versions {there}; choose one with --version')
+    version = version or there[0]
+    if version not in there:
+        raise FileNotFoundError(f'no annotated version {version} in {root}; there are {there}')
+    return version

@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from ..matching import take_nearest
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -106,29 +108,19 @@ def match(sample: Sample, radius: float = RADIUS) -> Outcome:
     An object that is not found counts as seen in a wrong class if a prediction of another class that found nothing is
     near, else as missed.
     """
-    objects = len(sample.truth)
     apart = np.linalg.norm(sample.truth[:, None] - sample.predicted[None], axis=-1)
     near = apart < radius
     same = sample.truth_label[:, None] == sample.predicted_label[None]
-    taken_by = np.full(objects, -1, dtype=np.int64)
-    kind = np.full(len(sample.predicted), BACKGROUND, dtype=np.int64)
-    for place in np.argsort(-sample.score, kind='stable'):
-        own = near[:, place] & same[:, place]
-        free = own & (taken_by < 0)
-        if free.any():
-            nearest = int(np.where(free, apart[:, place], np.inf).argmin())
-            taken_by[nearest] = place
-            kind[place] = MATCHED
-        elif own.any():
-            kind[place] = DUPLICATE
-        elif near[:, place].any():
-            kind[place] = CONFUSED
+    own = near & same
+    taken_by = take_nearest(apart, own, sample.score)
+    found = taken_by >= 0
+    kind = np.where(own.any(axis=0), DUPLICATE, np.where(near.any(axis=0), CONFUSED, BACKGROUND))
+    kind[taken_by[found]] = MATCHED
     others = near & ~same & (kind != MATCHED)[None]
     other_score = np.where(others, sample.score[None], -1.0).max(axis=1, initial=-1.0)
-    found = taken_by >= 0
-    error = np.full((objects, 2), np.nan)
+    error = np.full((len(found), 2), np.nan)
     error[found] = sample.predicted[taken_by[found]] - sample.truth[found]
-    rays = sample.cameras.rays(sample.truth) if objects else np.zeros((0, 2))
+    rays = sample.cameras.rays(sample.truth) if len(found) else np.zeros((0, 2))
     return Outcome(
         found_score=np.where(found, sample.score[taken_by] if len(sample.score) else -1.0, -1.0),
         other_score=other_score,

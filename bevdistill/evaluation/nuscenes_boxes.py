@@ -1,0 +1,142 @@
+"""Read ground truth and predictions of any samples of nuScenes as the devkit's boxes, filtered as the devkit does."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from nuscenes import NuScenes
+from nuscenes.eval.common.data_classes import EvalBoxes
+from nuscenes.eval.common.loaders import add_center_dist, filter_eval_boxes
+from nuscenes.eval.detection.constants import DETECTION_NAMES
+from nuscenes.eval.detection.data_classes import DetectionBox, DetectionConfig
+from nuscenes.eval.detection.utils import category_to_detection_name
+from nuscenes.utils.splits import create_splits_scenes
+
+from .splits import EVAL_SETS
+
+FIELDS = (
+    'sample_token', 'translation', 'size', 'rotation', 'velocity', 'detection_name', 'detection_score',
+    'attribute_name',
+)  # fmt: skip
+
+
+class NuScenesTables:
+    """Tables of a nuScenes version, for ground truth of any of its samples; read once.
+
+    Args:
+        root: nuScenes root.
+        version: One of :data:`EVAL_SETS`.
+    """
+
+    def __init__(self, root: str | Path, version: str) -> None:
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.devkit = NuScenes(version=version, dataroot=str(root), verbose=False)
+        self.split = EVAL_SETS[version]
+        scenes = set(create_splits_scenes()[self.split])
+        self.scene_of = {s['token']: self.devkit.get('scene', s['scene_token']) for s in self.devkit.sample}
+        self.official = {token for token, scene in self.scene_of.items() if scene['name'] in scenes}
+
+    def truth(self, tokens: Sequence[str], config: DetectionConfig) -> EvalBoxes:
+        """Return the ground truth within range; each box has its level of visibility ('1' to '4') as ``visibility``.
+
+        Raises:
+            ValueError: If a sample is not in the tables.
+        """
+        unknown = [token for token in tokens if token not in self.scene_of]
+        if unknown:
+            raise ValueError(
+                f'{len(unknown)} of {len(tokens)} predicted samples are not in {self.devkit.version} of '
+                f'{self.devkit.dataroot}, the first is {unknown[0]}: results and data root must fit'
+            )
+        boxes = EvalBoxes()
+        for token in tokens:
+            boxes.add_boxes(token, self._truth_of(token))
+        return self._in_range(boxes, config)
+
+    def predicted(self, results: dict[str, list[dict[str, Any]]], config: DetectionConfig) -> EvalBoxes:
+        """Return predictions of a results file within range; samples as in its ``results``."""
+        return self._in_range(EvalBoxes.deserialize(results, DetectionBox), config)
+
+    def scope(self, tokens: Collection[str]) -> str:
+        """Say which samples these are where they are not the whole official split; '' where they are."""
+        if set(tokens) == self.official:
+            return ''
+        inside = len(self.official.intersection(tokens))
+        if inside == len(tokens):
+            return f'{inside} of the {len(self.official)} samples of the split {self.split}'
+        return f'{len(tokens)} samples, of which {inside} of the {len(self.official)} of the split {self.split}'
+
+    def _truth_of(self, token: str) -> list[DetectionBox]:
+        """Read the annotations of a sample as the devkit's ``load_gt`` does, which takes whole splits alone."""
+        boxes = []
+        for annotation in self.devkit.get('sample', token)['anns']:
+            record = self.devkit.get('sample_annotation', annotation)
+            name = category_to_detection_name(record['category_name'])
+            if name is None:
+                continue
+            attributes = [self.devkit.get('attribute', attribute)['name'] for attribute in record['attribute_tokens']]
+            box = DetectionBox(
+                sample_token=token,
+                translation=record['translation'],
+                size=record['size'],
+                rotation=record['rotation'],
+                velocity=self.devkit.box_velocity(annotation)[:2],
+                num_pts=record['num_lidar_pts'] + record['num_radar_pts'],
+                detection_name=name,
+                attribute_name=attributes[0] if attributes else '',
+            )
+            box.visibility = record['visibility_token']
+            boxes.append(box)
+        return boxes
+
+    def _in_range(self, boxes: EvalBoxes, config: DetectionConfig) -> EvalBoxes:
+        if not boxes.all:  # the devkit's filter needs a box to know their kind
+            return boxes
+        return filter_eval_boxes(self.devkit, add_center_dist(self.devkit, boxes), config.class_range)
+
+
+def read_results(path: str | Path, limit: int) -> dict[str, list[dict[str, Any]]]:
+    """Read the boxes of each sample of a results file.
+
+    Raises:
+        ValueError: If the file is not one, is of no sample, or a sample has more than `limit` boxes.
+    """
+    try:
+        content = json.loads(Path(path).read_text())
+    except ValueError as error:
+        raise ValueError(f'{path} is no JSON file: {error}') from error
+    results = content.get('results') if isinstance(content, dict) else None
+    if not isinstance(results, dict):
+        raise ValueError(
+            f"{path} is no results file: expected an object with 'results', from sample tokens to boxes; "
+            'bevdistill test CONFIG CHECKPOINT --keep-predictions writes one'
+        )
+    if not results:
+        raise ValueError(f'{path} has no sample in it')
+    for token, boxes in results.items():
+        if not isinstance(boxes, list) or len(boxes) > limit:
+            found = f'{len(boxes)} boxes' if isinstance(boxes, list) else type(boxes).__name__
+            raise ValueError(f'{path}: sample {token} has {found}; expected a list of at most {limit} boxes')
+        _check_boxes(path, token, boxes)
+    return results
+
+
+def _check_boxes(path: str | Path, token: str, boxes: list[Any]) -> None:
+    """Raise a ValueError that names the first box with a missing field or an unknown class."""
+    for position, box in enumerate(boxes):
+        missing = [field for field in FIELDS if field not in box] if isinstance(box, dict) else FIELDS
+        if missing:
+            raise ValueError(
+                f"{path}: sample {token}, box {position} has no '{missing[0]}'; expected boxes in the submission "
+                'format of nuScenes'
+            )
+        if box['detection_name'] not in DETECTION_NAMES:
+            raise ValueError(
+                f"{path}: sample {token}, box {position} is of the class '{box['detection_name']}'; expected one of "
+                f'{", ".join(DETECTION_NAMES)}'
+            )

@@ -1,0 +1,46 @@
+"""Which classes are taken for which, by hand and against loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from nuscenes.eval.common.data_classes import EvalBoxes
+from nuscenes.eval.detection.data_classes import DetectionBox
+
+from bevdistill.evaluation.matching import confusion_matrix, match_boxes, take_nearest
+
+
+def box(x: float, name: str, score: float = -1.0) -> DetectionBox:
+    return DetectionBox(sample_token='a', translation=(x, 0.0, 0.0), detection_name=name, detection_score=score)
+
+
+def test_take_nearest_against_loops() -> None:
+    random = np.random.default_rng(0)
+    apart, allowed, score = random.random((5, 9)), random.random((5, 9)) < 0.4, random.random(9)
+    expected = [-1] * 5
+    for place in sorted(range(9), key=lambda p: -score[p]):
+        free = [n for n in range(5) if allowed[n, place] and expected[n] < 0]
+        if free:
+            expected[min(free, key=lambda n: apart[n, place])] = place
+    assert take_nearest(apart, allowed, score).tolist() == expected
+    assert take_nearest(np.zeros((0, 3)), np.zeros((0, 3), dtype=bool), np.ones(3)).tolist() == []
+
+
+def test_matching_is_within_classes_unless_asked() -> None:
+    truth, predicted = [box(0, 'car'), box(5, 'bus')], [box(90, 'car', 0.9), box(5, 'truck', 0.8), box(1, 'car', 0.3)]
+    assert match_boxes(truth, predicted, 2.0).tolist() == [2, -1]
+    assert match_boxes(truth, predicted, 2.0, across=True).tolist() == [2, 1]
+    assert match_boxes(truth, [], 2.0).tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize('threshold', [0.2, 0.5])
+def test_confusion_by_hand(threshold: float) -> None:
+    """A car found, a bus seen as a truck, a bus missed, a car where nothing is; a class that does not count."""
+    truth, predicted = EvalBoxes(), EvalBoxes()
+    truth.add_boxes('a', [box(0, 'car'), box(5, 'bus'), box(20, 'bus'), box(40, 'barrier')])
+    predicted.add_boxes('a', [box(1, 'car', 0.3), box(5, 'truck', 0.8), box(60, 'car', 0.6), box(40, 'barrier', 0.9)])
+    truth.add_boxes('b', [])
+    predicted.add_boxes('b', [])
+    found = 1 if threshold < 0.3 else 0
+    expected = [[found, 0, 0, 1 - found], [0, 0, 0, 0], [0, 1, 0, 1], [1, 0, 0, 0]]
+    assert confusion_matrix(truth, predicted, ['car', 'truck', 'bus'], threshold).tolist() == expected
