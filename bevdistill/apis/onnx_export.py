@@ -6,10 +6,12 @@ Legend: N cameras, Q BEV queries, C channels, K classes, n boxes.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -111,6 +113,15 @@ def example_inputs(student: Student, image_size: tuple[int, int]) -> tuple[Tenso
         return inputs
     bev = torch.zeros(1, head.grid.num_cells, head.bev_embedding.embedding_dim)
     return (*inputs, bev, torch.ones(1, dtype=torch.bool))
+
+
+def staged_size(student: Student, image_size: Sequence[int]) -> tuple[int, int]:
+    """Return height and width that images of a size have after the config's resizing and cropping."""
+    results: dict[str, Any] = dict(img=[np.zeros((*image_size, 3), dtype=np.uint8)], cam2img=[np.eye(3)])
+    for stage in student.stages:
+        results = stage(results)
+    height, width = results['img'][0].shape[:2]
+    return height, width
 
 
 def export_program(student: Student, image_size: tuple[int, int]) -> torch.export.ExportedProgram:

@@ -20,8 +20,8 @@ from .sources import NamedMoment
 from .student import Stream, Student, detect
 
 FRAME = (
-    'LiDAR frame: on nuScenes and on imported data x to the right of the car, y ahead, z up; centres are the middles of '
-    'boxes'
+    'LiDAR frame: on nuScenes and on imported data x to the right of the car, y ahead, z up; centres are those of the '
+    'whole boxes'
 )
 
 
@@ -51,8 +51,12 @@ def as_json(entry: NamedMoment, found: Sequence[Detection]) -> dict[str, Any]:
 
 def write_predictions(path: Path, moments: Sequence[dict[str, Any]], **about: Any) -> None:
     """Write moments, see :func:`as_json`, into one JSON file, with what their numbers mean."""
-    units = dict(centre_m='metres', size_m='length, width, height in metres', yaw_rad='radians from +x, counter-clockwise',
-                 velocity_m_s='x, y in metres per second')  # fmt: skip
+    units = dict(
+        centre_m='metres',
+        size_m='length, width, height in metres',
+        yaw_rad='radians from +x, counter-clockwise',
+        velocity_m_s='x, y in metres per second',
+    )
     content = dict(about, frame=FRAME, units=units, moments=list(moments))
     write_whole((json.dumps(content, indent=1) + '\n').encode(), path)
 
@@ -106,7 +110,7 @@ class Video:
             self.size = (self.width, height)
             self._writer = cv2.VideoWriter(str(self.aside), cv2.VideoWriter.fourcc(*'mp4v'), self.rate, self.size)
             if not self._writer.isOpened():
-                raise RuntimeError(f'{self.path}: this build of OpenCV writes no mp4; leave --video out, or install another')
+                raise RuntimeError(f'{self.path}: this OpenCV writes no mp4; leave --video out, or install another')
         resized = cv2.resize(picture, self.size, interpolation=cv2.INTER_AREA)
         self._writer.write(cv2.cvtColor(resized, cv2.COLOR_RGB2BGR))
 

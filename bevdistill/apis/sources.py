@@ -1,4 +1,4 @@
-"""Moments to detect in: of a folder of images with a file of calibrations, or of a data set, scene by scene in order."""
+"""Moments to detect in: of a folder of images with a file of calibrations, or of a data set, scene by scene."""
 
 from __future__ import annotations
 
@@ -102,7 +102,8 @@ def dataset_moments(student: Student, tokens: Sequence[str] = (), scene: str | N
     infos = [dataset.get_data_info(index) for index in range(len(dataset))]
     scenes = {str(info['scene_token']) for info in infos}
     if scene is not None and scene not in scenes:
-        raise ValueError(f'no scene {scene} in {dataset.ann_file}, which has {len(scenes)}: {", ".join(sorted(scenes)[:3])} ...')
+        some = ', '.join(sorted(scenes)[:3])
+        raise ValueError(f'no scene {scene} in {dataset.ann_file}, which has {len(scenes)}, among them {some}')
     owner = {str(info['token']): str(info['scene_token']) for info in infos}
     unknown = [token for token in tokens if token not in owner]
     if unknown:

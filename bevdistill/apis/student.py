@@ -22,6 +22,7 @@ from torch import Tensor
 
 from ..checkpoints import check_weights, convention_unknown, conversion_advice
 from ..checkpoints.find import existing_checkpoint, unreadable_checkpoints_explained
+from ..checkpoints.identity import META_KEY
 from ..checkpoints.student_export import STUDENT, export_student
 from ..datasets.transforms import build_stages
 from ..engine.config_file import load_config
@@ -137,7 +138,8 @@ def _load(detector: BEVFormer, file: str, config: str) -> dict[str, Any]:
 
 def _classes(meta: Mapping[str, Any], data: Mapping[str, Any], count: int) -> list[str]:
     """Read the class names from the checkpoint, else the config; check their number."""
-    named = (meta.get('dataset_meta') or {}).get('classes') or (data.get('metainfo') or {}).get('classes')
+    sources = (meta.get(META_KEY), meta.get('dataset_meta'), data.get('metainfo'))
+    named = next((source['classes'] for source in sources if source and source.get('classes')), None)
     if named is None or len(named) != count:
         found = 'none' if named is None else f'{len(named)}: {", ".join(named)}'
         raise ValueError(

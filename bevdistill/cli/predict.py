@@ -83,8 +83,8 @@ def predict(args: argparse.Namespace) -> None:
     if pictures is not None:
         pictures.close()
     out = args.out / 'boxes.json'
-    about = dict(config=args.config, checkpoint=args.checkpoint, threshold=args.threshold, classes=list(student.classes))
-    write_predictions(out, moments, **about)
+    about = dict(config=args.config, checkpoint=args.checkpoint, threshold=args.threshold)
+    write_predictions(out, moments, **about, classes=list(student.classes))
     print(f'{out}: {sum(len(moment["objects"]) for moment in moments)} objects in {len(moments)} moments')
 
 
