@@ -31,7 +31,9 @@ def program(student: Student) -> torch.export.ExportedProgram:
 
 
 @pytest.fixture(scope='module')
-def onnx_file(student: Student, program: torch.export.ExportedProgram, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def onnx_file(
+    student: Student, program: torch.export.ExportedProgram, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     for package in ('onnx', 'onnxscript', 'onnxruntime'):
         pytest.importorskip(package, reason=f"no {package}; pip install 'bevdistill[export]'")
     path = tmp_path_factory.mktemp('onnx') / 'student.onnx'
