@@ -10,7 +10,7 @@ FAULTS_ARGS ?=
 
 BOOT := $(shell for p in $(PYTHON) python3.11 python3.12 python3.13 python3 "$$(uv python find '>=3.11,<3.14' 2>/dev/null)"; do \
   "$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { command -v "$$p"; break; }; done)
-all_extras = test lint studies docs
+all_extras = test lint studies docs export
 in_env = py="$$('$(BOOT)' -m tools.setup --python '$(PYTHON)' --extras $(1))" &&
 # Tracked files only, so that what a run or an experiment leaves in the checkout is nobody's fault.
 ruff = git ls-files -z '*.py' | xargs -0 "$$py" -m ruff check

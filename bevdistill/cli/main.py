@@ -14,7 +14,7 @@ from .one_line import one_line
 
 VERBS = (
     'train', 'test', 'data', 'synthetic', 'cache', 'study', 'compare', 'describe', 'score', 'errors', 'convert',
-    'export', 'show', 'bench', 'ls', 'cp',
+    'export', 'predict', 'show', 'bench', 'ls', 'cp',
 )  # fmt: skip
 """Each is a module of this folder with ``HELP``, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args)``,
 some with ``OLD_NAMES``, from earlier names of arguments to those of today."""

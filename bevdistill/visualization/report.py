@@ -154,6 +154,11 @@ def report_page(page: Page) -> Figure:
     handles = legend_handles(page.classes, colours, frame.truth is not None, predictions is not None, page.threshold)
     draw_legend(parts.pop(0).add_axes((0, 0, 1, 1)), handles, columns=len(handles))
     bev_width = LOWER_HEIGHT - 0.1
+    if not page.maps and frame.truth is None:
+        middle = parts.pop(0)
+        middle.subplots_adjust(bottom=0.065, top=0.955)
+        draw_bev(middle.add_subplot(), page.grid, frame.points, None, predictions, colours, page.threshold)
+        return figure
     left, right = parts.pop(0).subfigures(1, 2, width_ratios=(bev_width, PAGE_WIDTH - bev_width), wspace=0)
     left.subplots_adjust(left=0.07, right=0.995, bottom=0.065, top=0.955)
     title = "bird's-eye view" if frame.points is None else "bird's-eye view and LiDAR points"

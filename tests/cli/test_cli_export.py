@@ -36,7 +36,7 @@ def test_export(export: Run, checkpoint: Path, tmp_path: Path) -> None:
     assert student['meta'] == META
     assert list(student['state_dict']) == ['head.weight', 'student.bias']
     assert torch.equal(student['state_dict']['head.weight'], torch.arange(3.0))
-    assert [path.name for path in out.parent.iterdir()] == ['student.pth']
+    assert sorted(path.name for path in out.parent.iterdir()) == ['student.md', 'student.pth']
 
 
 def test_it_says_that_weights_are_averaged(export: Run, checkpoint: Path, tmp_path: Path) -> None:

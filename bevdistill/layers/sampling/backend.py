@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from torch import Tensor
 
-Backend = Literal['host', 'triton', 'reference', 'mmcv']
+Backend = Literal['host', 'triton', 'reference', 'mmcv', 'grid']
 Lists = Literal['seen', 'all', 'padded']
 """Pairs of camera and query in a list: those that see one another; all, query after query, of which the unseen ones are
 skipped where the kernel meets them; or as many of each camera as the fullest one has."""
@@ -51,7 +51,9 @@ def backend_of(tensor: Tensor) -> Backend:
 
 def lists_of(tensor: Tensor) -> Lists:
     """Tell which pairs of camera and query the tensor's backend wants in a list."""
-    lists: dict[Backend, Lists] = {'host': 'seen', 'reference': 'seen', 'triton': 'all', 'mmcv': 'padded'}
+    lists: dict[Backend, Lists] = {
+        'host': 'seen', 'reference': 'seen', 'triton': 'all', 'mmcv': 'padded', 'grid': 'all'
+    }
     return lists[backend_of(tensor)]
 
 
@@ -64,7 +66,7 @@ def mmcv_has_cuda() -> bool:
 
 @contextmanager
 def use_backend(name: Backend) -> Iterator[None]:
-    """Sample everything inside by one backend, whatever the device: for comparisons.
+    """Sample everything inside by one backend, whatever the device: for comparisons, and `grid` for export.
 
     Raises:
         ValueError: If there is no such backend.

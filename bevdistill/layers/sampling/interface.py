@@ -16,7 +16,7 @@ from ...structures.precision import full_precision
 from ..feature_levels import FeatureLevels
 from .backend import backend_of
 
-MODULES = {'host': 'host', 'triton': 'by_triton', 'reference': 'reference', 'mmcv': 'by_mmcv'}
+MODULES = {'host': 'host', 'triton': 'by_triton', 'reference': 'reference', 'mmcv': 'by_mmcv', 'grid': 'by_grid'}
 
 
 def sample_deformable(

@@ -124,6 +124,28 @@ class BEVFormer(BEVDetector):
             bev_BQC = self.encode_in_scenes(imgs[:, 0], samples)
         return self.pts_bbox_head(bev_BQC, with_heatmap)
 
+    def forward_frame(
+        self, imgs: Tensor, frames: FrameGeometry, past_BQC: Tensor | None = None, exists_B: Tensor | None = None
+    ) -> tuple[BEVOutputs, Tensor]:
+        """Detect in single frames whose history the caller holds; the memory of scenes is not touched.
+
+        Args:
+            imgs: (B, N, 3, H, W), normalised.
+            frames: Calibration, and the vehicle state with the motion since the previous frame.
+            past_BQC: What this method returned second for the previous frames, or None. A model without history
+                ignores it.
+            exists_B: Which samples continue it, (B,) bool; None: all. The others' motion is ignored.
+
+        Returns:
+            Outputs without auxiliary heatmap, and the history of the next frame, (B, Q, C).
+        """
+        if self.queue_length == 1 or not self.video_test_mode or past_BQC is None:
+            frames, past_BQC, exists_B = frames.without_motion(), None, None
+        elif exists_B is not None:
+            frames = frames.without_motion(~exists_B)
+        bev_BQC = self.pts_bbox_head.encode(self.extract_feat(imgs), frames, past_BQC, exists_B)
+        return self.pts_bbox_head(bev_BQC, with_heatmap=False), bev_BQC
+
     def prediction_outputs(self, inputs: dict[str, Any], samples: list[Det3DDataSample]) -> BEVOutputs:
         """Run the network without the auxiliary heatmap, which predictions do not need."""
         return self.forward_outputs(inputs, samples, with_heatmap=self.outputs_listener is not None)

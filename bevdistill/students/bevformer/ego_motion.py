@@ -34,10 +34,11 @@ def ego_shift(can_bus_B18: Tensor, grid: BEVGrid) -> Tensor:
         (B, 2), x and y in units of the range.
     """
     east_B, north_B, yaw_B = can_bus_B18[:, 0], can_bus_B18[:, 1], can_bus_B18[:, YAW_RADIANS]
-    length_B = torch.hypot(east_B, north_B)
-    angle_B = yaw_B - torch.atan2(north_B, east_B)
     extent_x, extent_y, _ = grid.extent
-    return torch.stack((length_B * angle_B.sin() / extent_x, length_B * angle_B.cos() / extent_y), dim=-1)
+    # |d| cos and |d| sin of a difference of angles, without the angle of d: exporters know sine and cosine.
+    forward_B = east_B * yaw_B.cos() + north_B * yaw_B.sin()
+    right_B = east_B * yaw_B.sin() - north_B * yaw_B.cos()
+    return torch.stack((right_B / extent_x, forward_B / extent_y), dim=-1)
 
 
 def rotate_history(

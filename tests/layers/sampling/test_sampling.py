@@ -96,6 +96,18 @@ def test_mmcv_takes_equal_lists():
         torch.testing.assert_close(sample_deformable(value, LEVELS, *dense), want_dense)
 
 
+@pytest.mark.parametrize('softmax', [False, True])
+def test_grids_equal_the_host(softmax):
+    value, locations, weights = given = asked(2, 7)
+    want = sample_deformable(value, LEVELS, locations, weights, softmax)
+    with use_backend('grid'):
+        got = sample_deformable(value, LEVELS, locations, weights, softmax)
+    torch.testing.assert_close(got, want)
+    onto = torch.randn_like(want)
+    gradients = torch.autograd.grad((got * onto).sum(), given)
+    torch.testing.assert_close(gradients, torch.autograd.grad((want * onto).sum(), given))
+
+
 @pytest.mark.parametrize('dtype', [torch.float64, torch.float32])
 def test_reference_equals_the_host(dtype):
     """Dense, logits, and a ragged list with places that are no numbers; values and gradients."""

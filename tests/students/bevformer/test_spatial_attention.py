@@ -95,6 +95,7 @@ def test_all_lists_and_backends_give_the_same(dtype):
     longest = int(seen.any(dim=-1).sum(dim=-1).max())
     for lists, backend, length in (
         ('padded', 'host', 6 * longest), ('padded', 'mmcv', 6 * longest), ('all', 'host', 36), ('all', 'reference', 36),
+        ('all', 'grid', 36),
     ):  # fmt: skip
         more, got = run(lists, backend)
         assert more == length
