@@ -17,7 +17,11 @@ FILES = ('pyproject.toml', 'README.md', 'LICENSE', 'model-index.yml')
 NAME = 'synthetic/bevdistill/bevdistill_r50_1x_nus-3d.py'
 BUILD = "from setuptools import build_meta; build_meta.build_wheel('dist')"
 USE = f"""
+import sys
 from pathlib import Path
+
+# An environment for development has this checkout on its path as well.
+sys.path = [entry for entry in sys.path if not (Path(entry) / 'pyproject.toml').is_file()]
 from bevdistill.cli.main import main
 from bevdistill.engine import config_file
 

@@ -14,6 +14,7 @@ from mmengine.logging import MessageHub, print_log
 from torch import Tensor, nn
 
 from ..structures import BEVGrid, BEVOutputs, Targets, has_labels, missing_ground_truth_message
+from ..structures.strict_config import refuse_settings
 from .frozen_teacher import FrozenTeacher, as_float32, make_teacher
 from .pseudo_labels import NAME as UNLABELLED
 from .pseudo_labels import PseudoLabels
@@ -62,6 +63,8 @@ class BEVDistiller(Base3DDetector):
         teacher_precision: ``'float32'`` (autocast off) or ``'follow'`` the student's autocast.
         trust_teacher: Accept a teacher checkpoint that does not say what it was trained with.
         init_cfg: Initialisation, see mmengine.
+        train_cfg: Empty or None, as mmdet3d's tools pass it; nothing reads it.
+        test_cfg: The same.
 
     Raises:
         ValueError: If a loss is named badly or wants what the pair does not offer, ranges
@@ -85,8 +88,11 @@ class BEVDistiller(Base3DDetector):
         teacher_precision: Literal['float32', 'follow'] = 'float32',
         trust_teacher: bool = False,
         init_cfg: dict[str, Any] | None = None,
+        train_cfg: dict[str, Any] | None = None,
+        test_cfg: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        refuse_settings(type(self).__name__, train_cfg=train_cfg, test_cfg=test_cfg)
         checkpoint = TeacherCheckpoint(teacher_checkpoint, class_names, trust_teacher)
         for side, config in (('student', student), ('teacher', teacher)):
             if config.get('data_preprocessor') is not None:

@@ -15,7 +15,7 @@ from ...structures import BEVGrid
 from ...structures.ego_state import YAW_RADIANS
 
 
-def ego_shift(can_bus_B18: Tensor, grid: BEVGrid) -> Tensor:
+def ego_shift(can_bus_B18: Tensor, grid: BEVGrid, released_extents: bool = False) -> Tensor:
     """Compute the shift of a static object: its place on the previous map minus its place now.
 
     With (dx, dy) the motion since the previous frame in global axes and the heading theta::
@@ -28,14 +28,21 @@ def ego_shift(can_bus_B18: Tensor, grid: BEVGrid) -> Tensor:
     Args:
         can_bus_B18: Vehicle state.
         grid: Gives the extents.
+        released_extents: Divide by the extents as the release does.
 
     Returns:
         (B, 2), x and y in units of the range.
+
+    Note:
+        The release swaps the extents, ``shift = (right / extent_y, forward / extent_x)``: the same on a square range,
+        which all released models have. On others a standing object would move; ``released_extents`` reproduces it.
     """
     east_B, north_B, yaw_B = can_bus_B18[:, 0], can_bus_B18[:, 1], can_bus_B18[:, YAW_RADIANS]
     length_B = torch.hypot(east_B, north_B)
     angle_B = yaw_B - torch.atan2(north_B, east_B)
     extent_x, extent_y, _ = grid.extent
+    if released_extents:
+        extent_x, extent_y = extent_y, extent_x
     return torch.stack((length_B * angle_B.sin() / extent_x, length_B * angle_B.cos() / extent_y), dim=-1)
 
 
