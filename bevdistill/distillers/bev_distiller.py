@@ -47,6 +47,8 @@ class BEVDistiller(Base3DDetector):
         teacher: Config of the teacher, a detector with ``forward_outputs``.
         teacher_checkpoint: File with the trained weights of the teacher. It is read before the first training step; for
             testing it need neither be named nor exist.
+        student_checkpoint: File with a trained detector that the student starts from, such as the undistilled one.
+            Weights that a run resumes from or loads come later and win.
         teacher_cache: Folder that ``tools/cache_teacher.py`` made. The teacher's outputs are read from it, see
             :class:`~bevdistill.teacher_cache.CachedTeacher`; ``tools/train.py`` adapts the data pipeline.
         losses: Config of each loss by name. Beside the loss's own arguments an entry may have ``weight`` (a number,
@@ -87,6 +89,7 @@ class BEVDistiller(Base3DDetector):
         class_names: Sequence[str] | None = None,
         teacher_precision: Literal['float32', 'follow'] = 'float32',
         trust_teacher: bool = False,
+        student_checkpoint: str | None = None,
         init_cfg: dict[str, Any] | None = None,
         train_cfg: dict[str, Any] | None = None,
         test_cfg: dict[str, Any] | None = None,
@@ -94,6 +97,9 @@ class BEVDistiller(Base3DDetector):
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         refuse_settings(type(self).__name__, train_cfg=train_cfg, test_cfg=test_cfg)
         checkpoint = TeacherCheckpoint(teacher_checkpoint, class_names, trust_teacher)
+        self.student_checkpoint = (
+            TeacherCheckpoint(student_checkpoint, class_names, role='student') if student_checkpoint else None
+        )
         for side, config in (('student', student), ('teacher', teacher)):
             if config.get('data_preprocessor') is not None:
                 raise ValueError(
@@ -166,9 +172,12 @@ class BEVDistiller(Base3DDetector):
         self.teacher.checkpoint.existing()
 
     def init_weights(self) -> None:
-        """Initialise the student, read the teacher, then copy from it what `init_from_teacher` names."""
+        """Initialise the student, or read its file, read the teacher, then copy what `init_from_teacher` names."""
         first = not self.is_init
         super().init_weights()
+        if first and self.student_checkpoint is not None:
+            self.student_checkpoint.load_into(self.student)
+            print_log(f'student: starts from {self.student_checkpoint.path}', logger='current')
         self.teacher.ensure_loaded()
         if first and self.teacher_init.parts:
             self.teacher_init.apply(self.student, self.teacher.with_weights())
