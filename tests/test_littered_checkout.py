@@ -28,7 +28,7 @@ def littered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in filter(None, listed.stdout.split('\0')):
         if (REPO / name).exists():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(REPO / name, tree / name)
+            shutil.copy(REPO / name, tree / name, follow_symlinks=False)
     subprocess.run(['git', 'init', '--quiet'], cwd=tree, check=True)
     subprocess.run(['git', 'add', '--all', '--force'], cwd=tree, check=True)
     for name in [*(f'{folder}/{file}' for folder in RUN_FOLDERS for file in ('__init__.py', 'config.py')), *STRAY]:

@@ -52,13 +52,20 @@ class WeightFit:
         return not (self.missing or self.unexpected or self.shapes)
 
     def without(self, allow_missing: Sequence[str] = (), allow_unexpected: Sequence[str] = ()) -> WeightFit:
-        """Leave out weights that may be missing or left over; patterns with ``*`` and ``?``.
+        """Leave out weights that may be missing, of another shape or left over; patterns with ``*`` and ``?``.
 
+        A weight that may be missing may have another shape too: it stays as at the start in both cases.
         Step counters of batch norms may always be missing: files from before torch 0.4.1 lack them, and nothing here
         reads them.
         """
         missing = _unmatched(self.missing, (*allow_missing, '*num_batches_tracked'))
-        return WeightFit(missing, _unmatched(self.unexpected, allow_unexpected), self.shapes)
+        shapes = {name: self.shapes[name] for name in _unmatched(self.shapes, allow_missing)}
+        return WeightFit(missing, _unmatched(self.unexpected, allow_unexpected), shapes)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Return the weights of the model that stay as at the start, step counters of batch norms left out."""
+        return _unmatched((*self.missing, *self.shapes), ('*num_batches_tracked',))
 
     def lines(self, model: str = 'the model', file: str = 'the file', count: int = 6) -> list[str]:
         """Report the differences, a line for each kind.
@@ -115,23 +122,29 @@ def check_weights(
     allow_missing: Sequence[str] = (),
     allow_unexpected: Sequence[str] = (),
     owner: str = 'the model',
-) -> None:
-    """Load weights into a model and refuse any that is missing, left over or of another shape.
+) -> WeightFit:
+    """Load weights into a model and refuse any that is missing, left over or of another shape, unless allowed.
 
     Args:
         model: The model.
         weights: From name to tensor; a leading ``module.`` is dropped.
         source: Name of the checkpoint, for the error.
-        allow_missing: Patterns of names that may be missing.
+        allow_missing: Patterns of names that may be missing or of another shape.
         allow_unexpected: Patterns of names that may be left over.
         owner: Name of the model, for the error.
+
+    Returns:
+        All differences, the allowed ones included.
 
     Raises:
         ValueError: With all kinds of differences.
     """
-    fit = load_weights(model, without_wrapper_prefix(weights), source).without(allow_missing, allow_unexpected)
-    if not fit:
-        raise ValueError('\n  '.join([f'checkpoint {source} does not fit {owner}:', *fit.lines()]) + _advice(fit))
+    fit = load_weights(model, without_wrapper_prefix(weights), source)
+    refused = fit.without(allow_missing, allow_unexpected)
+    if not refused:
+        lines = [f'checkpoint {source} does not fit {owner}:', *refused.lines()]
+        raise ValueError('\n  '.join(lines) + _advice(refused, source))
+    return fit
 
 
 def without_wrapper_prefix(weights: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -153,11 +166,14 @@ def _numbers(shape: str) -> tuple[int, ...]:
     return tuple(int(size) for size in re.findall(r'\d+', shape))
 
 
-def _advice(fit: WeightFit) -> str:
+def _advice(fit: WeightFit, source: str) -> str:
     if any(name.startswith('student.') for name in fit.unexpected):
         return f'\nThis is a checkpoint of a distiller. Take the student out of it with {_EXPORT} and load that'
     if any(name.startswith('student.') for name in fit.missing):
-        return '\nThis is a checkpoint of a plain detector, but the config describes a distiller'
+        return (
+            '\nThis is a checkpoint of a plain detector, but the config describes a distiller. To start its student '
+            f'from it, use model.student_checkpoint={source} instead; as its teacher, model.teacher_checkpoint={source}'
+        )
     return (
         '\nUse the config that it was trained with. If the gap is meant, name the weights in '
         'CheckpointIdentityHook(allow_missing=[...], allow_unexpected=[...])'

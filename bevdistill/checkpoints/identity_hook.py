@@ -30,8 +30,9 @@ class CheckpointIdentityHook(Hook):
         random goes on. Here missing, unexpected and wrongly shaped weights are errors unless allowed.
 
     Args:
-        allow_missing: Patterns (``*`` and ``?``) of weights that ``load_from`` need not bring, such as
-            ``'pts_bbox_head.*'`` for a pretrained backbone. Not used when a run is resumed.
+        allow_missing: Patterns (``*`` and ``?``) of weights that ``load_from`` need not bring, or may bring in another
+            shape (other classes, queries, widths), such as ``'pts_bbox_head.*'`` for a pretrained backbone. They stay
+            as at the start, and the log lists them. Not used when a run is resumed.
         allow_unexpected: Patterns of weights in the file that may be left over.
         ignore: Fields of the identity that may differ: ``classes``, ``point_cloud_range``, ``box_convention``. With
             ``box_convention`` files without any identity are loaded too, whose boxes may be wrong then.
@@ -72,7 +73,14 @@ class CheckpointIdentityHook(Hook):
         else:
             self._check_anonymous(runner, source, weights, meta)
         allowed = ((), ()) if runner._resume else (self.allow_missing, self.allow_unexpected)
-        check_weights(model, weights, source, *allowed)
+        fit = check_weights(model, weights, source, *allowed)
+        for name in fit.shapes:  # mmengine loads the rest after this.
+            checkpoint.get('state_dict', checkpoint).pop(name, None)
+        if fit.kept:
+            runner.logger.info(
+                f'{len(fit.kept)} weights that {source} lacks, or has in another shape, are as at the start: '
+                f'{", ".join(fit.kept)}'
+            )
         check_finite_weights(weights, dict(model.named_parameters()), f'checkpoint {source}')
 
     def _check_anonymous(self, runner: Runner, source: str, weights: Mapping[str, Any], meta: dict[str, Any]) -> None:

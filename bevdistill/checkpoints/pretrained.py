@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlparse
 
 import torch
+from mmdet.models.backbones.pvt import PyramidVisionTransformer, pvt_convert
+from mmdet.models.backbones.swin import SwinTransformer, swin_converter
 from mmdet3d.registry import MODELS
 from mmengine.dist import barrier
 from mmengine.logging import print_log
@@ -38,7 +40,8 @@ class Pretrained(NamedTuple):
         module: The part.
         checkpoint: File, or an address that mmengine knows.
         prefix: What the names in the file start with, such as ``'backbone.'``.
-        allow_missing: Patterns (``*`` and ``?``) of weights of the part that the file need not have.
+        allow_missing: Patterns (``*`` and ``?``) of weights of the part that the file need not have, or may have in
+            another shape.
         allow_unexpected: Patterns of weights of the file that may be left over.
 
     Note:
@@ -84,6 +87,7 @@ class Pretrained(NamedTuple):
         read = self._read()
         everything = without_wrapper_prefix(read.weights)
         weights = weights_below(everything, self.prefix) if self.prefix else everything
+        weights = in_layout_of(self.module, weights)
         own = self.module.state_dict()
         found = [name for name in own if name in weights]
         if not found:
@@ -125,7 +129,11 @@ class Pretrained(NamedTuple):
 
     def _report(self, fit: WeightFit, found: int, left_out: Sequence[str]) -> None:
         lines = [f'{self.name}: {found} weights from {self.checkpoint}' + (f' below {self.prefix}' * bool(self.prefix))]
-        kinds = ((fit.missing, 'not in the file, as at the start'), (fit.unexpected, 'left over in the file'))
+        kinds = (
+            (fit.missing, 'not in the file, as at the start'),
+            (tuple(fit.shapes), 'of another shape in the file, as at the start'),
+            (fit.unexpected, 'left over in the file'),
+        )
         for names, kind in kinds:
             lines += [f'{kind}: {len(names)}: {shortened(names, 4)}'] if names else []
         lines += [f'not read, and not needed: {", ".join(left_out)}'] if left_out else []
@@ -145,6 +153,19 @@ class Pretrained(NamedTuple):
             return f"Set prefix='{prefixes[0]}' in {self.name}.init_cfg"
         tops = list(dict.fromkeys(name.split('.')[0] for name in names))
         return f'Names in the file start with {", ".join(tops[:8]) or "nothing: it is empty"}'
+
+
+def in_layout_of(part: nn.Module, weights: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Convert weights of a backbone's authors to mmdet's names where the part says ``convert_weights``: Swin and PVT.
+
+    Files that have mmdet's names already stay as they are.
+    """
+    if not getattr(part, 'convert_weights', False) or any(name in weights for name in part.state_dict()):
+        return weights
+    converters = {SwinTransformer: swin_converter, PyramidVisionTransformer: pvt_convert}
+    found = [convert for kind, convert in converters.items() if isinstance(part, kind)]
+    converted = found[0](weights) if found else weights
+    return weights_below(converted, 'backbone.') or converted
 
 
 def take_pretrained(model: nn.Module) -> list[Pretrained]:

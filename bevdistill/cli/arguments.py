@@ -36,6 +36,10 @@ def add_run(parser: argparse.ArgumentParser, holds: str) -> None:
         default='none',
         help='what started the processes of this run: pytorch is torchrun (default: none)',
     )
+    parser.add_argument(
+        '--local_rank', '--local-rank', type=int, metavar='N', help='number of this process on its host, as '
+        'python -m torch.distributed.launch passes it; torchrun sets LOCAL_RANK instead, which goes first',
+    )  # fmt: skip
 
 
 def add_samples(parser: argparse.ArgumentParser, by: str, **options: Any) -> None:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+from bevdistill.engine.shipped import package_name
 
 PATTERNS = ('configs/**/*.py', 'projects/*/configs/**/*.py')
 
 
-def checkout() -> Path:
-    """Find the checkout that this package belongs to, or else the one that the command is run in.
-
-    Raises:
-        FileNotFoundError: If there are no configs: an installed package has none.
-    """
-    for root in (Path(__file__).resolve().parents[2], Path.cwd()):
-        if (root / 'configs' / '_base_').is_dir():
-            return root
-    raise FileNotFoundError('no configs beside the package nor in this folder; run this in a checkout')
-
-
 def shipped_configs(root: Path) -> list[Path]:
-    """List the configs of a checkout without the parts in ``_base_`` folders."""
+    """List the configs below a root without the parts in ``_base_`` folders."""
     found = [path for pattern in PATTERNS for path in sorted(root.glob(pattern))]
     return [path for path in found if '_base_' not in path.parts]
+
+
+def shown(path: Path) -> str:
+    """Name a config as a command takes it: a path from this folder, or ``bevdistill::...`` of an installed package."""
+    return package_name(path) or os.path.relpath(path)
 
 
 def first_note(path: Path) -> str:

@@ -9,12 +9,12 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from .config_files import checkout
+from bevdistill.engine.shipped import config_path, package_name, shipped_root
 
 HELP = 'copy a config to a file of your own'
 EXAMPLES = """
 examples:
-  # a copy to change; CONFIG is a path, also one inside configs/ of the checkout
+  # a copy to change; CONFIG is a path, also one inside configs/ of the package
   bevdistill cp bevdistill/bevdistill_r50_1x_nus-3d.py mine.py
   bevdistill train mine.py --cfg-options model.teacher_checkpoint=FILE
 """
@@ -42,14 +42,14 @@ def run(args: argparse.Namespace) -> None:
 
 
 def find_config(name: str) -> Path:
-    """Find a config by its path, or by its path inside ``configs`` of the checkout.
+    """Find a config by its path, or by its path inside ``configs`` of the package, with or without ``bevdistill::``.
 
     Raises:
         FileNotFoundError: If there is none.
     """
-    if Path(name).is_file():
-        return Path(name)
-    configs = checkout() / 'configs'
+    if config_path(name).is_file():
+        return config_path(name)
+    configs = shipped_root() / 'configs'
     if (configs / name).is_file():
         return configs / name
     raise FileNotFoundError(f'no config file {name}, neither here nor in {configs}; bevdistill ls lists them')
@@ -63,7 +63,8 @@ def with_bases_of(source: Path, folder: Path) -> str:
         folder: Absolute folder of the copy.
 
     Returns:
-        The text. Bases in the same tree are relative, so that the tree can be moved; bases elsewhere are absolute.
+        The text. Bases in the same tree are relative, so that the tree can be moved; bases elsewhere are absolute,
+        or ``bevdistill::...`` where the package is installed.
     """
     lines = source.read_text(encoding='utf-8').splitlines(keepends=True)
     for node in reversed(list(_bases(ast.parse(''.join(lines))))):
@@ -71,7 +72,8 @@ def with_bases_of(source: Path, folder: Path) -> str:
             continue  # In another installed package.
         base = (source.resolve().parent / str(node.value)).resolve()
         relative = os.path.relpath(base, folder)
-        path = relative if folder.is_relative_to(Path(os.path.commonpath([source.resolve(), base]))) else str(base)
+        inside = folder.is_relative_to(Path(os.path.commonpath([source.resolve(), base])))
+        path = relative if inside else package_name(base) or str(base)
         line = lines[node.lineno - 1].encode()  # ast counts bytes
         lines[node.lineno - 1] = (line[: node.col_offset] + repr(path).encode() + line[node.end_col_offset :]).decode()
     return ''.join(lines)

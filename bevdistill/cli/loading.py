@@ -23,6 +23,8 @@ def read_config_of(args: argparse.Namespace) -> Config:
 
     Needs no torch, so a mistake is reported within a second or two.
     """
+    if getattr(args, 'local_rank', None) is not None:
+        os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     say(f'reading {args.config}')
     from bevdistill.engine.config_file import read_config
     from bevdistill.engine.overrides import parse_overrides

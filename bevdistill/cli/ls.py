@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 
-from .config_files import checkout, first_note, shipped_configs
+from bevdistill.engine.shipped import shipped_root
+
+from .config_files import first_note, shipped_configs, shown
 
 HELP = 'list configs with what they are'
 EXAMPLES = """
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a line per config; the status is 1 if none has the words."""
-    entries = {os.path.relpath(path): first_note(path) for path in shipped_configs(checkout())}
+    entries = {shown(path): first_note(path) for path in shipped_configs(shipped_root())}
     words = [word.lower() for word in args.words]
     kept = {path: note for path, note in entries.items() if all(word in f'{path} {note}'.lower() for word in words)}
     width = max(map(len, kept), default=0)

@@ -68,6 +68,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help="scale the learning rate by samples per step (processes x batch size) over the config's own number",
     )
+    parser.add_argument(
+        '--sync_bn', '--sync-bn', choices=('none', 'torch', 'mmcv'), default='none',
+        help='share the statistics of batch norms between processes, by torch or by mmcv (default: none)',
+    )  # fmt: skip
     parser.add_argument('--seed', type=int, metavar='N', help='seed of weights, data order and augmentation')
     add_run(parser, 'logs and checkpoints')
 
@@ -95,5 +99,7 @@ def apply_options(cfg: Config, args: argparse.Namespace) -> None:
     if args.auto_scale_lr:
         with errors_of('--auto-scale-lr'):
             set_auto_scale_lr(cfg)
+    if args.sync_bn != 'none':
+        cfg.sync_bn = args.sync_bn
     if args.seed is not None:
         set_seed(cfg, args.seed)

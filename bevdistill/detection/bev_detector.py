@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mmdet3d.models.detectors.base import Base3DDetector
 from mmdet3d.structures import Det3DDataSample
+from mmengine.config import Config
 from torch import Tensor
 
 from ..checkpoints.pretrained import take_pretrained
 from ..structures import BEVGrid, BEVOutputs, Targets
+from ..structures.strict_config import refuse_settings
+from .listed_pipeline import with_listed_pipeline
 
 
 class BEVDetector(Base3DDetector):
@@ -26,6 +29,26 @@ class BEVDetector(Base3DDetector):
     outputs_listener: Callable[[BEVOutputs], None] | None = None
     """Called with the outputs of each prediction, for what shows them; while it is set, all outputs are computed, also
     an auxiliary heatmap that predictions do without."""
+
+    def __init__(
+        self,
+        data_preprocessor: dict[str, Any] | None = None,
+        init_cfg: dict[str, Any] | None = None,
+        train_cfg: dict[str, Any] | None = None,
+        test_cfg: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        refuse_settings(type(self).__name__, train_cfg=train_cfg, test_cfg=test_cfg)
+        self._cfg: Config | None = None
+
+    @property
+    def cfg(self) -> Config | None:
+        """Return the config that ``mmdet3d.apis.init_model`` leaves here, with the test pipeline as a list."""
+        return self._cfg
+
+    @cfg.setter
+    def cfg(self, cfg: Config) -> None:
+        self._cfg = with_listed_pipeline(cfg)
 
     @property
     def grid(self) -> BEVGrid:
@@ -85,5 +108,12 @@ class BEVDetector(Base3DDetector):
         """Run :meth:`forward_outputs` for predictions; a subclass may leave out what they do not need."""
         return self.forward_outputs(inputs, samples)
 
-    def _forward(self, inputs: dict[str, Any], samples: list[Det3DDataSample], **kwargs: Any) -> BEVOutputs:
-        return self.forward_outputs(inputs, samples)
+    def _forward(
+        self, inputs: dict[str, Any], samples: list[Det3DDataSample] | None = None, **kwargs: Any
+    ) -> BEVOutputs:
+        if not isinstance(inputs, Mapping):
+            raise TypeError(
+                f'{type(self).__name__} expects the inputs of its data_preprocessor and their data samples, found '
+                f'{type(inputs).__name__}; to count operations use: bevdistill describe CONFIG'
+            )
+        return self.forward_outputs(inputs, samples or [])

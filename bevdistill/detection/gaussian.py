@@ -7,6 +7,7 @@ merged with one scattered maximum. Legend: N boxes of all samples, B samples, K 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -84,12 +85,28 @@ def gaussian_foreground(
     min_overlap: float = 0.1,
     min_radius: int = 1,
     sigma: float | None = None,
+    released_sides: bool = False,
 ) -> Tensor:
-    """Draw the soft foreground mask of all classes; see :func:`heatmap_targets` for the rule and the arguments.
+    """Draw the soft foreground mask of all classes; see :func:`heatmap_targets` for the rule and other arguments.
+
+    Args:
+        targets: Boxes.
+        grid: Grid of the mask.
+        min_overlap: See :func:`gaussian_radius`.
+        min_radius: Smallest radius in cells.
+        sigma: Constant standard deviation in cells, None for the rule by box size.
+        released_sides: Count dy in columns and dx in rows, as the release does.
 
     Returns:
         (B, H, W), float32 in [0, 1].
+
+    Note:
+        The release divides the width (dy) by the cell's x and the length (dx) by its y: the same for square cells,
+        which all released models have. Ours divides each side by the cell along it.
     """
+    if released_sides:
+        swapped = tuple(boxes[:, [0, 1, 2, 4, 3, 5, 6, 7, 8]] for boxes in targets.boxes)
+        targets = replace(targets, boxes=swapped, host_sizes=targets.sizes_on_host().flip(1))
     _, sample_N = _flatten(targets)
     known_N = torch.ones_like(sample_N, dtype=torch.bool)
     return _draw(targets, sample_N, known_N, len(targets), grid, min_overlap, min_radius, sigma)

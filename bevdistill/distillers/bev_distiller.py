@@ -14,6 +14,7 @@ from mmengine.logging import MessageHub, print_log
 from torch import Tensor, nn
 
 from ..structures import BEVGrid, BEVOutputs, Targets, has_labels, missing_ground_truth_message
+from ..structures.strict_config import refuse_settings
 from .frozen_teacher import FrozenTeacher, as_float32, make_teacher
 from .pseudo_labels import NAME as UNLABELLED
 from .pseudo_labels import PseudoLabels
@@ -46,6 +47,8 @@ class BEVDistiller(Base3DDetector):
         teacher: Config of the teacher, a detector with ``forward_outputs``.
         teacher_checkpoint: File with the trained weights of the teacher. It is read before the first training step; for
             testing it need neither be named nor exist.
+        student_checkpoint: File with a trained detector that the student starts from, such as the undistilled one.
+            Weights that a run resumes from or loads come later and win.
         teacher_cache: Folder that ``tools/cache_teacher.py`` made. The teacher's outputs are read from it, see
             :class:`~bevdistill.teacher_cache.CachedTeacher`; ``tools/train.py`` adapts the data pipeline.
         losses: Config of each loss by name. Beside the loss's own arguments an entry may have ``weight`` (a number,
@@ -62,6 +65,8 @@ class BEVDistiller(Base3DDetector):
         teacher_precision: ``'float32'`` (autocast off) or ``'follow'`` the student's autocast.
         trust_teacher: Accept a teacher checkpoint that does not say what it was trained with.
         init_cfg: Initialisation, see mmengine.
+        train_cfg: Empty or None, as mmdet3d's tools pass it; nothing reads it.
+        test_cfg: The same.
 
     Raises:
         ValueError: If a loss is named badly or wants what the pair does not offer, ranges
@@ -84,10 +89,17 @@ class BEVDistiller(Base3DDetector):
         class_names: Sequence[str] | None = None,
         teacher_precision: Literal['float32', 'follow'] = 'float32',
         trust_teacher: bool = False,
+        student_checkpoint: str | None = None,
         init_cfg: dict[str, Any] | None = None,
+        train_cfg: dict[str, Any] | None = None,
+        test_cfg: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        refuse_settings(type(self).__name__, train_cfg=train_cfg, test_cfg=test_cfg)
         checkpoint = TeacherCheckpoint(teacher_checkpoint, class_names, trust_teacher)
+        self.student_checkpoint = (
+            TeacherCheckpoint(student_checkpoint, class_names, role='student') if student_checkpoint else None
+        )
         for side, config in (('student', student), ('teacher', teacher)):
             if config.get('data_preprocessor') is not None:
                 raise ValueError(
@@ -160,9 +172,12 @@ class BEVDistiller(Base3DDetector):
         self.teacher.checkpoint.existing()
 
     def init_weights(self) -> None:
-        """Initialise the student, read the teacher, then copy from it what `init_from_teacher` names."""
+        """Initialise the student, or read its file, read the teacher, then copy what `init_from_teacher` names."""
         first = not self.is_init
         super().init_weights()
+        if first and self.student_checkpoint is not None:
+            self.student_checkpoint.load_into(self.student)
+            print_log(f'student: starts from {self.student_checkpoint.path}', logger='current')
         self.teacher.ensure_loaded()
         if first and self.teacher_init.parts:
             self.teacher_init.apply(self.student, self.teacher.with_weights())

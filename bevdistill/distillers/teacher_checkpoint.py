@@ -1,10 +1,10 @@
-"""Read a teacher's weights, and compare their file with the run."""
+"""Read the weights of a teacher, or those that a student starts from, and compare their file with the run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -21,6 +21,8 @@ from ..checkpoints import (
     sha256_of,
     unreadable_advice,
 )
+from ..checkpoints.fit import without_wrapper_prefix
+from ..checkpoints.foreign_file import weights_below
 
 TRAIN_A_TEACHER = (
     'Train a teacher with\n'
@@ -32,7 +34,9 @@ TRAIN_A_TEACHER = (
 
 
 class TeacherCheckpoint:
-    """A checkpoint of a trained teacher.
+    """A checkpoint of a trained teacher, or of the detector that a student starts from.
+
+    Any file of this package serves: of a detector, or of a distiller, whose student is taken.
 
     It is read as plain data (``weights_only=True``), since it may come from elsewhere. Its meta data hold the classes,
     range and box convention it was trained with.
@@ -42,11 +46,17 @@ class TeacherCheckpoint:
             when it is needed: before the first training step, never in testing.
         class_names: Class names of the run in label order, or None to learn them from the data set later.
         trusted: Accept a file that does not say what it was trained with.
+        role: ``'teacher'`` or ``'student'``, for messages.
     """
 
     def __init__(
-        self, path: str | Path | None, class_names: Sequence[str] | None = None, trusted: bool = False
+        self,
+        path: str | Path | None,
+        class_names: Sequence[str] | None = None,
+        trusted: bool = False,
+        role: Literal['teacher', 'student'] = 'teacher',
     ) -> None:
+        self.role = role
         self.path = Path(path).expanduser() if path else None
         self.class_names = None if class_names is None else list(class_names)
         self.trusted = trusted
@@ -67,7 +77,7 @@ class TeacherCheckpoint:
         """Check the file and load it.
 
         Args:
-            detector: The teacher, with ``grid`` and ``num_classes``.
+            detector: The teacher or student, with ``grid`` and ``num_classes``.
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -77,11 +87,14 @@ class TeacherCheckpoint:
         checkpoint = self._read()
         weights = checkpoint.get('state_dict', checkpoint)
         meta = checkpoint.get('meta') or {}
-        check_finite_weights(weights, dict(detector.named_parameters()), f'teacher checkpoint {self.path}')
+        identity = self._identity_gaps(meta, weights, detector)
+        weights = detector_weights(weights)
+        check_finite_weights(weights, dict(detector.named_parameters()), f'{self.role} checkpoint {self.path}')
         fit = load_weights(detector, weights, str(self.path)).without()
-        gaps = [*self._identity_gaps(meta, weights, detector), *fit.lines('the teacher')]
+        gaps = [*identity, *fit.lines(f'the {self.role}')]
         if gaps:
-            raise ValueError(f'teacher checkpoint {self.path} does not fit this run:\n  ' + '\n  '.join(gaps))
+            gaps += self._other_sensor(weights, detector)
+            raise ValueError(f'{self.role} checkpoint {self.path} does not fit this run:\n  ' + '\n  '.join(gaps))
         self.digest()
 
     def check_data(self, class_names: Sequence[str], source: str = 'the data set') -> None:
@@ -94,7 +107,8 @@ class TeacherCheckpoint:
         Raises:
             ValueError: If they or their order differ; names both.
         """
-        for owner, names in (('the teacher checkpoint', self.saved_class_names), ('class_names', self.class_names)):
+        sides = ((f'the {self.role} checkpoint', self.saved_class_names), ('class_names', self.class_names))
+        for owner, names in sides:
             if names is not None and names != list(class_names):
                 raise ValueError(
                     f'{owner} has the classes {names}, {source} {list(class_names)}; labels would mean different '
@@ -113,7 +127,8 @@ class TeacherCheckpoint:
                 f'training a distiller needs teacher_checkpoint, the weights of a trained teacher.\n{TRAIN_A_TEACHER}'
             )
         if not self.path.is_file():
-            raise FileNotFoundError(f'there is no teacher checkpoint {self.path}.\n{TRAIN_A_TEACHER}')
+            advice = TRAIN_A_TEACHER if self.role == 'teacher' else 'Leave student_checkpoint out to start without it'
+            raise FileNotFoundError(f'there is no {self.role} checkpoint {self.path}.\n{advice}')
         return self.path
 
     def _read(self) -> dict[str, Any]:
@@ -123,10 +138,23 @@ class TeacherCheckpoint:
             checkpoint: dict[str, Any] = torch.load(path, map_location='cpu', weights_only=True)
         except Exception:  # The reader of a file that is no checkpoint can fail in any way.
             raise ValueError(
-                f'teacher checkpoint {path} cannot be read as plain data. Either it is damaged, or it holds '
+                f'{self.role} checkpoint {path} cannot be read as plain data. Either it is damaged, or it holds '
                 f'Python objects, and loading those could run code: {unreadable_advice(path)}'
             ) from None
         return checkpoint
+
+    def _other_sensor(self, weights: Mapping[str, Any], detector: nn.Module) -> list[str]:
+        """Say that the file is of a detector with another sensor, if it is."""
+        given = {name.partition('.')[0] for name in weights}
+        own = {name for name, _ in detector.named_children()}
+        other = 'student' if self.role == 'teacher' else 'teacher'
+        for part, kind in (('img_backbone', 'camera'), ('pts_voxel_encoder', 'LiDAR'), ('pts_backbone', 'LiDAR')):
+            if part in given - own:
+                return [
+                    f"the file is of a {kind} detector, which this distiller's {self.role} is not; "
+                    f'for the {other} use model.{other}_checkpoint={self.path}'
+                ]
+        return []
 
     def _identity_gaps(self, meta: dict[str, Any], weights: dict[str, Any], detector: Any) -> list[str]:
         saved = meta.get(META_KEY)
@@ -142,6 +170,12 @@ class TeacherCheckpoint:
         if self.class_names is not None:
             own['classes'] = self.class_names
         return list(identity_gaps(saved, own, 'the config').values())
+
+
+def detector_weights(weights: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Take a detector's weights out of a state: a distiller's student, or all of them; ``module.`` is dropped."""
+    weights = without_wrapper_prefix(weights)
+    return weights_below(weights, 'student.') or weights
 
 
 def _anonymous(path: Path, weights: dict[str, Any], meta: dict[str, Any]) -> str:

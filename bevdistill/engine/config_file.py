@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.utils import import_modules_from_strings
 
 from .config_check import check_config
 from .data_root import set_data_root
 from .overrides import apply_overrides
+from .shipped import config_path, find_projects
+
+MODULE2PACKAGE.setdefault('bevdistill', 'bevdistill')  # what mmengine lets stand before `::` in `_base_`
 
 
 def read_config(
@@ -25,7 +29,7 @@ def read_config(
     """Read a config file, override entries and settle the work dir; ``custom_imports`` are not yet imported.
 
     Args:
-        path: The config file.
+        path: The config file, or ``bevdistill::PATH`` inside the package's ``configs``.
         overrides: From dotted key to value, as :func:`apply_overrides` takes it.
         work_dir: Folder of the run; otherwise the config's own ``work_dir``, otherwise ``work_dirs/<file name>``.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
@@ -36,13 +40,13 @@ def read_config(
         NotADirectoryError: If the data root does not exist.
         ValueError: If an override does not fit, a top-level key is misspelt or a value cannot be.
     """
-    file = Path(path)
+    file = config_path(path)
     if not file.is_file():
         raise FileNotFoundError(_no_config(file))
     cfg = Config.fromfile(str(file), import_custom_modules=False)
     # Its text is written four times per run. Formatted by yapf, each would take seconds, and it is readable without;
     # fromfile has this option too, but forgets it.
-    cfg = Config(cfg.to_dict(), cfg.text, cfg.filename, cfg.env_variables, format_python_code=False)
+    cfg = Config(without_own_scope(cfg.to_dict()), cfg.text, cfg.filename, cfg.env_variables, format_python_code=False)
     if data_root is not None:
         set_data_root(cfg, data_root)
     apply_overrides(cfg, overrides or {})
@@ -63,7 +67,21 @@ def import_custom_modules(cfg: Config) -> None:
     """
     imports = cfg.get('custom_imports')
     if imports:
+        find_projects()
         import_modules_from_strings(**imports)
+
+
+def without_own_scope(entry: Any) -> Any:
+    """Drop ``_scope_='bevdistill'``, which mmengine adds below ``bevdistill::`` bases: the registries are mmdet3d's."""
+    if isinstance(entry, dict):
+        return {
+            key: without_own_scope(value)
+            for key, value in entry.items()
+            if (key, value) != ('_scope_', 'bevdistill')
+        }
+    if isinstance(entry, list | tuple):
+        return type(entry)(without_own_scope(value) for value in entry)
+    return entry
 
 
 def load_config(

@@ -116,9 +116,15 @@ def set_keep_predictions(cfg: Config) -> list[Any]:
     return writers
 
 
-def set_show_dir(cfg: Config, show_dir: str) -> None:
-    """Draw predictions while testing, by ``BEVVisualizationHook``."""
-    hook = dict(cfg.default_hooks.get('visualization') or {}, type='BEVVisualizationHook', show_dir=show_dir)
+def set_pictures(cfg: Config, **options: Any) -> None:
+    """Draw predictions while testing, by ``BEVVisualizationHook``.
+
+    Args:
+        cfg: The config.
+        **options: Arguments of the hook; those that are None stay as the config has them.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    hook = dict(cfg.default_hooks.get('visualization') or {}, type='BEVVisualizationHook', **given)
     cfg.default_hooks.visualization = hook
 
 

@@ -33,7 +33,8 @@ class BEVContrastLoss(MapLoss):
     Note:
         The same query at other layers and places outside the map are negatives of each other, as in the release;
         ``layers='last'`` avoids the first. The release ran one sample at a time, where both kinds of negatives agree.
-        With maps of different size and ``tap='heatmap_features'`` the release resizes the teacher's map first.
+        With maps of different size and ``tap='heatmap_features'`` the release resizes the teacher's map to the
+        student's first, which blurs what is read; no released pair has such maps. ``released_resize`` reproduces it.
 
     Args:
         student_critic: Config of the student's critic.
@@ -43,9 +44,10 @@ class BEVContrastLoss(MapLoss):
         temperature: tau.
         anchor: ``'teacher'`` (the release), ``'student'`` or ``'both'``.
         negatives: ``'sample'`` or ``'batch'``.
+        released_resize: Resize the teacher's heatmap features to the student's grid before they are read.
 
     Raises:
-        ValueError: If an option is unknown.
+        ValueError: If an option is unknown, or `released_resize` is set for the tap ``'bev'``.
     """
 
     same_channels = False
@@ -59,18 +61,22 @@ class BEVContrastLoss(MapLoss):
         temperature: float = 0.07,
         anchor: Anchor = 'teacher',
         negatives: Literal['sample', 'batch'] = 'sample',
+        released_resize: bool = False,
     ) -> None:
         super().__init__(tap, wants=('student.codes',))
         if layers not in ('all', 'last'):
             raise ValueError(f"layers must be 'all' or 'last', got '{layers}'")
         if negatives not in ('sample', 'batch'):
             raise ValueError(f"negatives must be 'sample' or 'batch', got '{negatives}'")
+        if released_resize and tap != 'heatmap_features':
+            raise ValueError(f"released_resize needs tap='heatmap_features', got '{tap}', read where it is")
         self.student_critic = MODELS.build(student_critic)
         self.teacher_critic = MODELS.build(teacher_critic)
         self.layers = layers
         self.temperature = temperature
         self.anchor = anchor
         self.negatives = negatives
+        self.released_resize = released_resize
         if negatives == 'batch':
             normalise_over_ranks(self.student_critic)
             normalise_over_ranks(self.teacher_critic)
@@ -78,9 +84,11 @@ class BEVContrastLoss(MapLoss):
     def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
         """Compute ``loss``, see :meth:`MapLoss.forward`."""
         centres_BP2 = predicted_centres(student, self.layers)
-        student_map, teacher_map = self.maps(student, teacher)
+        read = self.aligned_maps if self.released_resize else self.maps
+        student_map, teacher_map = read(student, teacher)
+        teacher_grid = student.grid if self.released_resize else teacher.grid
         student_BPC = sample_map(student_map, student.grid, centres_BP2)
-        teacher_BPC = sample_map(teacher_map, teacher.grid, centres_BP2)
+        teacher_BPC = sample_map(teacher_map, teacher_grid, centres_BP2)
         loss_BP = info_nce(
             self.student_critic(student_BPC),
             self.teacher_critic(teacher_BPC),

@@ -88,19 +88,28 @@ class SoftForeground(CellMask):
         sigma: Standard deviation in cells, or None for the rule by box size.
         min_overlap: Rule by size: overlap that a box moved by the radius must keep.
         min_radius: Rule by size: smallest radius in cells.
+        released_sides: Rule by size as the release has it where cells are not square, see there.
     """
 
     wants = ('targets',)
 
-    def __init__(self, sigma: float | None = None, min_overlap: float = 0.1, min_radius: int = 1) -> None:
+    def __init__(
+        self,
+        sigma: float | None = None,
+        min_overlap: float = 0.1,
+        min_radius: int = 1,
+        released_sides: bool = False,
+    ) -> None:
         super().__init__()
         self.sigma = sigma
         self.min_overlap = min_overlap
         self.min_radius = min_radius
+        self.released_sides = released_sides
 
     def mask(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> Tensor:
         """Values in [0, 1], (B, H, W)."""
-        return gaussian_foreground(targets, student.grid, self.min_overlap, self.min_radius, self.sigma)
+        rule = self.min_overlap, self.min_radius, self.sigma, self.released_sides
+        return gaussian_foreground(targets, student.grid, *rule)
 
 
 @MODELS.register_module()

@@ -45,3 +45,21 @@ def register_old_name(registry: Registry, old: str, new: type[Built]) -> None:
         return new(*args, **kwargs)
 
     registry.register_module(name=old, module=build, force=True)
+
+
+def refuse_settings(owner: str, **settings: Mapping[str, Any] | None) -> None:
+    """Refuse ``train_cfg`` and ``test_cfg`` with entries: nothing here reads them, and mmdet3d's tools pass them empty.
+
+    Args:
+        owner: Name of the detector, for the error.
+        **settings: The dicts by name; None and empty ones pass.
+
+    Raises:
+        ValueError: If one has entries; names them.
+    """
+    for name, entries in settings.items():
+        if entries:
+            raise ValueError(
+                f'{owner} reads no {name}, found {sorted(entries)} in it; assigners, losses and decoders are '
+                'arguments of its head, so leave it out'
+            )

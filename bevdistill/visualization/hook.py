@@ -24,6 +24,15 @@ from .boxes import BoxSet
 from .figures import save_figure
 from .frame import Frame
 from .report import ModelMaps, Page, report_page
+from .window import require_windows, show_picture
+
+SENSORS: dict[str | None, tuple[str, ...]] = {
+    None: ('img', 'points'),
+    'multi-modality_det': ('img', 'points'),
+    'multi-view_det': ('img',),
+    'lidar_det': ('points',),
+}
+"""Inputs that are drawn, by mmdet3d's name of the task."""
 
 
 def predicting_model(model: nn.Module) -> nn.Module:
@@ -49,32 +58,51 @@ class BEVVisualizationHook(Hook):
     Back ends of the run's visualizer other than the work dir, such as TensorBoard, get the pages too.
 
     Args:
-        show_dir: Folder of the pictures.
+        show_dir: Folder of the pictures; by default ``pages`` in the work dir.
         interval: Save each such sample, counted on this process.
         max_samples: Save at most so many on this process; None for no limit.
         score_threshold: Predictions that score less are not drawn.
         role: What the model is called on the page; by default its class.
+        vis_task: What is drawn of the sensors: the images alone (``'multi-view_det'``), the points alone
+            (``'lidar_det'``), or whatever there is (``'multi-modality_det'``, None).
+        show: Show each page in a window as well.
+        wait_time: Seconds that a window stays; 0 waits until it is closed.
+        draw: False saves nothing. This and the next two are names of mmdet3d's hook, which its ``test.py`` sets.
+        test_out_dir: `show_dir`.
+        score_thr: `score_threshold`.
 
     Raises:
-        ValueError: If `interval` is not positive.
+        ValueError: If `interval` is not positive, the task is not one of those, or no window can be shown.
     """
 
     priority = 'NORMAL'
 
     def __init__(
         self,
-        show_dir: str,
+        show_dir: str | None = None,
         interval: int = 50,
         max_samples: int | None = 10,
         score_threshold: float = 0.2,
         role: str | None = None,
+        vis_task: str | None = None,
+        show: bool = False,
+        wait_time: float = 2.0,
+        draw: bool = True,
+        test_out_dir: str | None = None,
+        score_thr: float | None = None,
     ) -> None:
         if interval < 1:
             raise ValueError(f'interval must be at least 1, got {interval}')
-        self.show_dir = Path(show_dir)
+        if vis_task not in SENSORS:
+            raise ValueError(f'vis_task must be one of {", ".join(filter(None, SENSORS))}, got {vis_task!r}')
+        if show:
+            require_windows()
+        self.folder = show_dir or test_out_dir
         self.interval = interval
-        self.max_samples = max_samples
-        self.score_threshold = score_threshold
+        self.max_samples = max_samples if draw else 0
+        self.score_threshold = score_threshold if score_thr is None else score_thr
+        self.sensors = SENSORS[vis_task]
+        self.wait_time = wait_time if show else None
         self.role = role
         self._seen = 0
         self._saved = 0
@@ -115,13 +143,18 @@ class BEVVisualizationHook(Hook):
         if data_batch is None or outputs is None:
             return
         for place in self._wanted(len(outputs)):
-            inputs = {key: values[place] for key, values in data_batch['inputs'].items()}
+            inputs = {key: values[place] for key, values in data_batch['inputs'].items() if key in self.sensors}
             page = self._page(runner, inputs, outputs[place], kept, place)
-            path = save_figure(report_page(page), self.show_dir / f'{name_of_file(page.frame.token)}.png')
+            path = save_figure(report_page(page), self._folder(runner) / f'{name_of_file(page.frame.token)}.png')
             print_log(f'saved {path}', logger='current')
             show_in_back_ends(runner.visualizer, f'pages/{page.frame.token[:8]}', path, runner.iter)
+            if self.wait_time is not None:
+                show_picture(path, self.wait_time)
             self._saved += 1
         self._seen += len(outputs)
+
+    def _folder(self, runner: Runner) -> Path:
+        return Path(self.folder) if self.folder else Path(runner.work_dir) / 'pages'
 
     def _page(
         self,

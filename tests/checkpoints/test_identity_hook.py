@@ -110,6 +110,21 @@ def test_other_shapes_are_refused(saved: dict[str, Any], tmp_path: Path) -> None
         load(saved, tmp_path)
 
 
+def test_other_shapes_that_are_allowed_stay_as_at_the_start(saved: dict[str, Any], tmp_path: Path) -> None:
+    saved['state_dict']['head.1.bias'] = torch.zeros(5)
+    del saved['state_dict']['head.1.weight']
+    cfg = toy_config(tmp_path, **{'default_hooks.checkpoint_identity.allow_missing': ['head.*']})
+    torch.save(saved, tmp_path / 'other.pth')
+    cfg.load_from = str(tmp_path / 'other.pth')
+    runner = build(cfg)
+    before = runner.model.state_dict()['head.1.bias'].clone()
+    runner.test()
+    assert torch.equal(runner.model.state_dict()['head.1.bias'], before)
+    log = (Path(runner.log_dir) / f'{runner.timestamp}.log').read_text()
+    assert '2 weights that' in log
+    assert 'are as at the start: head.1.weight, head.1.bias' in log
+
+
 def test_allowances_are_not_for_resumed_runs(saved: dict[str, Any], tmp_path: Path) -> None:
     del saved['state_dict']['head.1.bias']
     state = dict(meta=saved['meta'] | dict(epoch=1, iter=4), optimizer={}, message_hub={})

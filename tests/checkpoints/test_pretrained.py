@@ -201,6 +201,44 @@ def test_what_may_be_missing_is_named(tmp_path: Path) -> None:
     assert 'not in the file, as at the start: 2: layer4.2.bn3.weight' in log
 
 
+def test_what_may_be_missing_may_have_another_shape(tmp_path: Path) -> None:
+    weights = weights_of(resnet())
+    weights['layer4.2.bn3.weight'] = torch.ones(5)
+    torch.save(weights, tmp_path / 'part.pth')
+    with pytest.raises(ValueError, match=r'1 weights of other shapes: layer4\.2\.bn3\.weight'):
+        initialised(resnet(), tmp_path / 'part.pth')
+    _, log = initialised(resnet(), tmp_path / 'part.pth', allow_missing=['layer4.2.bn3.*'])
+    assert 'of another shape in the file, as at the start: 1: layer4.2.bn3.weight' in log
+
+
+def of_the_authors(name: str, value: Tensor) -> tuple[str, Tensor]:
+    """A weight of mmdet's Swin as its authors' file has it: their names, and patches merged column by column."""
+    if 'downsample' in name:
+        *rows, width = value.shape
+        value = value.reshape(*rows, width // 4, 4).transpose(-1, -2)[..., [0, 2, 1, 3], :].reshape(*rows, width)
+    for ours, theirs in (
+        ('stages', 'layers'), ('attn.w_msa.', 'attn.'), ('ffn.layers.0.0.', 'mlp.fc1.'), ('ffn.layers.1.', 'mlp.fc2.'),
+        ('projection', 'proj'),
+    ):  # fmt: skip
+        name = name.replace(ours, theirs)
+    return name, value
+
+
+def test_layout_of_the_authors_where_mmdet_converts_it(tmp_path: Path) -> None:
+    swin = dict(type='mmdet.SwinTransformer', embed_dims=4, depths=(1, 1), num_heads=(1, 1), strides=(4, 2),
+                out_indices=(0, 1), window_size=2, convert_weights=True)  # fmt: skip
+    wanted = {name: torch.rand_like(value) if value.is_floating_point() else value
+              for name, value in MODELS.build(swin).state_dict().items()}  # fmt: skip
+    own_norms = ('norm0.', 'norm1.')
+    theirs = dict(of_the_authors(*item) for item in wanted.items() if not item[0].startswith(own_norms))
+    torch.save(dict(model=theirs), tmp_path / 'swin.pth')
+    torch.save(dict(state_dict=wanted), tmp_path / 'mmdet.pth')
+    for file in ('swin.pth', 'mmdet.pth'):
+        detector, _ = initialised(swin, tmp_path / file, allow_missing=['norm?.*'])
+        for name, value in detector.img_backbone.state_dict().items():
+            assert name.startswith(own_norms) or torch.equal(value, wanted[name]), name
+
+
 def test_what_may_be_left_over_is_named(tmp_path: Path) -> None:
     """A neck of four levels from a file with five."""
     levels = [dict(NECK, num_outs=number, add_extra_convs='on_output') for number in (4, 5)]

@@ -42,6 +42,12 @@ def test_tests_a_checkpoint_from_another_folder(toy_folder: Path, run: Run) -> N
             ['config.py', 'other.pth', '--format-only'],
             "--format-only: writing predictions needs a NuScenesMetric in test_evaluator, the config has ['M']",
         ),
+        (['config.py', 'other.pth', '--tta'], '--tta: a mirrored scene has mirrored camera matrices'),
+        (['config.py', 'other.pth', '--score-thr', '0.5'], '--score-thr is about pictures, and none are drawn; add'),
+        (
+            ['config.py', 'other.pth', '--show-dir', 'a', '--wait-time', '1'],
+            '--wait-time is about windows, and none is shown; add --show',
+        ),
         (['config.py', 'other.pth', '--cfg-options', 'mode=1'], "did you mean 'model'?"),
         (
             ['config.py', 'other.pth', '--cfg-options', 'test_dataloader.dataset.ann_file=b.pkl'],

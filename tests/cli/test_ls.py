@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from cli_runs import Run
 
-from bevdistill.cli import config_files
-from bevdistill.cli.config_files import checkout, first_note, shipped_configs
+from bevdistill.cli.config_files import first_note, shipped_configs
+from bevdistill.engine import shipped
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -47,10 +47,7 @@ def test_first_paragraph_of_a_note(text: str, note: str, tmp_path: Path) -> None
     assert first_note(tmp_path / 'c.py') == note
 
 
-def test_an_installed_package_looks_where_it_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config_files, '__file__', str(tmp_path / 'site' / 'bevdistill' / 'cli' / 'config_files.py'))
-    monkeypatch.chdir(REPO)
-    assert checkout() == REPO
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match='run this in a checkout'):
-        checkout()
+def test_a_package_without_configs_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipped, '_PACKAGE', tmp_path / 'bevdistill')
+    with pytest.raises(FileNotFoundError, match='install the wheel again, or use a checkout'):
+        shipped.shipped_root()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from mmdet3d.structures import Det3DDataSample, LiDARInstance3DBoxes
+from mmengine.config import Config
 from mmengine.structures import InstanceData
 
 from bevdistill.detection import BEVDetector
@@ -33,8 +34,8 @@ class Head(SimpleNamespace):
 class Constant(BEVDetector):
     """A detector whose map is its input."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self.pts_bbox_head = Head()
 
     def extract_feat(self, batch_inputs: torch.Tensor) -> torch.Tensor:
@@ -70,3 +71,29 @@ def test_grid_and_classes_are_the_heads():
 def test_a_subclass_must_write_the_pass():
     with pytest.raises(TypeError, match='forward_outputs'):
         BEVDetector()
+
+
+def test_settings_that_nothing_reads_must_be_empty():
+    Constant(train_cfg=None, test_cfg={})
+    with pytest.raises(ValueError, match=r"Constant reads no test_cfg, found \['nms'\] in it"):
+        Constant(test_cfg=dict(nms=0.5))
+
+
+def test_a_bare_tensor_is_refused_with_the_command_that_counts():
+    with pytest.raises(TypeError, match='found Tensor; to count operations use: bevdistill describe CONFIG'):
+        Constant()(torch.ones(1, 40, 4))
+
+
+def test_the_config_of_init_model_has_a_list_of_stages():
+    stages = dict(
+        images=dict(type='A'), points=dict(type='B'), points_turn=None, points_range=dict(type='C'), pack=dict(type='D')
+    )
+    cfg = Config(dict(test_dataloader=dict(dataset=dict(pipeline=stages, modality=dict(use_lidar=True)))))
+    detector = Constant()
+    detector.cfg = cfg
+    dataset = detector.cfg.test_dataloader.dataset
+    assert [stage.type for stage in dataset.pipeline] == ['B', 'C', 'D']
+    assert dataset.box_type_3d == 'LiDAR'
+    assert cfg.test_dataloader.dataset.pipeline == stages
+    detector.cfg = detector.cfg
+    assert detector.cfg.test_dataloader.dataset == dataset

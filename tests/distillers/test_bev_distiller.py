@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,6 +152,21 @@ def test_init_weights_does_not_touch_the_teacher(save_teacher) -> None:
     saved = torch.load(path, weights_only=True)['state_dict']
     for name, value in model.teacher.detector.state_dict().items():
         torch.testing.assert_close(value, saved[name], rtol=0, atol=0)
+
+
+def test_student_starts_from_its_own_checkpoint(save_teacher) -> None:
+    # A fake detector of the student's kind, saved as the undistilled student is.
+    first = build(save_teacher())
+    first.init_weights()
+    saved = torch.load(save_teacher(), weights_only=True)
+    path = Path(save_teacher()).with_name('undistilled.pth')
+    weights = {name: torch.ones_like(value) for name, value in first.student.state_dict().items()}
+    torch.save(saved | dict(state_dict=weights), path)
+    model = build(save_teacher(), student_checkpoint=str(path))
+    model.init_weights()
+    for name, value in weights.items():
+        assert torch.equal(model.student.state_dict()[name], value), name
+    build(save_teacher(), student_checkpoint='gone.pth')  # in testing it need not exist
 
 
 def test_same_seed_gives_the_student_the_weights_of_the_student_alone(save_teacher) -> None:

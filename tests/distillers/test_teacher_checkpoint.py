@@ -23,6 +23,28 @@ def test_loads_and_identifies(save_teacher) -> None:
     assert checkpoint.digest() == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def test_any_file_of_ours_serves(save_teacher, tmp_path) -> None:
+    saved = torch.load(save_teacher(), weights_only=True)
+    weights = {f'module.student.{name}': value for name, value in saved['state_dict'].items()}
+    torch.save(saved | dict(state_dict=weights | {'module.losses.a.weight': torch.ones(1)}), tmp_path / 'distilled.pth')
+    for role in ('teacher', 'student'):
+        model = detector()
+        TeacherCheckpoint(tmp_path / 'distilled.pth', role=role).load_into(model)
+        for name, value in saved['state_dict'].items():
+            torch.testing.assert_close(model.state_dict()[name], value)
+
+
+def test_a_file_of_the_other_side_names_its_key(save_teacher, tmp_path) -> None:
+    saved = torch.load(save_teacher(), weights_only=True)
+    for role, other, part in (('teacher', 'student', 'img_backbone'), ('student', 'teacher', 'pts_backbone')):
+        torch.save(saved | dict(state_dict={f'{part}.weight': torch.ones(1)}), tmp_path / 'other.pth')
+        message = rf'(?s){role} checkpoint .*for the {other} use model\.{other}_checkpoint=\S*other\.pth'
+        with pytest.raises(ValueError, match=message):
+            TeacherCheckpoint(tmp_path / 'other.pth', role=role).load_into(detector())
+    with pytest.raises(FileNotFoundError, match=r'no student checkpoint \S*gone.pth.\nLeave student_check'):
+        TeacherCheckpoint(tmp_path / 'gone.pth', role='student').load_into(detector())
+
+
 def test_absent_file_says_how_to_train_one(tmp_path) -> None:
     with pytest.raises(FileNotFoundError, match=r'(?s)there is no teacher checkpoint .*gone\.pth.*tools/train\.py'):
         TeacherCheckpoint(tmp_path / 'gone.pth').load_into(detector())

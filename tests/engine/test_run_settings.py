@@ -15,8 +15,8 @@ from bevdistill.engine.settings import (
     set_amp,
     set_auto_scale_lr,
     set_format_only,
+    set_pictures,
     set_seed,
-    set_show_dir,
 )
 
 
@@ -66,8 +66,9 @@ def test_seed(tmp_path: Path) -> None:
 
 def test_show_dir_keeps_the_hooks_own_settings() -> None:
     cfg = Config(dict(default_hooks=dict(visualization=dict(type='BEVVisualizationHook', interval=3, show_dir='a'))))
-    set_show_dir(cfg, 'b')
-    assert cfg.default_hooks.visualization == dict(type='BEVVisualizationHook', interval=3, show_dir='b')
+    set_pictures(cfg, show_dir='b', score_thr=0.4, vis_task=None)
+    wanted = dict(type='BEVVisualizationHook', interval=3, show_dir='b', score_thr=0.4)
+    assert cfg.default_hooks.visualization == wanted
 
 
 @pytest.mark.parametrize('as_list', [False, True])

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from mmdet3d.registry import MODELS
 
+from bevdistill.losses.alignment import resize_map
 from bevdistill.structures import Targets
 
 
@@ -60,6 +62,20 @@ def test_matches_loops(make_outputs, anchor: str, negatives: str) -> None:
         per_set.append(sum(losses) / len(losses))
     value = loss(student, teacher, empty(2))['loss']
     assert float(value) == pytest.approx(sum(per_set) / len(per_set), rel=1e-4)
+
+
+def test_the_release_resizes_heatmap_features_first(make_outputs) -> None:
+    student, teacher = make_outputs(), make_outputs(rows=12, cols=16, seed=1)
+    channels = student.heatmap_features.shape[1]
+    loss = build(tap='heatmap_features', released_resize=True, student_channels=channels, teacher_channels=channels)
+    resized = resize_map(teacher.heatmap_features, teacher.grid, student.grid)
+    value = loss(student, teacher, empty(2))['loss']
+    loss.released_resize = False
+    small = replace(student, heatmap_features=resized)
+    torch.testing.assert_close(value, loss(student, small, empty(2))['loss'])
+    assert abs(float(value) - float(loss(student, teacher, empty(2))['loss'])) > 1e-4
+    with pytest.raises(ValueError, match="released_resize needs tap='heatmap_features', got 'bev'"):
+        build(released_resize=True)
 
 
 @pytest.mark.parametrize('norm', ['BN', 'LN'])

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmdet3d.registry import MODELS
+
+from bevdistill.detection.gaussian import gaussian_radius
+from bevdistill.structures import BEVGrid, Targets
 
 
 def build(kind: str, **arguments):
@@ -16,6 +21,20 @@ def test_soft_mask_options(make_outputs, make_targets) -> None:
     assert float(wide.max()) == 1
     assert float(wide.sum()) > float(narrow.sum())
     assert wide.shape == (2, 6, 8)
+
+
+def test_soft_mask_of_the_release_pairs_width_with_x() -> None:
+    # Cells of 0.25 x 1 m: a box 8 m long and 2 m wide has 32 x 2 of them, and in the release 8 x 8.
+    grid = BEVGrid((-32.0, -32.0, -5.0, 32.0, 32.0, 3.0), rows=64, cols=256)
+    box = torch.tensor([[0.5, 2.0, -1.0, 8.0, 2.0, 1.5, 0.0, 0.0, 0.0]])
+    targets, outputs = Targets((box,), (torch.zeros(1, dtype=torch.long),)), SimpleNamespace(grid=grid)
+    widths = []
+    for released, sides in ((False, (32.0, 2.0)), (True, (8.0, 8.0))):
+        mask = build('SoftForeground', min_radius=0, released_sides=released).mask(outputs, outputs, targets)
+        radius = int(gaussian_radius(torch.tensor([sides]))[0])
+        assert int((mask[0, 34] > 0).sum()) == 2 * radius + 1
+        widths.append(radius)
+    assert widths[0] != widths[1]
 
 
 def test_masks_of_one_object_agree_on_its_place(make_outputs, make_targets) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from matplotlib import pyplot
 from mmdet3d.registry import HOOKS
 from mmdet3d.structures import Det3DDataSample
 from mmengine.structures import InstanceData
@@ -14,6 +15,8 @@ from torch import nn
 
 from bevdistill.detection.bev_detector import BEVDetector
 from bevdistill.structures import BEVOutputs
+from bevdistill.visualization import hook as hook_module
+from bevdistill.visualization.figures import new_figure
 from bevdistill.visualization.hook import BEVVisualizationHook, predicting_model, show_in_back_ends
 
 from .helpers import CLASSES, GRID, box_set, front_camera
@@ -77,6 +80,7 @@ def _batch(first: int, size: int) -> dict[str, Any]:
 
 def _test(hook: BEVVisualizationHook, model: nn.Module, batches: list[int]) -> None:
     runner = _runner(model)
+    runner.work_dir = 'run'
     hook.before_test_epoch(runner)
     first = 0
     for index, size in enumerate(batches):
@@ -107,6 +111,39 @@ def test_tensorboard_gets_the_pages_and_the_work_dir_no_copies(tmp_path: Path) -
     events = loader.EventAccumulator(str(tmp_path / 'both/vis_data')).Reload()
     (image,) = events.Images('pages/token')
     assert (image.step, image.width, image.height) == (3, 6, 4)
+
+
+def test_mmdet3ds_names_of_the_options_serve_its_own_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    drawn: list[tuple[bool, bool, float]] = []
+
+    def page(page: Any) -> Any:
+        drawn.append((bool(page.frame.images), page.frame.points is not None, page.threshold))
+        return new_figure(1, 1)
+
+    monkeypatch.setattr(hook_module, 'report_page', page)
+    for task in (None, 'multi-view_det', 'lidar_det', 'multi-modality_det'):
+        _test(BEVVisualizationHook(test_out_dir='theirs', vis_task=task, score_thr=0.4), Plain(), [1])
+    _test(BEVVisualizationHook(draw=False), Plain(), [1])
+    assert drawn == [(True, True, 0.4), (True, False, 0.4), (False, True, 0.4), (True, True, 0.4)]
+    assert Path('theirs/token0.png').is_file()
+    _test(BEVVisualizationHook(), Plain(), [1])
+    assert Path('run/pages/token0.png').is_file()
+    with pytest.raises(ValueError, match=r"vis_task must be one of .*, got 'mono_det'"):
+        BEVVisualizationHook(vis_task='mono_det')
+
+
+def test_windows_are_shown_for_their_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match=r'(?i)needs a screen: matplotlib draws by its back end .agg.*--show-dir DIR'):
+        BEVVisualizationHook(show=True)
+    shown: list[float] = []
+    monkeypatch.setattr(hook_module, 'require_windows', lambda: None)
+    monkeypatch.setattr(pyplot, 'pause', shown.append)
+    monkeypatch.setattr(pyplot, 'show', lambda: shown.append(0.0))
+    for seconds in (1.5, 0.0):
+        _test(BEVVisualizationHook(str(tmp_path), interval=1, show=True, wait_time=seconds), Plain(), [1])
+    assert shown == [1.5, 0.0]
+    assert pyplot.get_fignums() == []
 
 
 def test_stops_at_max_samples(tmp_path: Path) -> None:

@@ -51,13 +51,14 @@ class LoadLidarPoints(LoadPointsFromFile):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add `points`."""
+        token = results.get('token', 'of no data set')
         path, in_file = results['lidar_points']['lidar_path'], results['lidar_points'].get('num_pts_feats')
         if in_file not in (None, self.load_dim):
             raise ValueError(
-                f'sample {results["token"]}: {path}: expected load_dim={self.load_dim} numbers per point, found '
+                f'sample {token}: {path}: expected load_dim={self.load_dim} numbers per point, found '
                 f'num_pts_feats={in_file} in the information file; set load_dim of the loaders of points'
             )
-        points = read_points(path, results['token'], self.load_dim, self.backend_args)
+        points = read_points(path, token, self.load_dim, self.backend_args)
         if 'points2lidar' in results['lidar_points']:
             move = np.asarray(results['lidar_points']['points2lidar'], dtype=np.float64)
             points[:, :3] = points[:, :3] @ move[:3, :3].T + move[:3, 3]

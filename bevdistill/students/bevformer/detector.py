@@ -47,6 +47,8 @@ class BEVFormer(BEVDetector):
         video_test_mode: Use history in testing. Without it, every frame is the first of its sequence.
         data_preprocessor: Config of the data preprocessor.
         init_cfg: Config of the initialisation.
+        train_cfg: Empty or None, as mmdet3d's tools pass it; nothing reads it.
+        test_cfg: The same.
 
     Raises:
         ValueError: If `queue_length` is not positive.
@@ -66,8 +68,10 @@ class BEVFormer(BEVDetector):
         video_test_mode: bool = True,
         data_preprocessor: dict[str, Any] | None = None,
         init_cfg: dict[str, Any] | None = None,
+        train_cfg: dict[str, Any] | None = None,
+        test_cfg: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        super().__init__(data_preprocessor, init_cfg, train_cfg, test_cfg)
         if queue_length < 1:
             raise ValueError(f'queue_length counts the current frame and must be at least 1, got {queue_length}')
         self.queue_length = queue_length

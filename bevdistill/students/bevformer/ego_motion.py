@@ -16,7 +16,7 @@ from ...structures.constants import constant_like
 from ...structures.ego_state import YAW_RADIANS
 
 
-def ego_shift(can_bus_B18: Tensor, grid: BEVGrid) -> Tensor:
+def ego_shift(can_bus_B18: Tensor, grid: BEVGrid, released_extents: bool = False) -> Tensor:
     """Compute the shift of a static object: its place on the previous map minus its place now.
 
     With (dx, dy) the motion since the previous frame in global axes and the heading theta::
@@ -29,12 +29,19 @@ def ego_shift(can_bus_B18: Tensor, grid: BEVGrid) -> Tensor:
     Args:
         can_bus_B18: Vehicle state.
         grid: Gives the extents.
+        released_extents: Divide by the extents as the release does.
 
     Returns:
         (B, 2), x and y in units of the range.
+
+    Note:
+        The release swaps the extents, ``shift = (right / extent_y, forward / extent_x)``: the same on a square range,
+        which all released models have. On others a standing object would move; ``released_extents`` reproduces it.
     """
     east_B, north_B, yaw_B = can_bus_B18[:, 0], can_bus_B18[:, 1], can_bus_B18[:, YAW_RADIANS]
     extent_x, extent_y, _ = grid.extent
+    if released_extents:
+        extent_x, extent_y = extent_y, extent_x
     # |d| cos and |d| sin of a difference of angles, without the angle of d: exporters know sine and cosine.
     forward_B = east_B * yaw_B.cos() + north_B * yaw_B.sin()
     right_B = east_B * yaw_B.sin() - north_B * yaw_B.cos()

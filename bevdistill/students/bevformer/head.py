@@ -33,6 +33,7 @@ class BEVFormerHead(QueryHead):
         num_cams: Cameras.
         num_level_embeds: See :class:`~.transformer.BEVFormerTransformer`.
         rotate_center: See :func:`~.ego_motion.rotate_history`.
+        released_extents: See :func:`~.ego_motion.ego_shift`.
         num_output_convs: 3x3 convolutions, ReLU between them, between the encoder and everything that reads the BEV
             map; 0 as published. History is the encoder's output, before them.
         aux_heatmap: Arguments of the auxiliary heatmap, see :class:`~bevdistill.detection.AuxHeatmapMixin`;
@@ -57,6 +58,7 @@ class BEVFormerHead(QueryHead):
         num_cams: int = 6,
         num_level_embeds: int = 4,
         rotate_center: Sequence[float] | None = None,
+        released_extents: bool = False,
         num_output_convs: int = 0,
         aux_heatmap: dict[str, Any] | None = None,
         loss: dict[str, Any] | None = None,
@@ -77,8 +79,9 @@ class BEVFormerHead(QueryHead):
             )
         )
         self.transformer = BEVFormerTransformer(
-            self.grid, embed_dims, encoder, decoder, num_cams, num_level_embeds, rotate_center
-        )
+            self.grid, embed_dims, encoder, decoder, num_cams, num_level_embeds, rotate_center,
+            released_extents,
+        )  # fmt: skip
         self.bev_embedding = nn.Embedding(self.grid.num_cells, embed_dims)
         self.query_embedding = nn.Embedding(num_queries, 2 * embed_dims)
         layers = self.transformer.decoder.num_layers

@@ -32,6 +32,7 @@ class BEVFormerTransformer(BaseModule):
         num_cams: N.
         num_level_embeds: Rows of the level embedding; the released models have four, whatever levels they use.
         rotate_center: See :func:`~.ego_motion.rotate_history`; None is right, ``[100, 100]`` as released.
+        released_extents: See :func:`~.ego_motion.ego_shift`.
 
     Raises:
         ValueError: If there are fewer level embeddings than levels.
@@ -46,10 +47,12 @@ class BEVFormerTransformer(BaseModule):
         num_cams: int = 6,
         num_level_embeds: int = 4,
         rotate_center: Sequence[float] | None = None,
+        released_extents: bool = False,
     ) -> None:
         super().__init__()
         self.grid = grid
         self.rotate_center = rotate_center
+        self.released_extents = released_extents
         self.encoder = BEVFormerEncoder(grid, embed_dims, **encoder)
         self.decoder = QueryDecoder(embed_dims=embed_dims, **decoder)
         if num_level_embeds < self.encoder.num_levels:
@@ -105,7 +108,7 @@ class BEVFormerTransformer(BaseModule):
         self._check(features, frames)
         value_BNSC, levels = self._tokens(features)
         with torch.autocast(value_BNSC.device.type, enabled=False):
-            shift_B2 = ego_shift(frames.can_bus, self.grid)
+            shift_B2 = ego_shift(frames.can_bus, self.grid, self.released_extents)
             query_BQC = bev_queries_QC + self.can_bus_mlp(frames.can_bus.to(bev_queries_QC.dtype))[:, None]
             if prev_bev_BQC is not None:
                 turn_B = frames.can_bus[:, YAW_DEGREES]

@@ -33,6 +33,8 @@ class ObjectDGCNN(BEVDetector):
         data_preprocessor: Config of a preprocessor with ``voxel=True`` and the ``voxel_type``, ``'hard'`` or
             ``'dynamic'``, that the voxel encoder reads.
         init_cfg: Initialisation, see mmengine.
+        train_cfg: Empty or None, as mmdet3d's tools pass it; nothing reads it.
+        test_cfg: The same.
     """
 
     def __init__(
@@ -44,8 +46,10 @@ class ObjectDGCNN(BEVDetector):
         pts_bbox_head: dict[str, Any],
         data_preprocessor: dict[str, Any] | None = None,
         init_cfg: dict[str, Any] | None = None,
+        train_cfg: dict[str, Any] | None = None,
+        test_cfg: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        super().__init__(data_preprocessor, init_cfg, train_cfg, test_cfg)
         self.pts_voxel_encoder = build_part(pts_voxel_encoder)
         self.reads_points = isinstance(self.pts_voxel_encoder, DynamicVFE | DynamicSimpleVFE | DynamicPillarFeatureNet)
         self.pts_middle_encoder = build_part(pts_middle_encoder)

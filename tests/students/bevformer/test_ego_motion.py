@@ -27,6 +27,15 @@ def test_shift_is_forward_and_right_motion_over_the_range():
     torch.testing.assert_close(shift, torch.tensor([[-3 / 40, 0.0]]), atol=1e-6, rtol=0)
 
 
+def test_the_release_swaps_the_extents():
+    grid = BEVGrid((-20, -40, -5, 20, 40, 3), 10, 8)
+    state = can_bus(6.0, 0.0, 0.0)
+    torch.testing.assert_close(ego_shift(state, grid, released_extents=True), torch.tensor([[0.0, 6 / 40]]))
+    square = BEVGrid((-20, -20, -5, 20, 20, 3), 10, 8)
+    state = can_bus(6.0, 2.0, 0.3)
+    assert torch.equal(ego_shift(state, square, released_extents=True), ego_shift(state, square))
+
+
 @pytest.mark.parametrize('angle', [0.0, 7.3, -31.7, 355.0])
 @pytest.mark.parametrize('center', [[4, 5], [100, 100]])
 def test_released_rotation_equals_loops(angle, center):
