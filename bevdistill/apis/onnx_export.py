@@ -38,6 +38,9 @@ class FrameProgram(nn.Module):
         image_size: Height and width of the images after the config's resizing and cropping.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, student: Student, image_size: tuple[int, int]) -> None:
         super().__init__()
         self.detector = student.detector
