@@ -5,10 +5,11 @@ PYTHON ?=
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+STACKS ?=
 FAULTS_ARGS ?=
 
-BOOT := $(shell for p in $(PYTHON) python3.11 python3 "$$(uv python find 3.11 2>/dev/null)"; do \
-  "$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
+BOOT := $(shell for p in $(PYTHON) python3.11 python3.12 python3.13 python3 "$$(uv python find '>=3.11,<3.14' 2>/dev/null)"; do \
+  "$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { command -v "$$p"; break; }; done)
 all_extras = test lint studies export
 in_env = py="$$('$(BOOT)' -m tools.setup --python '$(PYTHON)' --extras $(1))" &&
 # Tracked files only, so that what a run or an experiment leaves in the checkout is nobody's fault.
@@ -21,13 +22,13 @@ export MPLBACKEND ?= Agg
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench faults lint lock
+.PHONY: help setup demo test test-stacks bench faults lint lock
 ifeq ($(BOOT),)
-$(error set-up: error: no CPython 3.11 found. Install it with its headers and a C++ compiler (uv python install 3.11; Debian: apt-get install python3.11-dev python3.11-venv g++), or name it: make PYTHON=/path/to/python3.11 ...)
+$(error set-up: error: no CPython 3.11, 3.12 or 3.13 found. Install one with its headers and a C++ compiler (uv python install 3.11; Debian: apt-get install python3-dev python3-venv g++), or name it: make PYTHON=/path/to/python3.11 ...)
 endif
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
 setup: ## have the environment, nothing else
 	@$(call in_env,$(all_extras)) echo "$$py"
@@ -41,6 +42,9 @@ test: ## lint and all tests
 	OMP_NUM_THREADS=1 "$$py" -m pytest -n logical --maxprocesses 4 --dist worksteal $(PYTEST_ARGS); tests=$$?; \
 	wait $$mypy; lint=$$?; cat "$$types"; rm "$$types"; [ $$tests = 0 ] && [ $$lint = 0 ]; }
 
+test-stacks: ## a fast part of the tests at both ends of the supported versions (network, 12 GB; STACKS=low: one end)
+	@$(call in_env,) "$$py" -m tools.stacks $(STACKS)
+
 bench: ## times, memory and their ratios to targets, on this machine
 	@$(call in_env,) "$$py" tools/analysis_tools/benchmark.py $(BENCH_ARGS)
 
@@ -52,6 +56,6 @@ lint: ## ruff and mypy
 
 lock: ## write requirements/lock.txt anew; versions stay where they fit (UPGRADE=1: all to the newest)
 	@$(call in_env,) "$$py" -m uv pip compile pyproject.toml requirements/lock.in --all-extras --no-emit-package torch \
-	--python-version 3.11 --python-platform x86_64-manylinux_2_28 --no-strip-markers --generate-hashes \
+	--universal --python-version 3.11 --generate-hashes \
 	--annotation-style line --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) --quiet \
 	--output-file requirements/lock.txt >/dev/null

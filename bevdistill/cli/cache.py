@@ -68,10 +68,13 @@ def write(args: argparse.Namespace) -> None:
     cfg = config_of(args)
     import torch
 
+    from bevdistill.engine.devices import check_accelerator
     from bevdistill.teacher_cache.writer import CacheWriter
 
+    check_accelerator()
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ.get('LOCAL_RANK', 0)))
+        # Tasks of Slurm may see one card each.
+        torch.cuda.set_device(int(os.environ.get('LOCAL_RANK', 0)) % torch.cuda.device_count())
     writer = CacheWriter(cfg, args.checkpoint, args.split, args.taps, args.top_k, args.dtype)
     name = f'{Path(args.config).stem}_{args.split}'
     folder = args.out or writer.default_folder(Path('work_dirs') / 'teacher_cache', name)

@@ -16,6 +16,7 @@ from ..datasets.workers import lost_worker_explained, set_time_limits
 from ..teacher_cache.follow import follow_teacher_cache
 from .agreement import check_agreement
 from .config_file import load_config
+from .devices import check_accelerator
 from .hooks import StopHook
 from .keeping_best import check_best_keys, settle_best
 from .process_group import check_same_start, distributed_run
@@ -41,11 +42,13 @@ def run_training(cfg: Config) -> Runner:
         The runner after training.
 
     Raises:
-        UntrainableError: If the model cannot be trained on this device; before data is read.
+        UntrainableError: If the model cannot be trained on this device, or torch cannot use the machine's GPU; before
+            data is read.
         LostWorkerError: If a worker of the data loader was killed or stopped.
         RunStopped: If the process was asked to stop by a signal; ends it with the status :data:`~.stopping.STOPPED`.
         ValueError: If settings contradict each other, or a hook follows a metric that is not reported.
     """
+    check_accelerator()
     check_precision(cfg)
     check_strategy(cfg)
     check_loop(cfg)
@@ -93,8 +96,9 @@ def run_testing(cfg: Config, checkpoint: str) -> dict[str, float]:
 
     Raises:
         FileNotFoundError: If the checkpoint does not exist.
-        ValueError: If it does not fit the config.
+        ValueError: If it does not fit the config, or torch cannot use the machine's GPU.
     """
+    check_accelerator()
     cfg.load_from, cfg.resume = existing_checkpoint(checkpoint), False
     check_agreement(cfg)
     set_time_limits(cfg)

@@ -20,6 +20,7 @@ from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 from ..checkpoints.damage import DamagedCheckpointError
 from ..checkpoints.find import latest_checkpoint
 from ..distributed import HostDistributedDataParallel
+from .devices import choose_card
 
 _TORCHRUN = ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
 _SLURM = ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST', 'SLURM_LOCALID')
@@ -48,7 +49,8 @@ def distributed_run(cfg: Config) -> Iterator[None]:
         cfg: Config with ``launcher``; on a CPU ``model_wrapper_cfg`` is filled in, and ``sync_bn`` moves there.
 
     Raises:
-        ValueError: If the launcher's variables are missing, or the launcher cannot run on a CPU.
+        ValueError: If the launcher's variables are missing, the launcher cannot run on a CPU, or processes would share
+            a card.
         ConnectionError: If another process of the run can no longer be reached.
     """
     launcher = cfg.get('launcher', 'none')
@@ -58,6 +60,8 @@ def distributed_run(cfg: Config) -> Iterator[None]:
     _check_environment(launcher)
     if launcher == 'slurm':
         _adopt_slurm()
+    if launcher in _STARTS:
+        choose_card(cfg, launcher)
     if get_device() == 'cpu':
         if not dist.is_initialized():
             dist.init_process_group('gloo', timeout=_timeout(cfg))

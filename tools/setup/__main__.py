@@ -45,8 +45,7 @@ def choose(venv: Venv, named: str, extras: Sequence[str], env: Mapping[str, str]
         given = Path(os.path.abspath(shutil.which(os.path.expanduser(named)) or named))
     if given == venv.python or not (named or given.exists()):
         return venv.ensure(None)
-    answer = ask(given, Path(__file__).with_name('probe.py'), venv.repo / 'pyproject.toml', ' '.join(extras),
-                 venv.cache / 'environments')
+    answer = ask(given, Path(__file__).with_name('probe.py'), venv.repo / 'pyproject.toml', ' '.join(extras))
     faults, remedy = json.loads(answer) if answer.startswith('[') else (['it does not run'], 'Give the path of Python')
     if not faults:
         return given

@@ -13,9 +13,9 @@ HEARTBEAT = 30.0  # seconds between signs of life
 REMEDIES = (
     (r'No space left on device|Errno 28', 'no disk space is left', 'Free about 4 GB (temporary folder and caches too)'),
     (r'Python\.h: No such file', "CPython's headers are missing (Python.h)",
-     'Install them (Debian, Ubuntu: apt-get install python3.11-dev)'),
+     'Install them (Debian, Ubuntu: apt-get install python3-dev)'),
     (r'ensurepip is not available|No module named (ensurepip|venv)', 'it lacks the modules venv and ensurepip',
-     'Install them (Debian, Ubuntu: apt-get install python3.11-venv)'),
+     'Install them (Debian, Ubuntu: apt-get install python3-venv)'),
     (r'Cannot allocate memory|out of memory|Killed signal terminated|internal compiler error',
      'the compiler ran out of memory', 'Put MAX_JOBS=1 in front of the command'),
     (r'(?i)do not match the hashes', 'a file is not the one that requirements/lock.txt names',

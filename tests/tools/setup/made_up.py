@@ -19,8 +19,9 @@ AS_PYTHON_39 = ("import platform, runpy, sys; sys.version_info = (3, 9, 2); plat
 def locked_versions() -> dict[str, str]:
     """Versions of the lock by name, torch among them."""
     venv = Venv(REPO, Path('cache'))
-    pins = [pin.split()[0].split('==') for pin in [*venv.pins.values(), venv.torch]]
-    return dict(pins)
+    lines = [line.partition(' \\')[0] for pin in [*venv.pins.values(), venv.torch] for line in pin.splitlines()]
+    pins = [Requirement(line) for line in lines if '==' in line and not line.startswith(' ')]
+    return {pin.name: next(iter(pin.specifier)).version for pin in pins if not pin.marker or pin.marker.evaluate()}
 
 
 def fitting_packages(*extras: str) -> dict[str, str]:

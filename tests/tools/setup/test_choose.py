@@ -54,7 +54,7 @@ def test_extras_count_only_where_they_are_needed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(('parts', 'message'), [
-    ({'operators': None}, r"mmcv has no compiled operators \(No module named 'mmcv\._ext'\)\. .*mim install"),
+    ({'operators': None}, r"mmcv has no compiled operators \(No module named 'mmcv\._ext'\)\. .*MMCV_WITH_OPS=1"),
     ({'operators': "raise ImportError('_ext.so: undefined symbol')"},
      r'mmcv was built for another torch \(_ext\.so: undefined symbol\)\. .*--no-binary mmcv mmcv==2\.1\.0'),
     ({'torch': "raise OSError('libcudart.so: cannot open')"}, r'torch does not import \(libcudart\.so: cannot open\)'),
@@ -79,7 +79,7 @@ def test_named_environment_with_misfits_is_an_error_that_lists_them_all(tmp_path
 
 
 @pytest.mark.parametrize(('version', 'fits'), [
-    ('2.13.0+cpu', True), ('2.1', True), ('2.1.0rc1', False), ('2.0.1', False), ('3.0', False), ('2.14.0.dev1', True)])
+    ('2.13.0+cpu', True), ('2.4', True), ('2.4.0rc1', False), ('2.3.1', False), ('3.0', False), ('2.14.0.dev1', True)])
 def test_versions_compare_as_the_index_does(tmp_path: Path, version: str, fits: bool) -> None:
     python = make_interpreter(tmp_path / 'env', fitting_packages() | {'torch': version})
     assert (choose(tmp_path, active=python) == python) is fits
@@ -98,7 +98,7 @@ def test_active_environment_without_torch_gives_way_in_one_line(
 
 def test_wrong_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old = make_interpreter(tmp_path / 'env', fitting_packages(), code=AS_PYTHON_39)
-    with pytest.raises(SetupError, match=r'env/bin/python does not do: cpython 3\.9\.2 instead of CPython 3\.11\. '):
+    with pytest.raises(SetupError, match=r'env/bin/python does not do: cpython 3\.9\.2 instead of CPython 3\.11, '):
         choose(tmp_path, named=old)
     assert choose(tmp_path, active=old) == OWN
     assert 'cpython 3.9.2 instead of CPython 3.11' in capsys.readouterr().err
@@ -112,21 +112,10 @@ def test_program_that_is_no_python(tmp_path: Path, capsys: pytest.CaptureFixture
     assert 'env/bin/python is not used as it is: it does not run' in capsys.readouterr().err
 
 
-def test_operators_are_imported_once_until_something_changes(tmp_path: Path) -> None:
-    count = tmp_path / 'count'
-    for build, expected in (('', 1), ('# another build\n', 2)):
-        operators = f"{build}open({str(count)!r}, 'a').write('x')"
-        python = make_interpreter(tmp_path / 'env', fitting_packages(), operators=operators)
-        for _ in range(2):
-            assert choose(tmp_path, active=python) == python
-            assert len(count.read_text()) == expected
-
-
 def test_this_environment_fits(tmp_path: Path) -> None:
     venv = Venv(REPO, tmp_path / 'cache')
     venv.python = OWN
     assert cli.choose(venv, sys.executable, ('test', 'lint', 'studies'), {}) == Path(sys.executable)
-    assert len(list((tmp_path / 'cache' / 'environments').iterdir())) == 1, 'remembered'
 
 
 def test_error_is_one_line_and_the_status_tells(capfd: pytest.CaptureFixture[str]) -> None:
@@ -146,7 +135,7 @@ def test_make_help_lists_every_target() -> None:
     assert {'demo', 'test', 'lint'} <= targets
 
 
-def test_make_without_python_311(tmp_path: Path) -> None:
+def test_make_without_a_fitting_python(tmp_path: Path) -> None:
     command = [shutil.which('make') or 'make', '--no-print-directory', '-n', 'help']
     old = tmp_path / 'python3'
     old.write_text('#!/bin/sh\nexit 1\n')
@@ -154,7 +143,7 @@ def test_make_without_python_311(tmp_path: Path) -> None:
     environment = {'PATH': str(tmp_path)}
     done = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True)
     assert done.returncode
-    assert re.search(r'set-up: error: no CPython 3\.11 found\. Install it .*uv python install 3\.11', done.stderr)
+    assert re.search(r'set-up: error: no CPython 3\.11, 3\.12 or 3\.13 found\. Install .*uv python', done.stderr)
     uv = tmp_path / 'uv'
     uv.write_text(f'#!/bin/sh\necho {sys.executable}\n')
     uv.chmod(0o755)

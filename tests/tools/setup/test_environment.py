@@ -41,11 +41,12 @@ def venv(tmp_path: Path) -> Venv:
     (repo / 'requirements' / 'lock.in').write_text('torch==2.13.0  # without hashes\nmmcv==2.1.0\n')
     (repo / 'pyproject.toml').write_text(PROJECT)
     venv = Venv(repo, tmp_path / 'cache')
+    (venv.folder / 'lib' / 'python3.11' / 'site-packages').mkdir(parents=True)
     for name in ('torch-2.13.0+cpu', 'mmcv-2.1.0', 'six-1.17.0', 'uv-0.13.9'):
         (venv.site / f'{name}.dist-info').mkdir(parents=True)
         (venv.site / f'{name}.dist-info' / 'RECORD').touch()
     venv.python.parent.mkdir()
-    venv.python.write_text('#!/bin/sh\necho 3 11\n')
+    venv.python.write_text('#!/bin/sh\necho 3.11\n')
     venv.python.chmod(0o755)
     (venv.folder / 'bin' / 'activate').write_text(f'VIRTUAL_ENV={venv.folder}\n')
     venv.stamp.write_text('\n'.join([venv.key, *venv.installed()]))
@@ -79,7 +80,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, *operators: str) -> None:
     """Let the environment tell torch's version, and whether mmcv's operators import, call by call."""
     left = list(operators)
     monkeypatch.setattr(environment, 'ask', lambda python, option, code: (
-        '2.13.0+cpu||/include' if code == environment.FACTS else left.pop(0) if 'mmcv._ext' in code else '3 11'))
+        '2.13.0+cpu|/include' if code == environment.FACTS else left.pop(0) if 'mmcv._ext' in code else '3.11'))
 
 
 def test_lock_is_read_with_its_hashes(venv: Venv) -> None:
@@ -171,10 +172,17 @@ def test_torn_packages_are_forgotten(venv: Venv) -> None:
     assert venv.installed() == {'torch-2.13.0+cpu', 'mmcv-2.1.0', 'six-1.17.0', 'uv-0.13.9'}
 
 
-def test_environment_of_another_place_or_python_is_not_usable(venv: Venv) -> None:
-    venv.python.write_text('#!/bin/sh\necho 3 12\n')
-    assert not venv.usable()
-    venv.python.write_text('#!/bin/sh\necho 3 11\n')
+def test_environment_of_another_place_or_python_is_not_usable(venv: Venv, tmp_path: Path) -> None:
+    other = tmp_path / 'python3.12'
+    other.write_text('#!/bin/sh\necho 3.12\n')
+    other.chmod(0o755)
+    assert not venv.usable(other)
+    assert not venv.complete(other)
+    assert venv.usable(venv.python)
+    assert venv.complete(venv.python)
+    venv.python.write_text('#!/bin/sh\nexit 1\n')
+    assert not venv.usable(), 'it does not run'
+    venv.python.write_text('#!/bin/sh\necho 3.12\n')
     assert venv.usable()
     moved = venv.repo.rename(venv.repo.with_name('moved'))
     assert not Venv(moved, venv.cache).usable(), 'its scripts name the old place'
@@ -184,7 +192,7 @@ def test_environment_of_another_place_or_python_is_not_usable(venv: Venv) -> Non
 def test_environment_that_does_not_import_is_made_anew_once(
         venv: Venv, commands: Commands, monkeypatch: pytest.MonkeyPatch, importing: str) -> None:
     answers(monkeypatch, '1', '1')
-    monkeypatch.setattr(Venv, 'make', lambda self, base: commands.done.append('make') or venv.site.mkdir(parents=True))
+    monkeypatch.setattr(Venv, 'make', lambda self, base: commands.done.append('make'))
     monkeypatch.setattr(Venv, 'install_mmcv', lambda self, version: None)
     commands.failing = {importing: 2}
     venv.key = 'another'
@@ -220,7 +228,7 @@ def test_no_module_to_make_it_with(venv: Venv, tmp_path: Path) -> None:
     python.write_text('#!/bin/sh\necho "No environment: ensurepip is not available"; exit 1\n')
     python.chmod(0o755)
     venv.hold = 0
-    with pytest.raises(SetupError, match=r'\.venv failed: .* lacks .* venv and ensurepip\. .*python3\.11-venv'):
+    with pytest.raises(SetupError, match=r'\.venv failed: .* lacks .* venv and ensurepip\. .*python3-venv'):
         venv.make(python)
 
 
@@ -240,8 +248,8 @@ def test_wheel_that_does_not_work_is_built_again_once(
     answers(monkeypatch, '', '', '')
     built = []
 
-    def build(run: Any, python: Path, includes: list[str], cuda: str, pin: str, folder: Path) -> Path:
-        built.append((includes, cuda, pin))
+    def build(run: Any, python: Path, includes: list[str], pin: str, folder: Path) -> Path:
+        built.append((includes, pin))
         folder.mkdir(parents=True, exist_ok=True)
         return folder / 'mmcv-2.1.0-new.whl'
 
@@ -253,7 +261,7 @@ def test_wheel_that_does_not_work_is_built_again_once(
     with pytest.raises(SetupError, match='do not import although just built'):
         venv.install_mmcv('2.1.0')
     assert commands.done == ['installing mmcv', 'installing mmcv']
-    assert built == [(['/include'], '', 'mmcv==2.1.0 \\\n    --hash=sha256:0')]
+    assert built == [(['/include'], 'mmcv==2.1.0 \\\n    --hash=sha256:0')]
     assert not folder.exists(), 'the next set-up does not meet it'
 
 
@@ -279,3 +287,45 @@ def test_without_the_folder_there_is_nothing_to_rely_on(venv: Venv) -> None:
     shutil.rmtree(venv.folder)
     assert not venv.complete()
     assert not venv.usable()
+
+
+@pytest.mark.parametrize(('driver', 'program', 'words'), [
+    ('', 'python', []),
+    ('580.65.06', 'uv', ['--reinstall-package', 'torch', 'torch==2.13.0']),
+    ('550.54', 'uv', ['--reinstall-package', 'torch', '--torch-backend', 'cu126', 'torch==2.13.0']),
+])
+def test_torch_is_the_build_that_the_driver_runs(
+        venv: Venv, commands: Commands, monkeypatch: pytest.MonkeyPatch, driver: str, program: str, words: list[str],
+) -> None:
+    monkeypatch.setattr(environment, 'driver_version', lambda: driver)
+    (venv.folder / 'bin' / 'uv').touch()
+    venv.install_torch()
+    command = commands.words['installing torch']
+    assert Path(command[0]).name == program
+    assert command[-len(words):] == words or not words
+    assert (command[-1], '--torch-backend' in command) == ('torch==2.13.0', driver.startswith('550'))
+    assert not driver or '--no-config' in command, 'pyproject.toml has uv leave the libraries of CUDA out'
+
+
+def test_driver_that_is_too_old(venv: Venv, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, 'driver_version', lambda: '470.82.01')
+    with pytest.raises(SetupError, match=r'driver 470\.82\.01 is too old: .* needs 525\. .*CUDA_VISIBLE_DEVICES='):
+        venv.install_torch()
+    assert not commands.done
+
+
+def test_build_for_cpus_is_replaced_where_there_is_a_card(venv: Venv, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert venv.complete()
+    monkeypatch.setattr(environment, 'driver_version', lambda: '580.65.06')
+    assert not venv.complete()
+    next(venv.site.glob('torch*')).rename(venv.site / 'torch-2.13.0.dist-info')
+    venv.stamp.write_text('\n'.join([venv.key, *venv.installed()]))
+    assert venv.complete()
+
+
+def test_versions_for_several_pythons_are_all_kept(venv: Venv) -> None:
+    lock = "numpy==2.4.6 ; python_full_version < '3.12' \\\n    --hash=sha256:4\n"
+    venv = Venv(venv.repo, venv.cache, lock=lock + lock.replace('2.4.6', '2.5.5').replace('<', '>='))
+    assert venv.pins['numpy'].count('--hash') == 2
+    assert 'numpy==2.4.6' in venv.pins['numpy'] and 'numpy==2.5.5' in venv.pins['numpy']
+    assert not venv.torch, 'such a lock names torch itself'

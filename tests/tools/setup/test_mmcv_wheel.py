@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tools.setup import mmcv_wheel
-from tools.setup.mmcv_wheel import build_wheel, find_compilers
+from tools.setup.mmcv_wheel import build_wheel, find_compiler
 from tools.setup.process import SetupError
 
 WHEEL = 'mmcv-2.1.0-cp311-cp311-linux_x86_64.whl'
@@ -20,7 +21,6 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     found = {'c++'}
     monkeypatch.setattr(mmcv_wheel.shutil, 'which', lambda name: f'/bin/{name}' if name in found else None)
     monkeypatch.delenv('CXX', raising=False)
-    monkeypatch.delenv('CUDA_HOME', raising=False)
     return found
 
 
@@ -31,6 +31,8 @@ class Runner:
         self.failing, self.done, self.env = failing, dict[str, list[str]](), dict[str, str]()
 
     def __call__(self, what: str, *command: Any, **env: str) -> None:
+        if what.startswith('precompiling'):
+            self.compiler = Path(command[0]).read_text()
         self.done[what.split()[0]] = [str(word) for word in command]
         if what.split()[0] == self.failing:
             raise SetupError(f'{what} failed', 'Mend it')
@@ -42,30 +44,23 @@ class Runner:
             (folder / WHEEL).write_text(Path(words[-1]).read_text())
 
 
-def build(runner: Runner, folder: Path) -> Path:
-    return build_wheel(runner, Path('python'), ['/include'], '', 'mmcv==2.1.0 --hash=sha256:0', folder)
+def build(runner: Runner, folder: Path, include: object = '/include') -> Path:
+    return build_wheel(runner, Path('python'), [str(include)], 'mmcv==2.1.0 --hash=sha256:0', folder)
 
 
 def test_no_compiler(programs: set[str]) -> None:
     programs.clear()
     with pytest.raises(SetupError, match=r"no C\+\+ compiler .* found \(tried c\+\+, g\+\+, clang\+\+\).*Install one"):
-        find_compilers('')
+        find_compiler()
 
 
 def test_compiler_of_cxx_is_respected(programs: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
     programs.add('ccache')
     monkeypatch.setenv('CXX', 'ccache g++-13')
-    assert find_compilers('') == 'ccache g++-13'
+    assert find_compiler() == 'ccache g++-13'
     monkeypatch.setenv('CXX', 'icpc')
     with pytest.raises(SetupError, match=r'tried icpc'):
-        find_compilers('')
-
-
-def test_gpu_without_nvcc(programs: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SetupError, match=r'GPU is usable \(CUDA 13\.0\) but nvcc is missing.*CUDA_VISIBLE_DEVICES='):
-        find_compilers('13.0')
-    monkeypatch.setenv('CUDA_HOME', '/usr/local/cuda')
-    assert find_compilers('13.0') == 'c++'
+        find_compiler()
 
 
 @pytest.mark.usefixtures('programs')
@@ -86,16 +81,38 @@ def test_header_and_build_have_the_same_flags(tmp_path: Path, monkeypatch: pytes
     runner = Runner()
     build(runner, tmp_path / 'wheels')
     flags, _, header = runner.env['CFLAGS'].partition(' -include ')
-    assert runner.done['precompiling'][1:1 + len(flags.split())] == flags.split()
+    assert runner.done['precompiling'][1:2 + len(flags.split())] == ['-std=c++17', *flags.split()]
     assert runner.done['precompiling'][-1] == f'{header}.gch'
-    assert (runner.env['MMCV_WITH_OPS'], runner.env['CXX'], runner.env['MAX_JOBS']) == ('1', 'c++', '3')
+    assert (runner.env['MMCV_WITH_OPS'], runner.env['MAX_JOBS']) == ('1', '3')
+    assert runner.env['CXX'] == runner.done['precompiling'][0]
 
 
 @pytest.mark.usefixtures('programs')
-def test_build_goes_on_without_the_header_and_leaves_nothing_when_it_fails(
-        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert build(Runner('precompiling'), tmp_path / 'wheels' / 'a').exists()
-    assert 'takes several times as long' in capsys.readouterr().err
-    with pytest.raises(SetupError, match='building mmcv failed'):
-        build(Runner('building'), tmp_path / 'wheels' / 'b')
-    assert [path.name for path in (tmp_path / 'wheels').iterdir()] == ['a']
+@pytest.mark.parametrize('failing', ['precompiling', 'building'])
+def test_build_that_fails_leaves_nothing(tmp_path: Path, failing: str) -> None:
+    with pytest.raises(SetupError, match=f'{failing} .* failed'):
+        build(Runner(failing), tmp_path / 'wheels' / 'b')
+    assert list((tmp_path / 'wheels').iterdir()) == []
+
+
+@pytest.mark.usefixtures('programs')
+def test_operators_are_those_of_the_cpu_beside_a_gpu_too(tmp_path: Path) -> None:
+    runner = Runner()
+    build(runner, tmp_path / 'wheels')
+    assert (runner.env['FORCE_CUDA'], runner.env['CUDA_VISIBLE_DEVICES']) == ('0', '')
+
+
+@pytest.mark.parametrize(('text', 'standard'), [('#error C++20 or later compatible', '20'), ('C++17 or later', '17')])
+def test_standard_is_the_one_that_torch_asks_for(
+        programs: set[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, standard: str) -> None:
+    (tmp_path / 'ATen').mkdir()
+    (tmp_path / 'ATen' / 'ATen.h').write_text(text)
+    programs.add('echo')
+    monkeypatch.setenv('CXX', 'echo first')
+    runner = Runner()
+    build(runner, tmp_path / 'wheels', tmp_path)
+    script = tmp_path / 'c++'
+    script.write_text(runner.compiler)
+    words = ['sh', str(script), '-O2', '-DNAME="a b"', '-std=c++17', 'file name.cpp']
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert said == f'first -O2 -DNAME="a b" -std=c++{standard} file name.cpp\n'

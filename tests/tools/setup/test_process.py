@@ -22,7 +22,7 @@ from tools.setup.process import SetupError, run
     ('OSError: [Errno 28] No space left on device', r'failed: no disk space is left\. Free about 4 GB'),
     ('NewConnectionError: Temporary failure in name resolution\nERROR: No matching distribution found for torch',
      r'failed: pip could not get the packages\. Check the network'),
-    ('fatal error: Python.h: No such file or directory', r"CPython's headers are missing.*python3\.11-dev"),
+    ('fatal error: Python.h: No such file or directory', r"CPython's headers are missing.*python3-dev"),
     ('c++: internal compiler error: Killed', r'ran out of memory.*MAX_JOBS=1'),
     ('ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE', r'not the one that .*lock\.txt names'),
     ('something new', r'installing torch failed: see its log\. .*torch\.log'),

@@ -1,0 +1,1 @@
+"""Check a GPU: the blocks of ``benchmarks/gpu_check.py``, each a process of its own."""
