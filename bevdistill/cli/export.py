@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
     """Write the student and its card, and report what was written."""
     card = args.out.with_suffix('.md')
     for path in (args.out, card):
-        if path.exists() and not args.force:
+        if path.exists() and not args.force and not _is_card(path, args.out.name):
             raise FileExistsError(f'{path} exists; give --force to overwrite it')
     if args.out.suffix in PROGRAMS:
         if args.config is None:
@@ -58,6 +58,11 @@ def run(args: argparse.Namespace) -> None:
         if args.config is not None or args.cfg_options:
             raise ValueError(f'{args.out} holds weights alone; --config and --cfg-options are for .onnx and .pt2')
         _export_weights(args, card)
+
+
+def _is_card(path: Path, name: str) -> bool:
+    """Whether a file is the card that an earlier export of this name wrote."""
+    return path.suffix == '.md' and path.read_bytes().startswith(f'# {name}\n'.encode())
 
 
 def _export_weights(args: argparse.Namespace, card: Path) -> None:

@@ -98,7 +98,12 @@ def test_a_program_and_its_card(
     card = (tmp_path / 'student.md').read_text()
     assert '**Seed:** 7' in card and '**Classes:** car, truck' in card and 'CC BY-NC-SA 4.0' in card
     assert 'None found beside the checkpoint' in card
-    assert 'give --force' in run('export', checkpoint, out, '--config', config).error
+    assert 'student.onnx exists; give --force' in run('export', checkpoint, out, '--config', config).error
+    out.unlink()
+    assert run('export', checkpoint, out, '--config', config).code == 0, 'the card of before is replaced'
+    out.unlink()
+    (tmp_path / 'student.md').write_text('# Notes of my own')
+    assert 'student.md exists; give --force' in run('export', checkpoint, out, '--config', config).error
 
 
 def test_scores_in_the_card_are_those_of_the_same_weights(run: Run, tmp_path: Path) -> None:

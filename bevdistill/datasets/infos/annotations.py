@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from nuscenes.eval.detection.utils import category_to_detection_name
-from nuscenes.nuscenes import NuScenes
 
 from ...structures.cameras import CAMERAS
 from ..ego_pose import rotation_matrix
 from .names import ATTRIBUTES, CATEGORIES, NO_ATTRIBUTE
 from .sensors import KeyframeSensors
+
+if TYPE_CHECKING:
+    from nuscenes.nuscenes import NuScenes
 
 MAX_TIME_DIFF = 1.5
 """Seconds between annotations beyond which the devkit gives no velocity; twice as much for a centred difference."""
@@ -47,6 +48,8 @@ class AnnotationRecords:
         self._sizes_wlh = np.array([row['size'] for row in rows], dtype=np.float64).reshape(-1, 3)
         self._rotations = rotation_matrix(np.array([row['rotation'] for row in rows], dtype=np.float64).reshape(-1, 4))
         self._velocities = self._all_velocities()
+        from nuscenes.eval.detection.utils import category_to_detection_name
+
         self._names = [category_to_detection_name(row['category_name']) or row['category_name'] for row in rows]
         known = {name: label for label, name in enumerate(CATEGORIES)}
         self._labels = np.array([known.get(name, -1) for name in self._names], dtype=np.int64)
