@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib
+from matplotlib import rcsetup
 from PIL import Image
 
 
@@ -16,7 +16,7 @@ def require_windows() -> None:
     """
     from matplotlib import pyplot  # chooses the back end
 
-    if pyplot.get_backend().lower() not in {name.lower() for name in matplotlib.rcsetup.interactive_bk}:
+    if pyplot.get_backend().lower() not in {name.lower() for name in rcsetup.interactive_bk}:
         raise ValueError(
             f'--show needs a screen: matplotlib draws by its back end {pyplot.get_backend()!r}, which has no windows. '
             'Save the pictures instead with --show-dir DIR'
