@@ -39,8 +39,10 @@ class ForeignCheckpoint(NamedTuple):
 
     @property
     def weights(self) -> dict[str, Any]:
-        """Return the tensors by name: the entry ``state_dict``, or all of it in a file of bare weights."""
-        weights: dict[str, Any] = self.content.get('state_dict', self.content)
+        """Return the tensors by name: the entry ``state_dict`` or ``model``, or all of it in a file of bare weights."""
+        model = self.content.get('model')
+        rest = model if isinstance(model, dict) else self.content
+        weights: dict[str, Any] = self.content.get('state_dict', rest)
         return weights
 
     @property

@@ -160,12 +160,16 @@ def in_layout_of(part: nn.Module, weights: Mapping[str, Any]) -> Mapping[str, An
 
     Files that have mmdet's names already stay as they are.
     """
-    if not getattr(part, 'convert_weights', False) or any(name in weights for name in part.state_dict()):
+    if not getattr(part, 'convert_weights', False):
         return weights
-    converters = {SwinTransformer: swin_converter, PyramidVisionTransformer: pvt_convert}
-    found = [convert for kind, convert in converters.items() if isinstance(part, kind)]
-    converted = found[0](weights) if found else weights
-    return weights_below(converted, 'backbone.') or converted
+    own = part.state_dict().keys()
+    for kind, convert in ((SwinTransformer, swin_converter), (PyramidVisionTransformer, pvt_convert)):
+        if isinstance(part, kind):
+            converted = convert(weights)
+            converted = weights_below(converted, 'backbone.') or converted
+            # A few names, such as that of the first norm, are the same in both layouts.
+            return converted if len(own & converted.keys()) > len(own & weights.keys()) else weights
+    return weights
 
 
 def take_pretrained(model: nn.Module) -> list[Pretrained]:

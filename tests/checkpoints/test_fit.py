@@ -78,8 +78,10 @@ def test_what_is_allowed_is_left_out() -> None:
     fit = WeightFit(('a.x', 'b.x', 'b.num_batches_tracked'), ('c.x', 'd.y'), {'e': ((1,), (2,))})
     assert fit.without() == WeightFit(('a.x', 'b.x'), fit.unexpected, fit.shapes)
     assert fit.without(['a.*'], ['?.y']) == WeightFit(('b.x',), ('c.x',), fit.shapes)
-    assert not fit.without(['*'], ['*'])
-    assert fit.without(['*'], ['*']).lines() == ['1 weights of other shapes: e (1,) in the file, (2,) in the model']
+    assert not fit.without(['?.*'], ['*'])
+    assert fit.without(['?.*'], ['*']).lines() == ['1 weights of other shapes: e (1,) in the file, (2,) in the model']
+    assert fit.without(['?.*', 'e'], ['*'])
+    assert fit.kept == ('a.x', 'b.x', 'e')
 
 
 class Renaming(nn.Linear):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 import pytest
 from cli_runs import Run
 from mmengine.config import Config
 
+from bevdistill.cli.loading import read_config_of
 from bevdistill.cli.train import add_arguments, apply_options
 from bevdistill.engine import settings
 
@@ -82,3 +84,17 @@ def test_errors_name_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
         options(cfg, '--amp')
     with pytest.raises(ValueError, match=r'^--auto-scale-lr: the config does not say'):
         options(cfg, '--auto-scale-lr')
+
+
+def test_flags_of_openmmlabs_launchers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('LOCAL_RANK', '9')  # so that it is as before afterwards
+    monkeypatch.delenv('LOCAL_RANK')
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    args = parser.parse_args(['nowhere.py', '--local-rank', '3', '--sync_bn', 'torch'])
+    cfg = Config(dict(work_dir='run'))
+    apply_options(cfg, args)
+    assert cfg.sync_bn == 'torch'
+    with pytest.raises(FileNotFoundError):
+        read_config_of(args)
+    assert os.environ['LOCAL_RANK'] == '3'
