@@ -118,6 +118,10 @@ def test_slurm(told: Callable[..., list[str]]) -> None:
     ]  # fmt: skip
 
 
+SLURM = {'--time', '--signal', '--requeue', '--gres', '--gpus-per-task', '--ntasks-per-node'}
+"""Flags of Slurm's own commands."""
+
+
 def test_the_document_names_what_there_is() -> None:
     text = (REPO / 'docs/clusters.md').read_text()
     commands = '\n'.join(re.findall(r'^```bash\n(.*?)^```', text, flags=re.MULTILINE | re.DOTALL))
@@ -127,9 +131,9 @@ def test_the_document_names_what_there_is() -> None:
     read = '\n'.join(script.read_text() for script in SCRIPTS)
     variables = set(re.findall(r'\b([A-Z_]{4,})=', text))
     assert {name for name in variables if f'${{{name}' not in read} <= {
-        'NCCL_SOCKET_IFNAME', 'GLOO_SOCKET_IFNAME', 'PET_MAX_RESTARTS',
+        'NCCL_SOCKET_IFNAME', 'GLOO_SOCKET_IFNAME', 'PET_MAX_RESTARTS', 'CUDA_VISIBLE_DEVICES',
     }  # fmt: skip
-    flags = set(re.findall(r'--[a-z-]+', text)) - {'--time'}
+    flags = set(re.findall(r'--[a-z-]+', text)) - SLURM
     parsers = [verb_parser(module_of(verb), verb) for verb in ('train', 'test', 'study')]
     parsers += [action.choices['run'] for action in parsers[-1]._actions if isinstance(action.choices, dict)]
     known = ''.join(parser.format_help() for parser in parsers)

@@ -34,9 +34,9 @@ def test_page_has_both_sensors_while_the_model_gets_its_own(
     tmp_path: Path, sensor: str, modality: dict[str, bool]
 ) -> None:
     config = _config(tmp_path, 'one', dict(type='PictureDetector', sensor=sensor), modality)
-    viewer = ModelViewer(config, _checkpoint(tmp_path, 'one'), data_root='elsewhere')
+    viewer = ModelViewer(config, _checkpoint(tmp_path, 'one'), data_root=str(tmp_path))
     view = viewer.view(2)
-    assert viewer.dataset.data_root == 'elsewhere'
+    assert viewer.dataset.data_root == f'{tmp_path}/'
     assert view.frame.token == 't2'
     assert len(view.frame.images) == 6
     assert view.frame.points is not None
