@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from nuscenes.nuscenes import NuScenes
 
 from ...structures.cameras import CAMERAS
 from ..ego_pose import rigid_transforms
 from .presence import CHANNELS, Absences, FilesOnDisk
+
+if TYPE_CHECKING:
+    from nuscenes.nuscenes import NuScenes
 
 NUM_POINT_FEATURES = 5
 
