@@ -73,7 +73,9 @@ def reference(room: Path) -> str:
                 continue
             lines += [f'\n## {node.name}\n', f'`{signature(node)}`, in {file.relative_to(REPO)}\n']
             lines.append(as_markdown(ast.get_docstring(node) or '') + '\n')
-            for method in definitions(node.body) if isinstance(node, ast.ClassDef) else ():
+            methods = list(definitions(node.body)) if isinstance(node, ast.ClassDef) else []
+            lines += ['**Methods**\n'] if methods else []
+            for method in methods:
                 first = (ast.get_docstring(method) or '').split('\n\n')[0].replace('\n', ' ')
                 lines.append(f'* `{signature(method)}`: {as_markdown(first)}')
     return '\n'.join(lines)

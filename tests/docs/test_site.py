@@ -71,6 +71,7 @@ def test_equations_have_their_code_and_rooms_their_reference(site: Path) -> None
     losses = (site / 'api/losses.html').read_text()
     assert 'id="densebevloss"' in losses
     assert '<strong>Args</strong>' in losses
+    assert '<strong>Methods</strong>' in losses
     assert ':class:' not in losses
 
 
