@@ -44,5 +44,8 @@ def test_broken_content_names_file_and_sample(tmp_path: Path) -> None:
     (tmp_path / 'a').write_bytes(b'no image')
     with pytest.raises(ValueError, match=r'^sample token: .*/a: expected an image, found 8 bytes .*Copy it again'):
         read_image(str(tmp_path / 'a'), 'token', 'color')
+    with pytest.raises(ValueError, match=r'^sample token: .*/a: expected float32 numbers, found text\. Copy it again'):
+        read_points(str(tmp_path / 'a'), 'token', 5)
+    (tmp_path / 'a').write_bytes(bytes(8))
     with pytest.raises(ValueError, match=r'^sample token: .*/a: expected a multiple of 20 bytes .*found 8.*Copy it'):
         read_points(str(tmp_path / 'a'), 'token', 5)

@@ -12,6 +12,7 @@ from bevdistill.datasets import ImageQueue, LoadCameraImages, ResizeCropCameras
 from bevdistill.datasets.transforms.images import lidar2img_matrix
 
 K = np.array([[50.0, 0, 40.0], [0, 60.0, 25.0], [0, 0, 1]])
+SMALL = K / 10
 
 
 def frame(dot: tuple[int, int] | None = None, height: int = 60, width: int = 90, cameras: int = 2) -> dict[str, Any]:
@@ -106,7 +107,7 @@ def files(tmp_path: Path) -> list[dict[str, Any]]:
         for n in range(2):
             path = tmp_path / f'{t}{n}.png'
             cv2.imwrite(str(path), np.full((8, 10, 3), 10 * t + n + 60, dtype=np.uint8))
-            images[f'CAM_{n}'] = {'img_path': str(path), 'cam2img': K * (t + 1), 'lidar2cam': np.eye(4)}
+            images[f'CAM_{n}'] = {'img_path': str(path), 'cam2img': SMALL * (t + 1), 'lidar2cam': np.eye(4)}
         frames.append({'images': images, 'token': f'token-{t}'})
     return [frames[0], frames[1], frames[1]]
 
@@ -122,7 +123,7 @@ def test_a_queue_in_order(files: list[dict[str, Any]]) -> None:
     assert [int(image[0, 0, 0]) for image in results['img']] == [60, 61, 70, 71, 70, 71]
     assert results['lidar2img'].shape == (3, 2, 4, 4)
     assert results['lidar2img'].dtype == np.float32
-    np.testing.assert_allclose(results['lidar2img'][1, 0, :3, :3], 2 * K)
+    np.testing.assert_allclose(results['lidar2img'][1, 0, :3, :3], 2 * SMALL)
     assert results['img_shape'] == [(8, 10), (8, 10)]
     assert loads == ['token-0', 'token-1'], 'a repeated frame is loaded once'
 
@@ -156,7 +157,7 @@ def test_a_missing_image_is_named_with_its_sample(files: list[dict[str, Any]]) -
 def test_a_broken_image_is_named_with_its_sample(files: list[dict[str, Any]]) -> None:
     path = files[0]['images']['CAM_1']['img_path']
     Path(path).write_bytes(b'not an image')
-    with pytest.raises(ValueError, match=f'sample token-0: {path} is no image'):
+    with pytest.raises(ValueError, match=f'sample token-0: {path}: expected an image, found 12 bytes'):
         ImageQueue({'load': {'type': 'LoadCameraImages'}})({'frames': files, 'token': 'token-1'})
 
 
