@@ -7,7 +7,7 @@ from pathlib import Path
 import mmengine.config.config
 import pytest
 from mmengine.config import Config
-from toy_run import write_config
+from toy_run import REPO, write_config
 
 from bevdistill.engine.config_file import load_config, read_config
 
@@ -37,6 +37,15 @@ def test_text_of_a_config_is_a_config_and_takes_no_time(tmp_path: Path, monkeypa
         patch.setattr(mmengine.config.config, 'FormatCode', None)  # yapf, seconds for each text
         text = cfg.pretty_text
     assert Config.fromstring(text, '.py').to_dict() == cfg.to_dict()
+
+
+def test_the_file_that_a_run_leaves_is_its_config(tmp_path: Path) -> None:
+    cfg = read_config(REPO / 'configs/synthetic/bevdistill/bevdistill_r50_1x_nus-3d.py')
+    cfg.dump(str(tmp_path / 'dumped.py'))
+    dumped = read_config(tmp_path / 'dumped.py', work_dir=cfg.work_dir)
+    assert dumped.to_dict() == cfg.to_dict()
+    stages, again = (list(config.train_dataloader.dataset.dataset.pipeline) for config in (cfg, dumped))
+    assert again == stages != sorted(stages), 'stages run in the order in which they stand'
 
 
 def test_unknown_override(tmp_path: Path) -> None:
