@@ -30,6 +30,8 @@ SUBSTITUTES = {
 }
 """From what is written to what is there on the tiny root, by parts of words."""
 NOT_RUN = {
+    r'^bevdistill predict ': "a drive's images: tests/cli/test_predict.py has some",
+    r'^bevdistill export .*\.(onnx|pt2)': 'minutes at full size: tests/apis/test_onnx_export.py writes small ones',
     r'^(conda|pip|uv|pre-commit|tensorboard) ': 'changes the environment, or waits for a browser',
     r'^make ': 'set-up and the whole suite; the demo and the benchmark have tests of their quick sizes',
     r'^torchrun |_(train|test)\.sh ': 'several processes, or Slurm: tests/tools and tests/distributed start them',

@@ -137,13 +137,14 @@ def test_windows_are_shown_for_their_time(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(ValueError, match=r'(?i)needs a screen: matplotlib draws by its back end .agg.*--show-dir DIR'):
         BEVVisualizationHook(show=True)
     shown: list[float] = []
+    before = pyplot.get_fignums()
     monkeypatch.setattr(hook_module, 'require_windows', lambda: None)
     monkeypatch.setattr(pyplot, 'pause', shown.append)
     monkeypatch.setattr(pyplot, 'show', lambda: shown.append(0.0))
     for seconds in (1.5, 0.0):
         _test(BEVVisualizationHook(str(tmp_path), interval=1, show=True, wait_time=seconds), Plain(), [1])
     assert shown == [1.5, 0.0]
-    assert pyplot.get_fignums() == []
+    assert pyplot.get_fignums() == before
 
 
 def test_stops_at_max_samples(tmp_path: Path) -> None:

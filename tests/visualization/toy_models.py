@@ -17,7 +17,7 @@ from bevdistill.structures import BEVGrid, BEVOutputs
 GRID = BEVGrid((-20.0, -10.0, -5.0, 20.0, 10.0, 3.0), rows=10, cols=40)
 
 
-@DATASETS.register_module()
+@DATASETS.register_module(force=True)
 class ToyData:
     """Four samples with six cameras and points; ground truth only in the information."""
 
@@ -47,7 +47,7 @@ class ToyData:
         return dict(inputs=inputs, data_samples=sample)
 
 
-@MODELS.register_module()
+@MODELS.register_module(force=True)
 class PictureDetector(BaseModel):
     """Predicts one box wherever it looks; fails when given a sensor that it did not ask for."""
 
@@ -78,7 +78,7 @@ class PictureDetector(BaseModel):
         return samples
 
 
-@MODELS.register_module()
+@MODELS.register_module(force=True)
 class ToyDistiller(BaseModel):
     """A student and, outside the modules, a teacher that reads its weights when asked."""
 
