@@ -32,7 +32,7 @@ _STARTS = {
 # program is wrong.
 _LOST = (
     'timed out waiting', 'connection closed by peer', 'connection reset by peer', 'broken pipe', 'no route to host',
-    'remote process exited', 'communicator was aborted',
+    'remote process exited', 'communicator was aborted', 'caused pair closure',
 )  # fmt: skip
 
 
@@ -134,7 +134,8 @@ def _lost_contact_explained(cfg: Config) -> Iterator[None]:
     except RuntimeError as error:
         text = str(error)
         # Before torch 2.4 NCCL's own errors are the base of all.
-        of_network = 'gloo/transport' in text or isinstance(error, getattr(dist, 'DistError', dist.DistBackendError))
+        of_network = isinstance(error, getattr(dist, 'DistError', dist.DistBackendError))
+        of_network = of_network or 'gloo/transport' in text or 'pair closure' in text
         if not of_network or not any(sign in text.lower() for sign in _LOST):
             raise
         try:

@@ -74,11 +74,12 @@ GLOO = '[/pytorch/third_party/gloo/gloo/transport/tcp/unbound_buffer.cc:78] {}'
         RuntimeError(GLOO.format('Timed out waiting 8000ms for recv operation to complete')),
         RuntimeError(GLOO.format('Connection closed by peer [10.0.0.2]:4711')),
         torch.distributed.DistBackendError('NCCL error: remote process exited or there was a network error'),
+        RuntimeError('Application timeout caused pair closure'),
     ],
 )
 def test_a_lost_process_is_explained(tmp_path: Path, error: Exception) -> None:
     cfg = Config(dict(work_dir=str(tmp_path)))
-    message = r'rank 0 lost contact .* \((Timed|Conn|NCCL).*\)\. .* no whole checkpoint yet; start all hosts again'
+    message = r'rank 0 lost contact .* \((Timed|Conn|NCCL|Appl).*\)\. .* no whole checkpoint yet; start all hosts again'
     with pytest.raises(ConnectionError, match=message), module._lost_contact_explained(cfg):
         raise error
     torch.save(dict(state_dict={}), tmp_path / 'iter_8.pth')
