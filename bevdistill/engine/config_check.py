@@ -58,8 +58,8 @@ RANGE = Limit(
 LIMITS: dict[str, Limit] = {
     'voxel_size': Limit('3 numbers above 0', lambda v: (_numbers(v, 3) or _numbers(v, 2)) and min(v) > 0),
     'point_cloud_range': RANGE, 'pc_range': RANGE,
-    'max_norm': ABOVE_0, 'clip_value': ABOVE_0, 'lr': ABOVE_0, 'weight_decay': FROM_0, 'eps': FROM_0,
-    'temperature': ABOVE_0, 'timeout': ABOVE_0, 'dropout': PART, 'attn_drop': PART, 'ffn_drop': PART, 'drop_prob': PART,
+    'max_norm': ABOVE_0, 'clip_value': ABOVE_0, 'lr': FROM_0, 'weight_decay': FROM_0, 'eps': FROM_0,
+    'temperature': ABOVE_0, 'timeout': FROM_0, 'dropout': PART, 'attn_drop': PART, 'ffn_drop': PART, 'drop_prob': PART,
     'batch_size': _from(1), 'num_workers': _from(0), 'max_epochs': _from(1), 'max_iters': _from(1),
     'accumulative_counts': _from(1), 'queue_length': _from(1), 'num_classes': _from(1), 'num_query': _from(1),
     'embed_dims': _from(1), 'num_layers': _from(1), 'sweeps_num': _from(0), 'base_batch_size': _from(1),
