@@ -5,7 +5,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
+
+
+def help_of(module: ModuleType) -> dict[str, Any]:
+    """Options of a parser whose help begins with the module's docstring and ends with its examples."""
+    return dict(
+        description=module.__doc__,
+        epilog=module.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 def add_overrides(parser: argparse.ArgumentParser, whose: str = 'the config') -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 
 from . import data_check, data_convert, data_import
+from .arguments import help_of
 from .loading import say
 
 HELP = 'data create | check | import | convert: information files of nuScenes, of own data, of other projects'
@@ -35,14 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     for action, module in OTHERS.items():
-        other = actions.add_parser(
-            action,
-            help=module.HELP,
-            description=module.__doc__,
-            epilog=module.EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.add_arguments(other)
+        module.add_arguments(actions.add_parser(action, help=module.HELP, **help_of(module)))
     create.add_argument('dataset', choices=['nuscenes'], help='kind of data set')
     root = create.add_argument('--root-path', '--data-root', help='nuScenes root (default: %(default)s)')
     root.default = 'data/nuscenes'

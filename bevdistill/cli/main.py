@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from .arguments import help_of
 from .one_line import one_line
 
 VERBS = (
@@ -76,12 +77,7 @@ def module_of(verb: str) -> ModuleType:
 
 def verb_parser(module: ModuleType, prog: str) -> argparse.ArgumentParser:
     """Make the parser of a verb: its help begins with the module's docstring and ends with its examples."""
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description=module.__doc__,
-        epilog=module.EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argparse.ArgumentParser(prog=prog, **help_of(module))
     module.add_arguments(parser)
     add_traceback(parser, False)
     return parser

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import show_data, show_model
+from .arguments import help_of
 
 HELP = 'show model: draw pages of a model; show data: draw what it is fed'
 EXAMPLES = """
@@ -20,14 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the two kinds of pictures with their arguments."""
     kinds = parser.add_subparsers(dest='kind', metavar='KIND', required=True)
     for kind, module in (('model', show_model), ('data', show_data)):
-        arguments = kinds.add_parser(
-            kind,
-            help=module.HELP,
-            description=module.__doc__,
-            epilog=module.EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.add_arguments(arguments)
+        module.add_arguments(kinds.add_parser(kind, help=module.HELP, **help_of(module)))
 
 
 def run(args: argparse.Namespace) -> None:

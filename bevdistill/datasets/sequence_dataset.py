@@ -16,7 +16,7 @@ from ..structures.ego_state import relative_can_bus
 from .categories import BoxCount, CategoryMap, nearest, range_of_boxes
 from .ego_pose import absolute_can_bus, rigid_transform
 from .infos import TEMPORAL_FIELDS, find_infos, read_infos
-from .infos.files import CREATE
+from .infos.files import create_command
 from .infos.names import CATEGORIES, DEFAULT_PREFIX
 from .infos.validate import require_valid
 from .queues import QUEUE_RULES
@@ -174,7 +174,7 @@ class SequenceNuScenesDataset(NuScenesDataset):
             if missing:
                 raise ValueError(
                     f'{self.ann_file}: sample {record.get("token")} lacks the temporal field {", ".join(missing)}. The '
-                    f'file was written by another converter; write it again with: {CREATE.format(root=self.data_root)}'
+                    f'file was written by another converter; write it again with: {create_command(self.data_root)}'
                 )
 
     def parse_data_info(self, info: dict[str, Any]) -> dict[str, Any]:

@@ -27,8 +27,7 @@ class LostWorkerError(ChildProcessError):
 
 def set_time_limits(cfg: Config) -> None:
     """Give the data loaders of a config that have workers a limit for each batch, in place."""
-    for split in ('train', 'val', 'test'):
-        loader: dict[str, Any] = cfg.get(f'{split}_dataloader') or {}
+    for loader in _loaders(cfg):
         if loader.get('num_workers', 0) > 0:
             loader.setdefault('timeout', WAIT_SECONDS)
 
@@ -37,10 +36,12 @@ def set_pinned(cfg: Config) -> None:
     """Let the data loaders of a config hand over page-locked batches where a CUDA device takes them, in place."""
     if not torch.cuda.is_available():
         return
-    for split in ('train', 'val', 'test'):
-        loader: dict[str, Any] = cfg.get(f'{split}_dataloader') or {}
-        if loader:
-            loader.setdefault('pin_memory', True)
+    for loader in _loaders(cfg):
+        loader.setdefault('pin_memory', True)
+
+
+def _loaders(cfg: Config) -> list[dict[str, Any]]:
+    return list(filter(None, (cfg.get(f'{split}_dataloader') for split in ('train', 'val', 'test'))))
 
 
 @contextmanager

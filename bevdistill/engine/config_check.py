@@ -7,14 +7,10 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-RUN_KEYS = (
-    'model', 'work_dir', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg', 'val_cfg', 'test_cfg',
-    'auto_scale_lr', 'optim_wrapper', 'param_scheduler', 'val_evaluator', 'test_evaluator', 'default_hooks',
-    'custom_hooks', 'data_preprocessor', 'load_from', 'resume', 'launcher', 'env_cfg', 'log_processor', 'log_level',
-    'visualizer', 'vis_backends', 'default_scope', 'randomness', 'experiment_name', 'custom_imports',
-    'model_wrapper_cfg', 'find_unused_parameters', 'sync_bn', 'runner_type',
-)  # fmt: skip
-"""What mmengine's runner and this package read; other keys are variables, which other entries of a config use."""
+from .overrides import READ
+
+RUN_KEYS = (*sorted(READ), 'launcher', 'vis_backends')
+"""What may stand at the top of a config and is no variable, which other entries of it use."""
 
 FORMER = {
     'data': 'train_dataloader, val_dataloader, test_dataloader', 'optimizer': 'optim_wrapper.optimizer',

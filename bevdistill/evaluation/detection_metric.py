@@ -19,8 +19,10 @@ from terminaltables import AsciiTable
 from ..datasets.categories import CategoryMap
 from ..datasets.infos import read_infos
 from .ground_truth import devkit_boxes, eval_boxes, truth_boxes, within
+from .nuscenes_summary import TP_ERRORS
 
-TP_ERRORS = {'trans_err': 'ATE', 'scale_err': 'ASE', 'orient_err': 'AOE', 'vel_err': 'AVE'}
+MEASURED = {error: short for error, short in TP_ERRORS.items() if error != 'attr_err'}
+"""Boxes of any data have no attributes."""
 TABLE_DISTANCE = 2.0
 """Metres; the distance at which the devkit matches boxes whose errors it reports."""
 
@@ -121,7 +123,7 @@ class BEVDetectionMetric(BaseMetric):
         }
         scores = {f'AP_{limit}': calc_ap(md, config.min_recall, config.min_precision) for limit, md in data.items()}
         errors = {
-            short: calc_tp(data[config.dist_th_tp], config.min_recall, error) for error, short in TP_ERRORS.items()
+            short: calc_tp(data[config.dist_th_tp], config.min_recall, error) for error, short in MEASURED.items()
         }
         if all(math.isnan(box.velocity[0]) for box in truth.all if box.detection_name == name):
             errors['AVE'] = math.nan
@@ -135,7 +137,7 @@ def summary(rows: Mapping[str, Mapping[str, float]], distances: Sequence[float])
         values = [row[key] for row in rows.values() if not math.isnan(row[key])]
         return float(np.mean(values)) if values else math.nan
 
-    metrics = {'mAP': mean('AP'), **{f'm{short}': mean(short) for short in TP_ERRORS.values()}}
+    metrics = {'mAP': mean('AP'), **{f'm{short}': mean(short) for short in MEASURED.values()}}
     metrics.update({f'AP_{distance}': mean(f'AP_{distance}') for distance in distances})
     for name, row in rows.items():
         metrics.update({f'{name}_AP': row['AP'], f'{name}_AP_2.0': row[f'AP_{TABLE_DISTANCE}']})
@@ -144,7 +146,7 @@ def summary(rows: Mapping[str, Mapping[str, float]], distances: Sequence[float])
 
 def class_table(rows: Mapping[str, Mapping[str, float]], count: Mapping[str, int], samples: int) -> str:
     """Format AP and errors per class; classes without ground truth are named in the title."""
-    shown = ['AP', f'AP_{TABLE_DISTANCE}', *TP_ERRORS.values()]
+    shown = ['AP', f'AP_{TABLE_DISTANCE}', *MEASURED.values()]
     table = [['class', 'boxes', *shown]]
     table += [[name, str(count[name]), *(f'{row[key]:.3f}' for key in shown)] for name, row in rows.items()]
     absent = [name for name in count if name not in rows]

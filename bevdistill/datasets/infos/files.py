@@ -32,7 +32,7 @@ def split_of(path: str | Path) -> str:
     return next((name.removesuffix(ending) for ending in ENDINGS if name.endswith(ending)), name)
 
 
-def create_command(root: Path) -> str:
+def create_command(root: str | Path) -> str:
     """Return the command that writes the information files of a root."""
     return CREATE.format(root=shlex.quote(str(root)))
 
@@ -189,7 +189,7 @@ def write_infos(path: str | Path, infos: Infos) -> Path:
     """
     import msgpack
 
-    from ...checkpoints.atomic_backend import AtomicBackend
+    from ...checkpoints.whole_file import write_whole
 
     if not str(path).endswith((ENDING, '.json')):
         raise ValueError(f'information files end in {ENDING}, got {path}; name it {split_of(path)}{ENDING}')
@@ -200,7 +200,7 @@ def write_infos(path: str | Path, infos: Infos) -> Path:
             content = gzip.compress(msgpack.packb(infos, default=_listed), 1, mtime=0)
     except (TypeError, OverflowError) as error:
         raise ValueError(f'{path}: an information file holds plain data only ({error})') from error
-    AtomicBackend().put(content, path)
+    write_whole(content, path)
     return Path(path)
 
 
