@@ -42,9 +42,13 @@ def _repeatable() -> None:
     np.random.seed(0)
 
 
-@pytest.fixture(autouse=True, scope='module')
+@pytest.fixture(autouse=True)
 def _own_message_hub() -> Iterator[None]:
-    """What a runner of one module tells the process, such as its data's class names, is not heard in the next."""
+    """What a runner of one test tells the process, such as its data's class names, is not heard in the next.
+
+    Of one test, not of one module: which tests of a module a process runs, and in which order, is decided by the
+    scheduler, which takes tests from the end of another process's list.
+    """
     yield
     MessageHub._instance_dict.clear()
 
