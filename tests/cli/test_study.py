@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from quick_study import QuickStudy
 from study_folder import REPO, StudyFolder
 
 from bevdistill.cli import study as verb
@@ -15,7 +16,7 @@ from bevdistill.cli import study as verb
 
 @pytest.fixture
 def study(tmp_path: Path) -> StudyFolder:
-    return StudyFolder(tmp_path)
+    return QuickStudy(tmp_path)
 
 
 def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
