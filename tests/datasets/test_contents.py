@@ -12,10 +12,13 @@ from PIL import Image
 from bevdistill.datasets.contents import as_points, check_size, image_header
 
 
-def encoded(kind: str, mode: str = 'RGB', size: tuple[int, int] = (48, 32)) -> bytes:
-    pixels = np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+def encoded(kind: str, mode: str = 'RGB') -> bytes:
+    return saved(Image.fromarray(np.random.default_rng(0).integers(0, 255, (32, 48, 3), np.uint8)).convert(mode), kind)
+
+
+def saved(image: Image.Image, kind: str) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).convert(mode).save(buffer, kind)
+    image.save(buffer, kind)
     return buffer.getvalue()
 
 
@@ -38,7 +41,7 @@ def test_padding_after_an_image_is_no_fault() -> None:
     (encoded('JPEG', 'L'), r'three channels \(RGB\), found mode L'),
     (encoded('JPEG', 'CMYK'), 'found mode CMYK'),
     (encoded('PNG', 'RGBA'), 'found mode RGBA'),
-    (encoded('PNG', '1', (12_000, 12_000)), 'pixels, found'),
+    (saved(Image.new('1', (12_000, 12_000)), 'PNG'), 'pixels, found'),
 ])  # fmt: skip
 def test_a_broken_image_is_told(content: bytes, found: str) -> None:
     with pytest.raises(ValueError, match=f'^expected .*{found}'):
