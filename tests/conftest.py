@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 import torch
 from filelock import FileLock
 from mmengine.config import Config
+from mmengine.dataset import base_dataset
 from mmengine.logging import MessageHub
 from mmengine.registry import DefaultScope
 
@@ -31,9 +33,17 @@ Golden = Callable[[str], tuple[dict[str, Any], dict[str, np.ndarray]]]
 
 
 def pytest_collection_finish() -> None:
-    """Take what is imported out of garbage collections: mmengine collects for each data set, half a second with all."""
+    """Take what is imported out of garbage collections."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope='session')
+def _data_sets_collect_no_garbage() -> Iterator[None]:
+    """mmengine collects all garbage of the process for each data set, a third of a second with what tests leave."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base_dataset, 'gc', SimpleNamespace(collect=lambda: 0))
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +64,14 @@ def _own_message_hub() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope='session')
+def _disks_are_not_waited_for() -> Iterator[None]:
+    """No test cuts the power; whether and when files are synced is asked in tests/checkpoints/test_whole_file.py."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, 'fsync', lambda handle: None)
+        yield
+
+
+@pytest.fixture(autouse=True, scope='session')
 def _shipped_configs_are_parsed_once() -> Iterator[None]:
     """mmengine parses every base again for every config, a tenth of a second each time."""
     parse = Config._file2dict
@@ -71,6 +89,12 @@ def _shipped_configs_are_parsed_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Config, '_file2dict', staticmethod(parse_once))
         yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests first, so that no process begins one when the others are through; a file stays together."""
+    slow = {item.path for item in items if item.get_closest_marker('slow')}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture
@@ -196,9 +220,11 @@ def synthetic_roots(made_once: MadeOnce) -> SyntheticRoots:
     """Roots of the tiny synthetic nuScenes by version; never write into them."""
     from bevdistill.synthetic import make_dataset
 
-    return lambda version: made_once(
-        f'synthetic-{version}', ['synthetic'], lambda root: make_dataset(root, 'tiny', version, seed=0, progress=False)
-    )
+    def make(root: Path, version: str) -> None:
+        # Here, and not in processes that would each compile the same.
+        make_dataset(root, 'tiny', version, seed=0, workers=1, progress=False)
+
+    return lambda version: made_once(f'synthetic-{version}', ['synthetic'], lambda root: make(root, version))
 
 
 @pytest.fixture(scope='session')
