@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from forked import CONTEXT, restart
-from mmengine.config import Config
 
 from bevdistill.datasets.infos import read_infos, write_infos
 
@@ -30,11 +29,12 @@ def uneven_infos(infos: Path, folder: Path) -> Path:
 
 def write_predictions(root: Path, file: Path, work_dir: Path, launcher: str = 'none', **options: Any) -> None:
     """Predictions of a seeded student without training, in ``<work_dir>/predictions``."""
+    from bevdistill.engine.config_file import read_config
     from bevdistill.engine.launch import build_runner
     from bevdistill.engine.process_group import distributed_run
     from bevdistill.engine.settings import set_format_only
 
-    cfg = Config.fromfile(str(CONFIG))
+    cfg = read_config(CONFIG)
     cfg.merge_from_dict(
         {
             'work_dir': str(work_dir),

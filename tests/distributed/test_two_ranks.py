@@ -19,8 +19,9 @@ LIMIT = 1e-5
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Answers of one process, and of each of two ranks."""
     folder = tmp_path_factory.mktemp('ranks')
-    processes = two_ranks.start(folder)
+    # First, so that the kernels are compiled for the forks as well.
     whole = two_ranks.answers(None, folder)
+    processes = two_ranks.start(folder)
     for process in processes:
         process.join(timeout=300)
     parts = [torch.load(folder / f'rank{rank}.pt', weights_only=False) for rank in range(two_ranks.RANKS)]

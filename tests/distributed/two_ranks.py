@@ -47,7 +47,7 @@ def run_rank(rank: int, folder: str) -> None:
 
 
 def start(folder: Path) -> list[BaseProcess]:
-    """Begin; the caller may compute its own answers meanwhile."""
+    """Begin; each rank leaves its answers in a file."""
     workers = [CONTEXT.Process(target=run_rank, args=(rank, str(folder))) for rank in range(RANKS)]
     for worker in workers:
         worker.start()
