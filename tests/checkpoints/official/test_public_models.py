@@ -25,15 +25,13 @@ def _scope() -> None:
     init_default_scope('mmdet3d')
 
 
-def random_weights(golden: Any, case: str, prefix: str = '') -> dict[str, Tensor]:
+def shapes(golden: Any, case: str, *random: str, prefix: str = '') -> dict[str, Tensor]:
+    """One number in every shape, which a file holds once; random numbers where the test looks at more than shapes."""
     meta, _ = golden(case)
-    return {prefix + name: torch.rand(shape) for name, shape in meta['keys'].items()}
-
-
-def shapes(golden: Any, case: str) -> dict[str, Tensor]:
-    """One number in every shape, which a file holds once: where names and shapes are all that counts."""
-    meta, _ = golden(case)
-    return {name: torch.rand(()).expand(shape) for name, shape in meta['keys'].items()}
+    return {
+        prefix + name: torch.rand(shape) if name in random else torch.rand(()).expand(shape)
+        for name, shape in meta['keys'].items()
+    }
 
 
 def public_file(folder: Path, weights: dict[str, Tensor], **meta: Any) -> Path:
@@ -79,8 +77,10 @@ def test_camera_models(golden, tmp_path, case, kind, config, head, named) -> Non
     assert len(result.conversion.entries) == len(weights)
 
 
+@pytest.mark.usefixtures('no_random_weights')
 def test_teacher(golden, tmp_path) -> None:
-    weights = random_weights(golden, 'keys_bevdistill_teacher')
+    kernel = 'pts_middle_encoder.encoder_layers.encoder_layer1.2.0.weight'
+    weights = shapes(golden, 'keys_bevdistill_teacher', kernel)
     out = tmp_path / 'converted.pth'
     result = convert_file(public_file(tmp_path, weights), out, 'bevdistill-teacher', progress=lambda line: None)
     config = 'object_dgcnn/teacher_voxel01_cbgs_20e'
@@ -89,7 +89,6 @@ def test_teacher(golden, tmp_path) -> None:
     cfg.pop('data_preprocessor', None)
     model = MODELS.build(cfg)
     model.load_state_dict(torch.load(out, weights_only=True)['state_dict'], strict=True)
-    kernel = 'pts_middle_encoder.encoder_layers.encoder_layer1.2.0.weight'
     assert torch.equal(model.state_dict()[kernel], weights[kernel].permute(4, 0, 1, 2, 3))
 
 
@@ -99,7 +98,7 @@ def test_sparse_kernels_load_with_and_without_spconv(golden, tmp_path) -> None:
     from spconv.pytorch import SubMConv3d as SpconvSubMConv3d
 
     name = 'pts_middle_encoder.encoder_layers.encoder_layer1.0.conv1.weight'
-    weights = random_weights(golden, 'keys_bevdistill_teacher')
+    weights = shapes(golden, 'keys_bevdistill_teacher', name)
     out = tmp_path / 'converted.pth'
     convert_file(public_file(tmp_path, weights), out, 'bevdistill-teacher', progress=lambda line: None)
     read = read_foreign_checkpoint(out).weights
@@ -122,11 +121,13 @@ def test_sparse_kernels_load_with_and_without_spconv(golden, tmp_path) -> None:
     torch.testing.assert_close(got, want, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.usefixtures('no_random_weights')
 def test_distiller_and_its_teacher(golden, tmp_path) -> None:
+    name = 'pts_bbox_head.cls_branches.3.6.weight'
     weights = (
-        random_weights(golden, 'keys_bevdistill_r50_student', 'student.')
-        | random_weights(golden, 'keys_bevdistill_teacher', 'teacher.')
-        | random_weights(golden, 'keys_bevdistill_cl_head')
+        shapes(golden, 'keys_bevdistill_r50_student', name, prefix='student.')
+        | shapes(golden, 'keys_bevdistill_teacher', name, prefix='teacher.')
+        | shapes(golden, 'keys_bevdistill_cl_head')
     )
     source, out, teacher_out = public_file(tmp_path, weights), tmp_path / 'run.pth', tmp_path / 'teacher.pth'
     result = convert_file(source, out, 'distiller', teacher_out, progress=lambda line: None)
@@ -139,6 +140,5 @@ def test_distiller_and_its_teacher(golden, tmp_path) -> None:
     model.load_state_dict(converted['state_dict'], strict=True)
     model.teacher.ensure_loaded()
     assert converted['meta'][META_KEY]['teacher'] == model.teacher_identity
-    name = 'pts_bbox_head.cls_branches.3.6.weight'
     assert torch.equal(model.student.state_dict()[name], weights[f'student.{name}'])
     assert torch.equal(model.teacher.detector.state_dict()[name], weights[f'teacher.{name}'])
