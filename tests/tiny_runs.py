@@ -37,8 +37,8 @@ class LossRecorder(Hook):
         self.names |= set(outputs)
 
 
-def point_at(node: Any, root: Path, infos: Path) -> None:
-    """Give every data set and metric of a config the tiny data."""
+def point_at(node: Any, root: Path, infos: Path, scale: float) -> None:
+    """Give every data set and metric of a config the tiny data, its images resized."""
     if not isinstance(node, dict):
         return
     for key, value in node.items():
@@ -46,16 +46,22 @@ def point_at(node: Any, root: Path, infos: Path) -> None:
             node[key] = str(root)
         elif key == 'ann_file':
             node[key] = str(infos / Path(value).name)
-        point_at(value, root, infos)
+        elif key == 'resize':
+            value['scale'] = scale
+        point_at(value, root, infos, scale)
 
 
 def tiny_config(
-    file: Path, iterations: int, root: Path, infos: Path, work_dir: Path, overrides: Mapping[str, Any] | None = None
-) -> Config:
-    """A CPU-sized config on the tiny data: so many iterations, no validation between them, no worker processes."""
+    file: Path, iterations: int, root: Path, infos: Path, work_dir: Path, overrides: Mapping[str, Any] | None = None,
+    scale: float = 0.5,
+) -> Config:  # fmt: skip
+    """A CPU-sized config on the tiny data: so many iterations, no validation between them, no worker processes.
+
+    Images are half as wide and high as the config's, where it matters that a run works and not what its losses are.
+    """
     cfg = load_config(file, {'train_cfg.max_iters': iterations, **(overrides or {})}, work_dir)
     for part in (*LOADERS, 'val_evaluator', 'test_evaluator'):
-        point_at(cfg[part], root, infos)
+        point_at(cfg[part], root, infos, scale)
     for loader in (cfg[part] for part in LOADERS if cfg[part] is not None):
         loader.num_workers = 0
         loader.persistent_workers = False
