@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -64,6 +65,22 @@ def positive(word: str) -> int:
     number = int(word)
     if number < 1:
         raise argparse.ArgumentTypeError(f'must be at least 1, got {number}')
+    return number
+
+
+def not_negative(word: str) -> int:
+    """Read a whole number from 0 on, for ``type=`` of an argument."""
+    number = int(word)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f'must be at least 0, got {number}')
+    return number
+
+
+def score(word: str) -> float:
+    """Read a score, for ``type=`` of an argument."""
+    number = float(word)
+    if not (math.isfinite(number) and 0 <= number <= 1):
+        raise argparse.ArgumentTypeError(f'must lie in [0, 1], got {word}')
     return number
 
 

@@ -1,0 +1,269 @@
+"""Pictures of samples: cameras and the scene from above as small images, boxes over them as vectors, a layer a run."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet3d.structures import LiDARInstance3DBoxes
+from numpy.typing import NDArray
+from PIL import Image
+from pyquaternion import Quaternion
+
+from ...datasets.contents import as_points
+from ...evaluation.ground_truth import ClassBox
+from ...evaluation.matching import CONFUSION_DISTANCE, match_boxes
+from ...visualization.boxes import BoxSet, footprints, heading_marks, wireframes
+from ...visualization.camera_view import MONTAGE
+from ...visualization.palette import PANEL_COLOUR, POINT_COLOUR, TRUTH_COLOUR, class_colours, score_alpha
+from ...visualization.projection import inside_image, project_segments
+from .samples import Boxes, Samples
+
+Floats = NDArray[np.float64]
+CAMERA_WIDTH, MAP_WIDTH = 480, 600
+"""Pixels of the images, and units of what is drawn over them."""
+QUALITY = 78
+POINTS_MOST = 2_000_000
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A box as paths of an SVG, with its colours and what is said about it."""
+
+    path: str
+    stroke: str
+    opacity: float
+    fill: str
+    words: str
+    label: str
+    place: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class View:
+    """A camera, or the scene from above: the image, its size, and the shapes of each layer."""
+
+    name: str
+    image: str
+    width: int
+    height: int
+    layers: list[list[Shape]]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What is drawn together: a name, and how many objects were found."""
+
+    name: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A sample: ground truth and runs over the same images."""
+
+    token: str
+    layers: list[Layer]
+    views: list[View]
+    missing: list[str]
+
+
+def lidar_boxes(boxes: Sequence[ClassBox], info: Mapping[str, Any], classes: Sequence[str], truth: bool) -> BoxSet:
+    """Convert boxes in global axes to a sample's LiDAR frame; those with a number that is not finite are left out."""
+    lidar2global = np.asarray(info['ego2global'], dtype=np.float64) @ np.asarray(info['lidar_points']['lidar2ego'])
+    turn, shift = lidar2global[:3, :3], lidar2global[:3, 3]
+    rows, labels, scores = [], [], []
+    for box in boxes:
+        if box.detection_name not in classes or not np.isfinite([*box.translation, *box.size, *box.rotation]).all():
+            continue
+        heading = turn.T @ Quaternion(box.rotation).rotation_matrix[:, 0]
+        width, length, height = box.size
+        centre = turn.T @ (np.asarray(box.translation) - shift)
+        rows.append([*centre, length, width, height, np.arctan2(heading[1], heading[0])])
+        labels.append(classes.index(box.detection_name))
+        scores.append(float(box.detection_score))
+    found = LiDARInstance3DBoxes(torch.tensor(np.array(rows).reshape(-1, 7)).float(), origin=(0.5, 0.5, 0.5))
+    return BoxSet(found, np.array(labels, dtype=np.int64), None if truth else np.array(scores, dtype=np.float64))
+
+
+def draw_picture(
+    token: str, truth: Sequence[ClassBox], runs: Mapping[str, Boxes], samples: Samples, reach: float, threshold: float
+) -> Picture:
+    """Draw a sample.
+
+    Args:
+        token: The sample.
+        truth: Its objects.
+        runs: What each run predicts, by its title.
+        samples: Where the images are.
+        reach: Metres from the car to the edges of the view from above.
+        threshold: Predictions that score less are left out.
+    """
+    info, classes = samples.infos[token], samples.classes.classes
+    predicted = {
+        title: [box for box in boxes[token] if box.detection_score >= threshold] for title, boxes in runs.items()
+    }
+    sets = [lidar_boxes(truth, info, classes, True)]
+    sets += [lidar_boxes(boxes, info, classes, False) for boxes in predicted.values()]
+    layers = [Layer('ground truth', _counted(len(truth), 'object'))]
+    layers += [Layer(title, _found(truth, boxes)) for title, boxes in predicted.items()]
+    missing: list[str] = []
+    views = [_from_above(sets, info, samples, reach, threshold, missing)]
+    views += _cameras(sets, info, samples, threshold, missing)
+    return Picture(token, layers, views, missing)
+
+
+def _counted(count: int, word: str) -> str:
+    return f'{count} {word}' if count == 1 else f'{count} {word}s'
+
+
+def _found(truth: Sequence[ClassBox], boxes: Sequence[ClassBox]) -> str:
+    found = int((match_boxes(truth, boxes, CONFUSION_DISTANCE) >= 0).sum())
+    return f'{found} of {_counted(len(truth), "object")} found, {len(boxes) - found} false'
+
+
+def _from_above(
+    sets: Sequence[BoxSet],
+    info: Mapping[str, Any],
+    samples: Samples,
+    reach: float,
+    threshold: float,
+    missing: list[str],
+) -> View:
+    scale = MAP_WIDTH / (2 * reach)
+
+    def to_map(points: Floats) -> Floats:
+        return np.stack(((points[..., 0] + reach) * scale, (reach - points[..., 1]) * scale), axis=-1)
+
+    pixels = np.full((MAP_WIDTH, MAP_WIDTH, 3), PANEL_COLOUR)
+    points = _points(info, samples, missing)
+    place = to_map(points[:, :2].astype(np.float64)).astype(np.int64)
+    inside = ((place >= 0) & (place < MAP_WIDTH)).all(axis=1)
+    brightness = np.clip((points[inside, 2:3] + 3.5) / 4.5, 0.35, 1.0)
+    pixels[place[inside, 1], place[inside, 0]] = np.asarray(POINT_COLOUR) * brightness
+    layers = []
+    for boxes in sets:
+        corners = boxes.corners()
+        near = (np.abs(corners[:, :, :2].mean(axis=1)) < reach).all(axis=1)
+        lines = [
+            f'{_path(outline, closed=True)}{_path(mark)}'
+            for outline, mark in zip(
+                to_map(footprints(corners)[near]), to_map(heading_marks(corners)[near, :, :2]), strict=True
+            )
+        ]
+        centres = to_map(corners[near, :, :2].mean(axis=1))
+        layers.append(_shapes(boxes.select(near), lines, centres, samples.classes.classes, threshold))
+    return View('from above', _jpeg(Image.fromarray((255 * pixels).astype(np.uint8))), MAP_WIDTH, MAP_WIDTH, layers)
+
+
+def _points(info: Mapping[str, Any], samples: Samples, missing: list[str]) -> NDArray[np.float32]:
+    lidar = info['lidar_points']
+    if not lidar.get('lidar_path'):
+        return np.zeros((0, 3), dtype=np.float32)
+    file = samples.path('pts', lidar['lidar_path'])
+    try:
+        return as_points(file.read_bytes(), int(lidar.get('num_pts_feats') or 5))[:POINTS_MOST]
+    except (OSError, ValueError) as error:
+        missing.append(f'LiDAR points {file}: {_reason(error)}')
+        return np.zeros((0, 3), dtype=np.float32)
+
+
+def _cameras(
+    sets: Sequence[BoxSet], info: Mapping[str, Any], samples: Samples, threshold: float, missing: list[str]
+) -> list[View]:
+    known = info.get('images') or {}
+    order = [name for row in MONTAGE for name in row]
+    views = []
+    for name in sorted(known, key=lambda name: order.index(name) if name in order else len(order)):
+        camera = known[name]
+        file = samples.path(name, camera['img_path'])
+        try:
+            with Image.open(file) as opened:
+                size = opened.size
+                height = max(1, round(CAMERA_WIDTH * size[1] / size[0]))
+                opened.draft('RGB', (CAMERA_WIDTH, height))
+                image = opened.convert('RGB').resize((CAMERA_WIDTH, height), Image.Resampling.BILINEAR)
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            missing.append(f'{name} {file}: {_reason(error)}')
+            continue
+        intrinsics = np.eye(4)
+        intrinsics[:3, :3] = np.asarray(camera['cam2img'], dtype=np.float64)[:3, :3]
+        scale = np.diag([CAMERA_WIDTH / size[0], height / size[1], 1.0, 1.0])
+        lidar2img = scale @ intrinsics @ np.asarray(camera['lidar2cam'], dtype=np.float64)
+        layers = [_in_camera(boxes, lidar2img, height, samples, threshold) for boxes in sets]
+        short = name.removeprefix('CAM_').replace('_', ' ').lower()
+        views.append(View(short, _jpeg(image), CAMERA_WIDTH, height, layers))
+    return views
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or ' '.join(str(error).split())
+
+
+def _in_camera(boxes: BoxSet, lidar2img: Floats, height: int, samples: Samples, threshold: float) -> list[Shape]:
+    pixels, visible = project_segments(wireframes(boxes.corners()), lidar2img)
+    shown = visible & inside_image(pixels, CAMERA_WIDTH, height)
+    some = np.flatnonzero(shown.any(axis=1))
+    # What is far outside the image is of no use, and its digits are many.
+    pixels = np.clip(pixels, -CAMERA_WIDTH, 2 * CAMERA_WIDTH)
+    lines = [''.join(map(_path, pixels[place][shown[place]])) for place in some]
+    corners = [pixels[place][shown[place]].reshape(-1, 2) for place in some]
+    tops = np.array([[each[:, 0].mean(), each[:, 1].min()] for each in corners]).reshape(-1, 2)
+    return _shapes(boxes.select(some), lines, tops, samples.classes.classes, threshold)
+
+
+def _shapes(
+    boxes: BoxSet, lines: Sequence[str], places: Floats, classes: Sequence[str], threshold: float
+) -> list[Shape]:
+    colours = [hex_colour(colour) for colour in class_colours(classes)]
+    scores: Sequence[float | None] = [None] * len(boxes) if boxes.scores is None else boxes.scores.tolist()
+    shapes = []
+    for line, label, score, place in zip(lines, boxes.labels.tolist(), scores, places.round(1).tolist(), strict=True):
+        name, colour = classes[label].replace('_', ' '), colours[label]
+        if score is None:
+            shapes.append(Shape(line, hex_colour(TRUTH_COLOUR), 1.0, colour, name, '', tuple(place)))
+        else:
+            alpha = round(score_alpha(score, threshold), 2)
+            text = f'{name} {score:.2f}'
+            shapes.append(Shape(line, colour, alpha, colour, text, text, tuple(place)))
+    return shapes
+
+
+def _path(points: Floats, closed: bool = False) -> str:
+    text = 'L'.join(f'{x:.1f} {y:.1f}' for x, y in points.tolist())
+    return f'M{text}{"Z" if closed else ""}'
+
+
+def hex_colour(colour: Sequence[float]) -> str:
+    """Return ``#rrggbb`` of a colour in [0, 1]."""
+    return '#' + ''.join(f'{round(255 * part):02x}' for part in colour)
+
+
+def _jpeg(image: Image.Image) -> str:
+    """Return an image as a data address."""
+    file = io.BytesIO()
+    image.save(file, 'JPEG', quality=QUALITY, optimize=True)
+    return 'data:image/jpeg;base64,' + base64.b64encode(file.getvalue()).decode()
+
+
+def reach_of(config: Mapping[str, Any], samples: Samples) -> float:
+    """Return the metres from the car that a view from above covers: the range of the model's grid, or of the metric."""
+    limits = _first(config.get('model'), 'point_cloud_range') or config.get('point_cloud_range')
+    if isinstance(limits, list | tuple) and len(limits) == 6:
+        return max(abs(float(limits[place])) for place in (0, 1, 3, 4))
+    ranges = samples.class_range or {}
+    return max(ranges.values(), default=50.0) if ranges and np.isfinite(list(ranges.values())).all() else 50.0
+
+
+def _first(tree: Any, key: str) -> Any:
+    """Find the first entry of a name in nested dicts."""
+    if not isinstance(tree, Mapping):
+        return None
+    if key in tree:
+        return tree[key]
+    return next((found for value in tree.values() if (found := _first(value, key)) is not None), None)
