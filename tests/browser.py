@@ -14,8 +14,9 @@ from typing import Any
 
 PROGRAM = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
 FLAGS = (
-    '--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-extensions', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--hide-scrollbars', '--remote-debugging-pipe',
+    '--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-extensions',
+    '--no-first-run', '--disable-background-networking', '--disable-component-update', '--hide-scrollbars',
+    '--remote-debugging-pipe',
 )  # fmt: skip
 KEYS = {'ArrowRight': 39, 'ArrowLeft': 37, 'Home': 36, 'End': 35, 'Tab': 9}
 

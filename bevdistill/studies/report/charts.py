@@ -26,7 +26,7 @@ class Line:
 
     style: int
     path: str
-    lost: list[float]
+    lost: list[int]
     words: str
 
 
@@ -124,7 +124,7 @@ def _axis(
     low, high = unit or ((float(values.min()), float(values.max())) if len(values) else (0.0, 1.0))
     if low == high:
         low, high = (low - 0.5, high + 0.5) if low == 0 or whole else (low - abs(low) / 2, high + abs(high) / 2)
-    steps = [float(v) for v in MaxNLocator(nbins=5, integer=whole).tick_values(low, high)]
+    steps = [float(v) for v in MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10], integer=whole).tick_values(low, high)]
     if not whole and unit is None:
         low, high = min(low, steps[0]), max(high, steps[-1])
     slack = 1e-9 * (high - low)
@@ -133,7 +133,7 @@ def _axis(
 
 def _line(series: Series, across: _Scale, up: _Scale) -> Line:
     x, y = series.x, series.y
-    lost = sorted({across(step) for step in x[np.isnan(y)]})
+    lost = sorted({round(across(step)) for step in x[np.isnan(y)].tolist()})
     if len(x) > MOST_POINTS:
         groups = np.array_split(np.arange(len(x)), MOST_POINTS)
         x = np.array([x[group].mean() for group in groups])

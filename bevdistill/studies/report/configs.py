@@ -68,7 +68,7 @@ def config_of(work_dir: Path) -> dict[str, Any]:
     return read_plain_config(files[-1]) if files else {}
 
 
-def tested_config_of(work_dir: Path) -> dict[str, Any]:
+def config_of_test(work_dir: Path) -> dict[str, Any]:
     """Read the newest config in a work dir, which is that of its last test where there was one."""
     files = sorted(work_dir.glob('*/vis_data/config.py'))
     return read_plain_config(files[-1]) if files else {}

@@ -94,9 +94,10 @@ def _scores(runs: Runs) -> Context:
             difference = difference_cell(results, row, name)
             line.append(cell(results, row, name) + (f'  (Δ {difference})' if difference != '-' else ''))
         rows.append(line)
+    words = [*filter(None, note(results).replace('`', '').split('\n\n')), 'Seconds are those of training.']
     return dict(
         scores=table_cells(results, [*found, 'seconds']), warnings=warnings, class_scores=rows if classes else [],
-        scores_note=[*filter(None, note(results).replace('`', '').split('\n\n')), 'Seconds are those of training.'], no_scores='',
+        scores_note=words, no_scores='',
     )  # fmt: skip
 
 

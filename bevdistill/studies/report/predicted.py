@@ -10,7 +10,7 @@ from typing import Any
 from ...evaluation.ground_truth import eval_boxes
 from ...evaluation.matching import CONFUSION_DISTANCE, confusion_matrix
 from ...visualization.palette import class_colours
-from .configs import UnreadableConfigError, tested_config_of
+from .configs import UnreadableConfigError, config_of_test
 from .page import Report, render
 from .pictures import Picture, draw_picture, hex_colour, reach_of
 from .samples import Boxes, Samples, read_predictions, read_samples
@@ -90,7 +90,7 @@ def _config(report: Report) -> Mapping[str, Any]:
     """Return the first config of a run that names test data; the runs of a report are compared on the same."""
     for run in report.runs.runs:
         try:
-            config = tested_config_of(run.folder)
+            config = config_of_test(run.folder)
         except (UnreadableConfigError, OSError):
             continue  # The section of configs tells it.
         if config.get('test_dataloader') or config.get('val_dataloader'):
