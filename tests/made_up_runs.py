@@ -38,36 +38,36 @@ def distilled(config: Mapping[str, Any], **losses: Any) -> dict[str, Any]:
     return {**config, 'model': {**model, 'teacher': {'type': 'ObjectDGCNN'}, 'losses': losses}}
 
 
+def made_up_run(
+    folder: Path,
+    config: Mapping[str, Any] | None = None,
+    logs: Sequence[Sequence[Mapping[str, Any] | str]] = (),
+    metrics: Mapping[str, float] | None = None,
+    files: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write a work dir; each log is the lines of one training."""
+    folder.mkdir(parents=True)
+    for place, lines in enumerate([*logs, *([()] if metrics is not None else [])]):
+        time = folder / f'20260101_00000{place}'
+        (time / 'vis_data').mkdir(parents=True)
+        texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+        (time / 'vis_data' / 'scalars.json').write_text(''.join(f'{text}\n' for text in texts))
+        if config is not None:
+            text = ''.join(f'{key} = {value!r}\n' for key, value in config.items())
+            (time / 'vis_data' / 'config.py').write_text(text)
+    if metrics is not None:
+        (time / f'{time.name}.json').write_text(json.dumps({f'nuscenes/{key}': v for key, v in metrics.items()}))
+    for file, content in (files or {}).items():
+        path = folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return folder
+
+
 @pytest.fixture
 def write_run(tmp_path: Path) -> WriteRun:
-    """``write_run(name, config, logs, metrics, files)``: a work dir; each log is the lines of one training."""
-
-    def write(
-        name: str,
-        config: Mapping[str, Any] | None = None,
-        logs: Sequence[Sequence[Mapping[str, Any] | str]] = (),
-        metrics: Mapping[str, float] | None = None,
-        files: Mapping[str, Any] | None = None,
-    ) -> Path:
-        folder = tmp_path / name
-        folder.mkdir(parents=True)
-        for place, lines in enumerate([*logs, *([()] if metrics is not None else [])]):
-            time = folder / f'20260101_00000{place}'
-            (time / 'vis_data').mkdir(parents=True)
-            texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
-            (time / 'vis_data' / 'scalars.json').write_text(''.join(f'{text}\n' for text in texts))
-            if config is not None:
-                text = ''.join(f'{key} = {value!r}\n' for key, value in config.items())
-                (time / 'vis_data' / 'config.py').write_text(text)
-        if metrics is not None:
-            (time / f'{time.name}.json').write_text(json.dumps({f'nuscenes/{key}': v for key, v in metrics.items()}))
-        for file, content in (files or {}).items():
-            path = folder / file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content if isinstance(content, str) else json.dumps(content))
-        return folder
-
-    return write
+    """``write_run(name, ...)``: a work dir of :func:`made_up_run` in an empty folder."""
+    return lambda name, *args, **options: made_up_run(tmp_path / name, *args, **options)
 
 
 def steps(*values: float, term: str = 'loss', every: int = 10, **others: float) -> list[dict[str, float]]:

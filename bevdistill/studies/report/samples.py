@@ -53,7 +53,8 @@ class Samples:
 
     def path(self, sensor: str, name: str) -> Path:
         """Return the file of a camera, or of ``pts``."""
-        return self.root / self.prefix.get(sensor, '') / name
+        folder = self.prefix.get(sensor, '' if sensor == 'pts' else self.prefix.get('img', ''))
+        return self.root / folder / name
 
 
 def read_samples(
