@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--data-root', type=Path, metavar='DIR', help="data root in place of the configs'")
     parser.add_argument('--ann-file', type=Path, metavar='FILE', help="information file in place of the configs'")
     parser.add_argument(
-        '--max-mb', type=float, default=10.0, metavar='MB', help='leave out samples beyond this size (default: 10)'
+        '--max-mb', type=_megabytes, default=10.0, metavar='MB', help='leave out samples beyond this size (default: 10)'
     )
 
 
@@ -76,6 +76,13 @@ def run(args: argparse.Namespace) -> None:
         print(f'missing: {line}', file=sys.stderr)
     size = f'{len(page.encode()) / MEGABYTE:.1f} MB'
     print(f'{args.out}: {len(report.runs.runs)} runs, {len(report.context["pictures"])} samples, {size}')
+
+
+def _megabytes(word: str) -> float:
+    number = float(word)
+    if not 0 < number < 1000:
+        raise argparse.ArgumentTypeError(f'must lie above 0 and below 1000, got {word}')
+    return number
 
 
 def _check_size(page: str, limit: int) -> None:

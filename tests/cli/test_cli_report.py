@@ -161,7 +161,7 @@ def test_predictions_of_own_data(write_run: WriteRun, tmp_path: Path, run: Run) 
     text = out.read_text()
     assert '</strong>: 1 of 1 object found, 0 false' in text
     assert text.count('data:image/jpeg') == 3
-    assert 'no predictions in' in done.err
+    assert 'no predictions of “tested”' in done.err
     # One object, on the diagonal.
     cells = re.findall(r'<td style="--share:(\d+)"[^>]*>(\d*)</td>', text)
     assert cells == [('100', '1'), ('0', ''), ('0', ''), ('0', '')]

@@ -69,7 +69,7 @@ def gather(runs: Runs) -> Report:
     count = f'{len(runs.runs)} run' + ('' if len(runs.runs) == 1 else 's')
     report.context |= dict(
         title=f'Report: {", ".join(titles)}' if len(titles) <= 3 else f'Report of {len(titles)} rows',
-        intro=f'{count}: {", ".join(titles)}. Written on {now()} by bevdistill {__version__}.',
+        intro=f'{count}: {quoted(titles)}. Written on {now()} by bevdistill {__version__}.',
         rows=titles,
         contents=CONTENTS.items(),
     )
@@ -176,26 +176,27 @@ def _validations(named: Sequence[tuple[str, int, Log]]) -> list[charts.Chart]:
 
 def _predictions(report: Report) -> Context:
     """Find the predictions of each row, and draw precision over recall where the test wrote it beside them."""
-    curves = []
+    curves, without = [], []
     for row, title in report.runs.titles.items():
-        reasons = []
-        for run in report.runs.of_row(row):
-            try:
-                report.files[title] = predictions_file(run.folder)
-                curves.append((title, report.order[row], precision_of(run.folder)))
-                break
-            except (FileNotFoundError, ValueError) as error:
-                reasons.append(str(error))
-        report.notes += reasons[:1] if title not in report.files else reasons
+        found = [(run, file) for run in report.runs.of_row(row) if (file := predictions_file(run.folder)) is not None]
+        if not found:
+            without.append(title)
+            continue
+        run, report.files[title] = found[0]
+        try:
+            curves.append((title, report.order[row], precision_of(run.folder)))
+        except ValueError as error:
+            report.notes.append(str(error))
+    report.notes += [f'no predictions of {quoted(without)}; keep them with: {KEEP}'] if without else []
     several = any(len(report.runs.of_row(row)) > 1 for row in report.runs.titles)
     of_first = ' Of the first seed of each row.' if several else ''
-    none = f'No run has predictions; keep them with: {KEEP} WORK_DIR'
+    none = f'No run has predictions; keep them with: {KEEP}'
     return dict(
         precision=precision_charts(curves), confusions=[], pictures=[],
         precision_note=f'Boxes that are matched within {DISTANCE:g} m.{of_first}',
         no_precision='No test wrote these curves: the official metric does, with predictions that are kept. '
-        f'Keep them with: {KEEP} WORK_DIR',
-        no_predictions='See below what is missing.' if report.files else none,
+        f'Keep them with: {KEEP}',
+        no_pictures='See below what is missing.' if report.files else none,
     )  # fmt: skip
 
 
@@ -212,6 +213,11 @@ def render(report: Report) -> str:
         notes=report.notes, width=charts.WIDTH, height=charts.HEIGHT, left=charts.LEFT, right=charts.RIGHT,
         bottom=charts.BOTTOM,
     )  # fmt: skip
+
+
+def quoted(titles: Sequence[str]) -> str:
+    """List titles, in which commas may stand."""
+    return ', '.join(f'“{title}”' for title in titles)
 
 
 def style_of(place: int) -> str:

@@ -209,11 +209,10 @@ def _in_camera(boxes: BoxSet, lidar2img: Floats, height: int, samples: Samples, 
     pixels, visible = project_segments(wireframes(boxes.corners()), lidar2img)
     shown = visible & inside_image(pixels, CAMERA_WIDTH, height)
     some = np.flatnonzero(shown.any(axis=1))
-    # What is far outside the image is of no use, and its digits are many.
-    pixels = np.clip(pixels, -CAMERA_WIDTH, 2 * CAMERA_WIDTH)
     lines = [''.join(map(_path, pixels[place][shown[place]])) for place in some]
     corners = [pixels[place][shown[place]].reshape(-1, 2) for place in some]
     tops = np.array([[each[:, 0].mean(), each[:, 1].min()] for each in corners]).reshape(-1, 2)
+    tops = tops.clip((0, 10), (CAMERA_WIDTH, height))
     return _shapes(boxes.select(some), lines, tops, samples.classes.classes, threshold)
 
 

@@ -11,7 +11,7 @@ from ...evaluation.ground_truth import eval_boxes
 from ...evaluation.matching import CONFUSION_DISTANCE, confusion_matrix
 from ...visualization.palette import class_colours
 from .configs import UnreadableConfigError, config_of_test
-from .page import Report, render
+from .page import Report, quoted, render
 from .pictures import Picture, draw_picture, hex_colour, reach_of
 from .samples import Boxes, Samples, read_predictions, read_samples
 
@@ -82,7 +82,11 @@ def add_predicted(report: Report, wanted: Wanted) -> None:
         confusion_note=f'Objects within {CONFUSION_DISTANCE:g} m of a box that scores at least {wanted.threshold:g}; '
         f'matched within the class first. Darker: a larger part of the row. Objects are those of {samples.file.name}.',
     )
-    if predicted and wanted.count:
+    if predicted and not any(truth.values()):
+        report.notes.append(f'no sample that was predicted has an object in {samples.file}: there is no ground truth')
+    if predicted and not wanted.count:
+        report.context['no_pictures'] = 'None were asked for (--samples 0).'
+    elif predicted:
         _add_pictures(report, wanted, samples, predicted, truth)
 
 
@@ -118,7 +122,7 @@ def _add_pictures(
     shown = dict(list(predicted.items())[:MOST_LAYERS])
     common = [token for token in samples.infos if all(token in boxes for boxes in shown.values())]
     if not common:
-        report.notes.append(f'no sample of {samples.file} was predicted by all of {", ".join(shown)}')
+        report.notes.append(f'no sample of {samples.file} was predicted by all of {quoted(list(shown))}')
         return
     count = min(wanted.count, len(common))
     tokens = [common[(2 * place + 1) * len(common) // (2 * count)] for place in range(count)]

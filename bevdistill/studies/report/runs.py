@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ MANIFEST = 'manifest.json'
 SIGNS = ('*/vis_data/scalars.json', '*/vis_data/config.py', '*/*.json', 'boxes.json', 'results_nusc.json')
 """What a training, a test or ``bevdistill predict`` leaves in its folder."""
 PREDICT_FILE, RESULTS_FILE = 'boxes.json', 'results_nusc.json'
-KEEP = 'bevdistill test CONFIG CHECKPOINT --keep-predictions --work-dir'
+KEEP = 'bevdistill test CONFIG CHECKPOINT --keep-predictions --work-dir WORK_DIR'
 HOW = 'bevdistill train and bevdistill test leave them in WORK_DIR'
 
 
@@ -170,16 +169,10 @@ def _inside(path: Any, manifest: Path) -> str:
     return str(path)
 
 
-def predictions_file(work_dir: Path) -> Path:
-    """Find the newest predictions in a work dir, of a test or of ``bevdistill predict``.
-
-    Raises:
-        FileNotFoundError: If there are none; says which command keeps them.
-    """
+def predictions_file(work_dir: Path) -> Path | None:
+    """Find the newest predictions in a work dir, of a test or of ``bevdistill predict``; None without any."""
     found = [*work_dir.rglob(RESULTS_FILE), *work_dir.glob(PREDICT_FILE)]
-    if not found:
-        raise FileNotFoundError(f'no predictions in {work_dir}; keep them with: {KEEP} {shlex.quote(str(work_dir))}')
-    return max(found, key=lambda path: path.stat().st_mtime)
+    return max(found, key=lambda path: path.stat().st_mtime, default=None)
 
 
 def _settle_base(found: Runs, against: str | None) -> None:

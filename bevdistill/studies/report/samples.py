@@ -48,7 +48,9 @@ class Samples:
     file: Path
 
     def truth(self, token: str) -> list[ClassBox]:
-        """Return the objects of a sample that count."""
+        """Return the objects of a sample that count; none where the file has no annotations."""
+        if not self.infos[token].get('instances'):
+            return []
         return truth_boxes(self.infos[token], self.file_categories, self.classes, self.class_range)
 
     def path(self, sensor: str, name: str) -> Path:
@@ -124,11 +126,14 @@ def read_predictions(file: Path, samples: Samples, threshold: float) -> Boxes:
 
 
 def _submitted(file: Path, samples: Samples, threshold: float) -> Boxes:
-    results = read_results(file, MOST_BOXES)
-    return {
-        token: [ClassBox.deserialize(box) for box in boxes if box['detection_score'] >= threshold]
-        for token, boxes in results.items() if token in samples.infos
-    }  # fmt: skip
+    found: Boxes = {}
+    for token, boxes in read_results(file, MOST_BOXES).items():
+        if token in samples.infos:
+            try:
+                found[token] = [ClassBox.deserialize(box) for box in boxes if box['detection_score'] >= threshold]
+            except (AssertionError, TypeError, ValueError) as error:
+                raise ValueError(f'{file}: sample {token} has a box that is none ({error!r})') from error
+    return found
 
 
 def _predicted(file: Path, samples: Samples, threshold: float) -> Boxes:
