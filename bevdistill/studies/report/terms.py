@@ -5,20 +5,22 @@ from __future__ import annotations
 from .logs import DIAGNOSE
 
 DIAGNOSTICS = {
-    'diagnose/cka_bev': 'Likeness of the two maps from above (centred kernel alignment): 1 where student and teacher '
-    'describe the cells alike up to rotation and scale, 0 where they have nothing in common.',
-    'diagnose/matched_distance_m': 'Metres between a box of the teacher and the box of the student that is matched to '
-    'it: less is better.',
-    'diagnose/score_gap': 'Score of the teacher less that of the student, for matched boxes: above 0 the student is '
-    'less sure than the teacher, below 0 surer.',
-    'diagnose/dead_queries': "Share of the student's queries that find nothing in any sample.",
-    'diagnose/effective_weights': 'How many pairs the quality weights come to: equal weights count all pairs, one '
-    'heavy pair counts as one.',
+    'diagnose/cka_bev': 'Agreement of the two maps from above, 0 to 1, whatever their scale or rotation (linear '
+    'CKA). It should rise and stay; unrelated maps of C channels in N cells have about C / (C + N), not 0.',
+    'diagnose/matched_distance_m': 'Metres between a box of the student and the one of the teacher that it learns '
+    'from. It should fall.',
+    'diagnose/score_gap': 'Calibration of the student: mean score less share of right boxes. Near 0 its scores mean '
+    'what they say, above 0 it is too sure, below 0 too shy.',
+    'diagnose/score_gap_teacher': 'The same of the teacher, which teaches its scores along with their gap.',
+    'diagnose/dead_queries': "Share of the student's queries that in the last measured steps were matched to no "
+    'object and never scored. It should fall.',
+    'diagnose/effective_weights': 'How many pairs of a sample would count as much with equal weights, (sum w)² / sum '
+    'w². Near 1 a single box teaches.',
 }
 """Sentence about each diagnostic."""
 SHARES = (
-    'Part of the gradient at the map from above that this loss has. A loss with a share near 0 does not teach, one '
-    'near 1 drowns the others.'
+    "Norm of this term's gradient on the student's map from above, as a share of all terms' norms. Below 0.01 a term "
+    'does next to nothing, above 0.9 it leaves the others no say.'
 )
 HEADINGS = {'Loss': False, 'Terms of the distillation': False, 'Terms of detection': False, 'Other': True}
 """Of the charts of a training's log, and whether they are folded."""

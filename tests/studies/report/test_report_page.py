@@ -135,7 +135,7 @@ def test_validations_diagnostics_and_resumption(write_run: WriteRun) -> None:
     assert 'run was resumed: a new log begins at step 10.' in outline.text
     assert 'Of validations.' in section(outline, 'Loss', 'How the distillation')
     told = section(outline, 'How the distillation goes', 'Classes\n')
-    assert told.index('Likeness of the two maps') < told.index('Part of the gradient') < told.index('own_number')
+    assert told.index('Agreement of the two maps') < told.index('gradient on the student') < told.index('own_number')
     assert 'diagnose' not in section(outline, 'Curves\n', 'How the distillation')
 
 
