@@ -125,10 +125,13 @@ def _configs(report: Report) -> Context:
     words = f'Each config is compared with that of “{runs.titles[base]}”: {len(found)} entries differ.'
     if len(found) > MOST_DIFFERENCES:
         words += f' The first {MOST_DIFFERENCES} are shown.'
-    words += ' A student is the same whether it stands alone or in a distiller: both are compared as model.student.'
+    words += ' Grey: as the base. A student stands below model.student whether it was distilled or not.'
     cells = [['entry', *(runs.titles[row] for row in configs)]]
     cells += [[path, *values] for path, values in found[:MOST_DIFFERENCES]]
-    return dict(config_cells=cells if found else [], config_note=words if found else 'No entry differs.')
+    return dict(
+        config_cells=cells if found else [], config_note=words if found else 'No entry differs.',
+        config_base=1 + list(configs).index(base),
+    )  # fmt: skip
 
 
 def _compare_seeds(report: Report, run: Run, first: Context, config: Context) -> None:

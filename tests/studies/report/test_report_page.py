@@ -165,3 +165,7 @@ def test_the_base_can_be_chosen(write_run: WriteRun, against: str | None) -> Non
     dirs = [write_run(name, made_up_config(log_level=name), metrics={'NDS': 0.1}) for name in ('a', 'b')]
     outline, _ = page_of(*dirs, against=against)
     assert f'compared with that of “{against or "a"}”: 1 entries differ' in outline.text
+    assert sum(of.get('class') == 'same' for _, of in outline.tags) == 0
+    third = write_run('c', made_up_config(log_level=against or 'a'), metrics={'NDS': 0.1})
+    outline, _ = page_of(*dirs, third, against=against)
+    assert [of['data-of'] for _, of in outline.tags if of.get('class') == 'same'] == ['c']
