@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from .arguments import not_negative, score
-from .loading import load_libraries, say
+from .loading import say
 
 HELP = 'one page about some runs: scores, configs, curves, classes, samples with a slider'
 EXAMPLES = """
@@ -64,7 +64,6 @@ def run(args: argparse.Namespace) -> None:
     limit = int(args.max_mb * MEGABYTE)
     _check_size(render(report), limit)
     if report.files:
-        load_libraries()
         say(f'reading predictions of {len(report.files)} runs ...')
         from bevdistill.studies.report.predicted import Wanted, add_predicted
 

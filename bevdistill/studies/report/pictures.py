@@ -9,26 +9,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from mmdet3d.structures import LiDARInstance3DBoxes
 from numpy.typing import NDArray
 from PIL import Image
-from pyquaternion import Quaternion
 
 from ...datasets.contents import as_points
-from ...evaluation.ground_truth import ClassBox
-from ...evaluation.matching import CONFUSION_DISTANCE, match_boxes
-from ...visualization.boxes import BoxSet, footprints, heading_marks, wireframes
-from ...visualization.camera_view import MONTAGE
+from ...evaluation.matching import CONFUSION_DISTANCE, take_nearest
 from ...visualization.palette import PANEL_COLOUR, POINT_COLOUR, TRUTH_COLOUR, class_colours, score_alpha
 from ...visualization.projection import inside_image, project_segments
+from ...visualization.wires import box_corners, footprints, heading_marks, wireframes
 from .samples import Boxes, Samples
 
 Floats = NDArray[np.float64]
+ORDER = ('CAM_FRONT_LEFT', 'CAM_FRONT', 'CAM_FRONT_RIGHT', 'CAM_BACK_LEFT', 'CAM_BACK', 'CAM_BACK_RIGHT')
+"""Of nuScenes' cameras on the page; others come behind them, as the file has them."""
 CAMERA_WIDTH, MAP_WIDTH = 480, 600
 """Pixels of the images, and units of what is drawn over them."""
 QUALITY = 78
 POINTS_MOST = 2_000_000
+Drawn = tuple[Boxes, float | None]
+"""Boxes, and the score at which they are faintest, or None for what is there."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,6 @@ class Shape:
     opacity: float
     fill: str
     words: str
-    label: str
     place: tuple[float, float]
 
 
@@ -73,48 +71,25 @@ class Picture:
     missing: list[str]
 
 
-def lidar_boxes(boxes: Sequence[ClassBox], info: Mapping[str, Any], classes: Sequence[str], truth: bool) -> BoxSet:
-    """Convert boxes in global axes to a sample's LiDAR frame; those with a number that is not finite are left out."""
-    lidar2global = np.asarray(info['ego2global'], dtype=np.float64) @ np.asarray(info['lidar_points']['lidar2ego'])
-    turn, shift = lidar2global[:3, :3], lidar2global[:3, 3]
-    rows, labels, scores = [], [], []
-    for box in boxes:
-        if box.detection_name not in classes or not np.isfinite([*box.translation, *box.size, *box.rotation]).all():
-            continue
-        heading = turn.T @ Quaternion(box.rotation).rotation_matrix[:, 0]
-        width, length, height = box.size
-        centre = turn.T @ (np.asarray(box.translation) - shift)
-        rows.append([*centre, length, width, height, np.arctan2(heading[1], heading[0])])
-        labels.append(classes.index(box.detection_name))
-        scores.append(float(box.detection_score))
-    found = LiDARInstance3DBoxes(torch.tensor(np.array(rows).reshape(-1, 7)).float(), origin=(0.5, 0.5, 0.5))
-    return BoxSet(found, np.array(labels, dtype=np.int64), None if truth else np.array(scores, dtype=np.float64))
-
-
 def draw_picture(
-    token: str, truth: Sequence[ClassBox], runs: Mapping[str, Boxes], samples: Samples, reach: float, threshold: float
+    token: str, truth: Boxes, runs: Mapping[str, Boxes], samples: Samples, reach: float, threshold: float
 ) -> Picture:
     """Draw a sample.
 
     Args:
         token: The sample.
         truth: Its objects.
-        runs: What each run predicts, by its title.
+        runs: What each run predicts in it, by its title.
         samples: Where the images are.
         reach: Metres from the car to the edges of the view from above.
-        threshold: Predictions that score less are left out.
+        threshold: Score at which boxes are faintest.
     """
-    info, classes = samples.infos[token], samples.classes.classes
-    predicted = {
-        title: [box for box in boxes[token] if box.detection_score >= threshold] for title, boxes in runs.items()
-    }
-    sets = [lidar_boxes(truth, info, classes, True)]
-    sets += [lidar_boxes(boxes, info, classes, False) for boxes in predicted.values()]
     layers = [Layer('ground truth', _counted(len(truth), 'object'))]
-    layers += [Layer(title, _found(truth, boxes)) for title, boxes in predicted.items()]
+    layers += [Layer(title, _found(truth, boxes)) for title, boxes in runs.items()]
+    sets = [(truth, None), *((boxes, threshold) for boxes in runs.values())]
     missing: list[str] = []
-    views = [_from_above(sets, info, samples, reach, threshold, missing)]
-    views += _cameras(sets, info, samples, threshold, missing)
+    views = [_from_above(sets, samples.infos[token], samples, reach, missing)]
+    views += _cameras(sets, samples.infos[token], samples, missing)
     return Picture(token, layers, views, missing)
 
 
@@ -122,18 +97,15 @@ def _counted(count: int, word: str) -> str:
     return f'{count} {word}' if count == 1 else f'{count} {word}s'
 
 
-def _found(truth: Sequence[ClassBox], boxes: Sequence[ClassBox]) -> str:
-    found = int((match_boxes(truth, boxes, CONFUSION_DISTANCE) >= 0).sum())
+def _found(truth: Boxes, boxes: Boxes) -> str:
+    apart = np.linalg.norm(truth.centres[:, None, :2] - boxes.centres[None, :, :2], axis=-1)
+    allowed = (apart < CONFUSION_DISTANCE) & (truth.labels[:, None] == boxes.labels[None])
+    found = int((take_nearest(apart, allowed, boxes.scores) >= 0).sum())
     return f'{found} of {_counted(len(truth), "object")} found, {len(boxes) - found} false'
 
 
 def _from_above(
-    sets: Sequence[BoxSet],
-    info: Mapping[str, Any],
-    samples: Samples,
-    reach: float,
-    threshold: float,
-    missing: list[str],
+    sets: Sequence[Drawn], info: Mapping[str, Any], samples: Samples, reach: float, missing: list[str]
 ) -> View:
     scale = MAP_WIDTH / (2 * reach)
 
@@ -145,19 +117,16 @@ def _from_above(
     place = to_map(points[:, :2].astype(np.float64)).astype(np.int64)
     inside = ((place >= 0) & (place < MAP_WIDTH)).all(axis=1)
     brightness = np.clip((points[inside, 2:3] + 3.5) / 4.5, 0.35, 1.0)
-    pixels[place[inside, 1], place[inside, 0]] = np.asarray(POINT_COLOUR) * brightness
+    for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        rows, columns = (np.minimum(place[inside] + (right, down), MAP_WIDTH - 1)[:, axis] for axis in (1, 0))
+        pixels[rows, columns] = np.asarray(POINT_COLOUR) * brightness
     layers = []
-    for boxes in sets:
-        corners = boxes.corners()
-        near = (np.abs(corners[:, :, :2].mean(axis=1)) < reach).all(axis=1)
-        lines = [
-            f'{_path(outline, closed=True)}{_path(mark)}'
-            for outline, mark in zip(
-                to_map(footprints(corners)[near]), to_map(heading_marks(corners)[near, :, :2]), strict=True
-            )
-        ]
-        centres = to_map(corners[near, :, :2].mean(axis=1))
-        layers.append(_shapes(boxes.select(near), lines, centres, samples.classes.classes, threshold))
+    for boxes, threshold in sets:
+        boxes = boxes.select((np.abs(boxes.centres[:, :2]) < reach).all(axis=1))
+        corners = box_corners(boxes.centres, boxes.sizes, boxes.yaws)
+        ends = zip(to_map(footprints(corners)), to_map(heading_marks(corners)[..., :2]), strict=True)
+        lines = [f'{_path(outline, closed=True)}{_path(mark)}' for outline, mark in ends]
+        layers.append(_shapes((boxes, threshold), lines, to_map(boxes.centres[:, :2]), samples.classes.classes))
     return View('from above', _jpeg(Image.fromarray((255 * pixels).astype(np.uint8))), MAP_WIDTH, MAP_WIDTH, layers)
 
 
@@ -174,12 +143,11 @@ def _points(info: Mapping[str, Any], samples: Samples, missing: list[str]) -> ND
 
 
 def _cameras(
-    sets: Sequence[BoxSet], info: Mapping[str, Any], samples: Samples, threshold: float, missing: list[str]
+    sets: Sequence[Drawn], info: Mapping[str, Any], samples: Samples, missing: list[str]
 ) -> list[View]:
     known = info.get('images') or {}
-    order = [name for row in MONTAGE for name in row]
     views = []
-    for name in sorted(known, key=lambda name: order.index(name) if name in order else len(order)):
+    for name in sorted(known, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER)):
         camera = known[name]
         file = samples.path(name, camera['img_path'])
         try:
@@ -195,7 +163,7 @@ def _cameras(
         intrinsics[:3, :3] = np.asarray(camera['cam2img'], dtype=np.float64)[:3, :3]
         scale = np.diag([CAMERA_WIDTH / size[0], height / size[1], 1.0, 1.0])
         lidar2img = scale @ intrinsics @ np.asarray(camera['lidar2cam'], dtype=np.float64)
-        layers = [_in_camera(boxes, lidar2img, height, samples, threshold) for boxes in sets]
+        layers = [_in_camera(drawn, lidar2img, height, samples.classes.classes) for drawn in sets]
         short = name.removeprefix('CAM_').replace('_', ' ').lower()
         views.append(View(short, _jpeg(image), CAMERA_WIDTH, height, layers))
     return views
@@ -205,31 +173,30 @@ def _reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or ' '.join(str(error).split())
 
 
-def _in_camera(boxes: BoxSet, lidar2img: Floats, height: int, samples: Samples, threshold: float) -> list[Shape]:
-    pixels, visible = project_segments(wireframes(boxes.corners()), lidar2img)
+def _in_camera(drawn: Drawn, lidar2img: Floats, height: int, classes: Sequence[str]) -> list[Shape]:
+    boxes, threshold = drawn
+    corners = box_corners(boxes.centres, boxes.sizes, boxes.yaws)
+    pixels, visible = project_segments(wireframes(corners), lidar2img)
     shown = visible & inside_image(pixels, CAMERA_WIDTH, height)
     some = np.flatnonzero(shown.any(axis=1))
     lines = [''.join(map(_path, pixels[place][shown[place]])) for place in some]
-    corners = [pixels[place][shown[place]].reshape(-1, 2) for place in some]
-    tops = np.array([[each[:, 0].mean(), each[:, 1].min()] for each in corners]).reshape(-1, 2)
-    tops = tops.clip((0, 10), (CAMERA_WIDTH, height))
-    return _shapes(boxes.select(some), lines, tops, samples.classes.classes, threshold)
+    ends = [pixels[place][shown[place]].reshape(-1, 2) for place in some]
+    tops = np.array([[each[:, 0].mean(), each[:, 1].min()] for each in ends]).reshape(-1, 2)
+    return _shapes((boxes.select(some), threshold), lines, tops.clip((0, 10), (CAMERA_WIDTH, height)), classes)
 
 
-def _shapes(
-    boxes: BoxSet, lines: Sequence[str], places: Floats, classes: Sequence[str], threshold: float
-) -> list[Shape]:
+def _shapes(drawn: Drawn, lines: Sequence[str], places: Floats, classes: Sequence[str]) -> list[Shape]:
+    boxes, threshold = drawn
     colours = [hex_colour(colour) for colour in class_colours(classes)]
-    scores: Sequence[float | None] = [None] * len(boxes) if boxes.scores is None else boxes.scores.tolist()
     shapes = []
-    for line, label, score, place in zip(lines, boxes.labels.tolist(), scores, places.round(1).tolist(), strict=True):
+    boxed = zip(lines, boxes.labels.tolist(), boxes.scores.tolist(), places.round(1).tolist(), strict=True)
+    for line, label, score, (x, y) in boxed:
         name, colour = classes[label].replace('_', ' '), colours[label]
-        if score is None:
-            shapes.append(Shape(line, hex_colour(TRUTH_COLOUR), 1.0, colour, name, '', tuple(place)))
+        if threshold is None:
+            shapes.append(Shape(line, hex_colour(TRUTH_COLOUR), 1.0, colour, name, (x, y)))
         else:
             alpha = round(score_alpha(score, threshold), 2)
-            text = f'{name} {score:.2f}'
-            shapes.append(Shape(line, colour, alpha, colour, text, text, tuple(place)))
+            shapes.append(Shape(line, colour, alpha, colour, f'{name} {score:.2f}', (x, y)))
     return shapes
 
 
@@ -255,8 +222,8 @@ def reach_of(config: Mapping[str, Any], samples: Samples) -> float:
     limits = _first(config.get('model'), 'point_cloud_range') or config.get('point_cloud_range')
     if isinstance(limits, list | tuple) and len(limits) == 6:
         return max(abs(float(limits[place])) for place in (0, 1, 3, 4))
-    ranges = samples.class_range or {}
-    return max(ranges.values(), default=50.0) if ranges and np.isfinite(list(ranges.values())).all() else 50.0
+    farthest = float(samples.limits.max(initial=0.0))
+    return farthest if 0 < farthest < np.inf else 50.0
 
 
 def _first(tree: Any, key: str) -> Any:

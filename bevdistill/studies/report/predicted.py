@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from ...evaluation.ground_truth import eval_boxes
 from ...evaluation.matching import CONFUSION_DISTANCE, confusion_matrix
 from ...visualization.palette import class_colours
 from .configs import UnreadableConfigError, config_of_test
@@ -69,20 +69,21 @@ def add_predicted(report: Report, wanted: Wanted) -> None:
             raise
         report.notes.append(str(error))
         return
-    predicted: dict[str, Boxes] = {}
+    predicted: dict[str, dict[str, Boxes]] = {}
     for title, file in report.files.items():
         try:
             predicted[title] = read_predictions(file, samples, wanted.threshold)
         except (OSError, ValueError) as error:
             report.notes.append(str(error))
     truth = {token: samples.truth(token) for token in dict.fromkeys(t for boxes in predicted.values() for t in boxes)}
-    tables = [confusion_of(title, boxes, truth, samples, wanted.threshold) for title, boxes in predicted.items()]
+    classes = samples.classes.classes
+    tables = [confusion_of(title, boxes, truth, classes, wanted.threshold) for title, boxes in predicted.items()]
     report.context |= dict(
         confusions=tables,
         confusion_note=f'Objects within {CONFUSION_DISTANCE:g} m of a box that scores at least {wanted.threshold:g}; '
         f'matched within the class first. Darker: a larger part of the row. Objects are those of {samples.file.name}.',
     )
-    if predicted and not any(truth.values()):
+    if predicted and not any(map(len, truth.values())):
         report.notes.append(f'no sample that was predicted has an object in {samples.file}: there is no ground truth')
     if predicted and not wanted.count:
         report.context['no_pictures'] = 'None were asked for (--samples 0).'
@@ -102,10 +103,31 @@ def _config(report: Report) -> Mapping[str, Any]:
     return {}
 
 
-def confusion_of(title: str, predicted: Boxes, truth: Boxes, samples: Samples, threshold: float) -> Confusion:
+class _Boxes(dict[str, list[Any]]):
+    """Boxes by sample in the form that the confusion matrix reads."""
+
+    @property
+    def sample_tokens(self) -> list[str]:
+        return list(self)
+
+    @classmethod
+    def of(cls, found: Mapping[str, Boxes], classes: Sequence[str]) -> _Boxes:
+        return cls(
+            {
+                token: [
+                    SimpleNamespace(translation=centre, detection_name=classes[label], detection_score=score)
+                    for centre, label, score in zip(boxes.centres, boxes.labels, boxes.scores, strict=True)
+                ]
+                for token, boxes in found.items()
+            }
+        )
+
+
+def confusion_of(
+    title: str, predicted: Mapping[str, Boxes], truth: Mapping[str, Boxes], classes: Sequence[str], threshold: float
+) -> Confusion:
     """Count the objects of all samples that were predicted."""
-    classes: list[str] = samples.classes.classes
-    parts: Any = [eval_boxes({token: boxes[token] for token in predicted}) for boxes in (truth, predicted)]
+    parts: Any = [_Boxes.of({token: each[token] for token in predicted}, classes) for each in (truth, predicted)]
     matrix = confusion_matrix(*parts, classes, threshold)
     names = [name.replace('_', ' ') for name in classes]
     rows = []
@@ -116,7 +138,11 @@ def confusion_of(title: str, predicted: Boxes, truth: Boxes, samples: Samples, t
 
 
 def _add_pictures(
-    report: Report, wanted: Wanted, samples: Samples, predicted: Mapping[str, Boxes], truth: Boxes
+    report: Report,
+    wanted: Wanted,
+    samples: Samples,
+    predicted: Mapping[str, Mapping[str, Boxes]],
+    truth: Mapping[str, Boxes],
 ) -> None:
     """Draw samples that all runs predicted, spread evenly, as many as the size of the page allows."""
     shown = dict(list(predicted.items())[:MOST_LAYERS])
@@ -139,7 +165,8 @@ def _add_pictures(
         pictures=pictures, pictures_note=words, box_colours=list(zip(samples.classes.classes, colours, strict=True))
     )
     for token in tokens:
-        pictures.append(draw_picture(token, truth[token], shown, samples, reach, wanted.threshold))
+        found = {title: boxes[token] for title, boxes in shown.items()}
+        pictures.append(draw_picture(token, truth[token], found, samples, reach, wanted.threshold))
         if len(render(report).encode()) > wanted.most_bytes:
             pictures.pop()
             break
