@@ -147,8 +147,9 @@ def test_predictions_of_own_data(write_run: WriteRun, tmp_path: Path, run: Run) 
     root.mkdir()
     write_samples(root, [made_up_sample(root, index) for index in range(2)])
     (file,) = import_own_data(root, [])
-    info = read_infos(file)['data_list'][0]
-    (van,) = [entry['bbox_3d'] for entry in info['instances'] if entry['category'] == 'Van']
+    content = read_infos(file)
+    info, label = content['data_list'][0], content['metainfo']['categories']['Van']
+    (van,) = [entry['bbox_3d'] for entry in info['instances'] if entry['bbox_label_3d'] == label]
     box = dict(name='Van', score=0.8, centre_m=van[:3], size_m=van[3:6], yaw_rad=van[6], velocity_m_s=[0, 0])
     moments = [dict(token=info['token'], objects=[box, {**box, 'score': 0.1}]), dict(token='other', objects=[])]
     predicted = write_run('predicted', files={'boxes.json': dict(moments=moments)})

@@ -160,10 +160,9 @@ def _add_pictures(
         f'{CONFUSION_DISTANCE:g} m. Seen from above, the car drives up; the edges are {reach:g} m from it.'
     )
     pictures: list[Picture] = []
+    names = [name.replace('_', ' ') for name in samples.classes.classes]
     colours = map(hex_colour, class_colours(samples.classes.classes))
-    report.context |= dict(
-        pictures=pictures, pictures_note=words, box_colours=list(zip(samples.classes.classes, colours, strict=True))
-    )
+    report.context |= dict(pictures=pictures, pictures_note=words, box_colours=list(zip(names, colours, strict=True)))
     for token in tokens:
         found = {title: boxes[token] for title, boxes in shown.items()}
         pictures.append(draw_picture(token, truth[token], found, samples, reach, wanted.threshold))
