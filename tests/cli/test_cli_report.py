@@ -120,6 +120,10 @@ class TestInBrowser:
         browser.value('document.querySelectorAll(".sample .stops button")[1].click()')
         assert browser.value(state) == [['student'], 1]
         assert browser.value(said) == 'student'
+        names = 'getComputedStyle(document.querySelector(".sample g text")).display'
+        assert browser.value(names) != 'none'
+        browser.value('document.querySelector(".sample .names input").click()')
+        assert browser.value(names) == 'none'
 
     @pytest.mark.parametrize('width', [360, 1200])
     def test_no_width_needs_scrolling_to_the_side(self, browser: Browser, width: int) -> None:
