@@ -139,7 +139,8 @@ def _line(series: Series, across: _Scale, up: _Scale) -> Line:
         x = np.array([x[group].mean() for group in groups])
         # Means of what is finite: a group without any stays a gap.
         y = np.array([np.nan if np.isnan(y[group]).all() else np.nanmean(y[group]) for group in groups])
-    parts, pen = [], 'M'
+    parts: list[str] = []
+    pen = 'M'
     for step, value in zip(x.tolist(), y.tolist(), strict=True):
         if math.isnan(value):
             pen = 'M'

@@ -27,7 +27,7 @@ class _Plain(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if isinstance(node.func, ast.Name) and node.func.id == 'dict' and not node.args:
-            keys = [ast.Constant(word.arg) if word.arg else None for word in node.keywords]
+            keys: list[ast.expr | None] = [ast.Constant(word.arg) if word.arg else None for word in node.keywords]
             return ast.Dict(keys=keys, values=[self.visit(word.value) for word in node.keywords])
         return node
 
@@ -49,8 +49,8 @@ def read_plain_config(file: Path) -> dict[str, Any]:
     entries: dict[str, Any] = {}
     for node in tree.body:
         try:
-            (target,) = node.targets if isinstance(node, ast.Assign) else [None]
-            if not isinstance(target, ast.Name) or not isinstance(node, ast.Assign):
+            target = node.targets[0] if isinstance(node, ast.Assign) else None
+            if not isinstance(node, ast.Assign) or not isinstance(target, ast.Name) or len(node.targets) > 1:
                 raise ValueError('a statement that is no entry')
             entries[target.id] = ast.literal_eval(_Plain().visit(node.value))
         except (ValueError, TypeError, RecursionError) as error:

@@ -84,7 +84,7 @@ def _short(key: str) -> str:
 
 def _entries(file: Path, notes: list[str]) -> Iterator[dict[str, float]]:
     """Yield the numbers of each line that has a step; tell lines that are no JSON objects."""
-    broken = []
+    broken: list[int] = []
     for number, line in enumerate(file.read_text(errors='replace').splitlines(), start=1):
         try:
             entry = json.loads(line)

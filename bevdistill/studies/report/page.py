@@ -57,6 +57,12 @@ class Report:
     files: dict[str, Path] = field(default_factory=dict)
 
     @property
+    def of_first(self) -> str:
+        """Sentence on which of several seeds is shown; '' where no row has several."""
+        several = any(len(self.runs.of_row(row)) > 1 for row in self.runs.titles)
+        return ' Of the first seed of each row.' if several else ''
+
+    @property
     def order(self) -> dict[str, int]:
         """Place of each row, by which its lines are drawn."""
         return {row: place for place, row in enumerate(self.runs.titles)}
@@ -102,7 +108,8 @@ def _scores(runs: Runs) -> Context:
 
 
 def _configs(report: Report) -> Context:
-    runs, configs = report.runs, {}
+    runs = report.runs
+    configs: dict[str, Context] = {}
     for row in runs.titles:
         for run in runs.of_row(row):
             try:
@@ -120,9 +127,9 @@ def _configs(report: Report) -> Context:
         return dict(config_cells=[], config_note='There are no two configs to compare.')
     base = runs.base if runs.base in configs else next(iter(configs))
     found = differences(configs, base)
-    several = any(len(runs.of_row(row)) > 1 for row in configs)
-    found = [entry for entry in found if not (several and entry[0] == SEED)]
-    words = f'Each config is compared with that of “{runs.titles[base]}”: {len(found)} entries differ.'
+    found = [entry for entry in found if not (report.of_first and entry[0] == SEED)]
+    count = '1 entry differs' if len(found) == 1 else f'{len(found)} entries differ'
+    words = f'Each config is compared with that of “{runs.titles[base]}”: {count}.'
     if len(found) > MOST_DIFFERENCES:
         words += f' The first {MOST_DIFFERENCES} are shown.'
     words += ' Grey: as the base. A student stands below model.student whether it was distilled or not.'
@@ -144,7 +151,7 @@ def _compare_seeds(report: Report, run: Run, first: Context, config: Context) ->
 
 def _curves(report: Report) -> Context:
     logs: list[tuple[Run, Log]] = [(run, read_log(run.folder)) for run in report.runs.runs]
-    notes = []
+    notes: list[str] = []
     for run, log in logs:
         report.notes += log.notes
         if log.resumed:
@@ -153,7 +160,7 @@ def _curves(report: Report) -> Context:
             report.notes.append(f'{run.folder} has no log of a training: no curves of {run.name}')
     named = [(run.name, report.order[run.row], log) for run, log in logs]
     terms = dict.fromkeys(term for _, _, log in named for term in log.train)
-    groups = []
+    groups: list[CurveGroup] = []
     for name, folded in HEADINGS.items():
         ours = {term: '' for term in terms if group_of(term) == name}
         drawn = charts.curve_charts(ours, [(run, style, log.train) for run, style, log in named], 'iteration')
@@ -170,7 +177,7 @@ def _curves(report: Report) -> Context:
 
 def _validations(named: Sequence[tuple[str, int, Log]]) -> list[charts.Chart]:
     """Draw the metrics of validations: one chart each of the means that there are."""
-    drawn = []
+    drawn: list[charts.Chart] = []
     for unit in ('epoch', 'iteration'):
         runs = [(run, style, log.val) for run, style, log in named if log.val_unit == unit]
         drawn += charts.curve_charts(dict.fromkeys(METRICS, 'Of validations.'), runs, unit)
@@ -179,7 +186,8 @@ def _validations(named: Sequence[tuple[str, int, Log]]) -> list[charts.Chart]:
 
 def _predictions(report: Report) -> Context:
     """Find the predictions of each row, and draw precision over recall where the test wrote it beside them."""
-    curves, without = [], []
+    curves: list[tuple[str, int, dict[str, dict[float, float]]]] = []
+    without: list[str] = []
     for row, title in report.runs.titles.items():
         found = [(run, file) for run in report.runs.of_row(row) if (file := predictions_file(run.folder)) is not None]
         if not found:
@@ -191,12 +199,10 @@ def _predictions(report: Report) -> Context:
         except ValueError as error:
             report.notes.append(str(error))
     report.notes += [f'no predictions of {quoted(without)}; keep them with: {KEEP}'] if without else []
-    several = any(len(report.runs.of_row(row)) > 1 for row in report.runs.titles)
-    of_first = ' Of the first seed of each row.' if several else ''
     none = f'No run has predictions; keep them with: {KEEP}'
     return dict(
         precision=precision_charts(curves), confusions=[], pictures=[],
-        precision_note=f'Boxes that are matched within {DISTANCE:g} m.{of_first}',
+        precision_note=f'Boxes that are matched within {DISTANCE:g} m.{report.of_first}',
         no_precision='No test wrote these curves: the official metric does, with predictions that are kept. '
         f'Keep them with: {KEEP}',
         no_pictures='See below what is missing.' if report.files else none,

@@ -86,7 +86,7 @@ def draw_picture(
     """
     layers = [Layer('ground truth', _counted(len(truth), 'object'))]
     layers += [Layer(title, _found(truth, boxes)) for title, boxes in runs.items()]
-    sets = [(truth, None), *((boxes, threshold) for boxes in runs.values())]
+    sets: list[Drawn] = [(truth, None), *((boxes, threshold) for boxes in runs.values())]
     missing: list[str] = []
     views = [_from_above(sets, samples.infos[token], samples, reach, missing)]
     views += _cameras(sets, samples.infos[token], samples, missing)
@@ -112,7 +112,7 @@ def _from_above(
     def to_map(points: Floats) -> Floats:
         return np.stack(((points[..., 0] + reach) * scale, (reach - points[..., 1]) * scale), axis=-1)
 
-    pixels = np.full((MAP_WIDTH, MAP_WIDTH, 3), PANEL_COLOUR)
+    pixels: Floats = np.full((MAP_WIDTH, MAP_WIDTH, 3), PANEL_COLOUR)
     points = _points(info, samples, missing)
     place = to_map(points[:, :2].astype(np.float64)).astype(np.int64)
     inside = ((place >= 0) & (place < MAP_WIDTH)).all(axis=1)

@@ -81,7 +81,8 @@ def add_predicted(report: Report, wanted: Wanted) -> None:
     report.context |= dict(
         confusions=tables,
         confusion_note=f'Objects within {CONFUSION_DISTANCE:g} m of a box that scores at least {wanted.threshold:g}; '
-        f'matched within the class first. Darker: a larger part of the row. Objects are those of {samples.file.name}.',
+        f'matched within the class first. Darker: a larger part of the row. Objects are those of {samples.file.name}.'
+        f'{report.of_first}',
     )
     if predicted and not any(map(len, truth.values())):
         report.notes.append(f'no sample that was predicted has an object in {samples.file}: there is no ground truth')
@@ -158,6 +159,7 @@ def _add_pictures(
         f'run: by mouse, by finger, by arrow keys. Boxes that score at least {wanted.threshold:g}, fainter where less '
         'sure; dashed white: what is there. An object is found if a box of its class is within '
         f'{CONFUSION_DISTANCE:g} m. Seen from above, the car drives up; the edges are {reach:g} m from it.'
+        f'{report.of_first}'
     )
     pictures: list[Picture] = []
     names = [name.replace('_', ' ') for name in samples.classes.classes]

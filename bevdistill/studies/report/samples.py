@@ -80,7 +80,8 @@ class Samples:
 
     def truth(self, token: str) -> Boxes:
         """Return the valid objects of a sample that are of a class and within range, as the metrics count them."""
-        rows, labels = [], []
+        rows: list[list[float]] = []
+        labels: list[int] = []
         for entry in self.infos[token].get('instances') or ():
             category = entry.get('category')
             if category not in self.classes.categories and category not in self.classes.classes:
@@ -171,7 +172,7 @@ def _submitted(file: Path, samples: Samples, threshold: float) -> dict[str, Boxe
     from ...evaluation.nuscenes_boxes import read_results
 
     names = samples.classes.classes
-    found = {}
+    found: dict[str, Boxes] = {}
     for token, boxes in read_results(file, MOST_BOXES).items():
         if token not in samples.infos:
             continue
@@ -208,7 +209,7 @@ def to_lidar(table: Floats, info: Mapping[str, Any]) -> Floats:
 def _predicted(file: Path, samples: Samples, threshold: float) -> dict[str, Boxes]:
     """Read what ``bevdistill predict`` wrote, which is in the LiDAR frame."""
     names = samples.classes.classes
-    found = {}
+    found: dict[str, Boxes] = {}
     try:
         for moment in json.loads(file.read_text())['moments']:
             token = str(moment['token'])
