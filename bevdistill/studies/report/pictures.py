@@ -134,11 +134,11 @@ def _points(info: Mapping[str, Any], samples: Samples, missing: list[str]) -> ND
     lidar = info['lidar_points']
     if not lidar.get('lidar_path'):
         return np.zeros((0, 3), dtype=np.float32)
-    file = samples.path('pts', lidar['lidar_path'])
     try:
-        return as_points(file.read_bytes(), int(lidar.get('num_pts_feats') or 5))[:POINTS_MOST]
+        content = samples.path('pts', lidar['lidar_path']).read_bytes()
+        return as_points(content, int(lidar.get('num_pts_feats') or 5))[:POINTS_MOST]
     except (OSError, ValueError) as error:
-        missing.append(f'LiDAR points {file}: {_reason(error)}')
+        missing.append(f'LiDAR points: {_reason(error)}')
         return np.zeros((0, 3), dtype=np.float32)
 
 
@@ -149,15 +149,14 @@ def _cameras(
     views = []
     for name in sorted(known, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER)):
         camera = known[name]
-        file = samples.path(name, camera['img_path'])
         try:
-            with Image.open(file) as opened:
+            with Image.open(samples.path(name, camera['img_path'])) as opened:
                 size = opened.size
                 height = max(1, round(CAMERA_WIDTH * size[1] / size[0]))
                 opened.draft('RGB', (CAMERA_WIDTH, height))
                 image = opened.convert('RGB').resize((CAMERA_WIDTH, height), Image.Resampling.BILINEAR)
         except (OSError, ValueError, Image.DecompressionBombError) as error:
-            missing.append(f'{name} {file}: {_reason(error)}')
+            missing.append(f'{name}: {_reason(error)}')
             continue
         intrinsics = np.eye(4)
         intrinsics[:3, :3] = np.asarray(camera['cam2img'], dtype=np.float64)[:3, :3]
@@ -170,7 +169,8 @@ def _cameras(
 
 
 def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or ' '.join(str(error).split())
+    words = f'{error.strerror}: {error.filename}' if isinstance(error, OSError) and error.strerror else str(error)
+    return ' '.join(words.split())
 
 
 def _in_camera(drawn: Drawn, lidar2img: Floats, height: int, classes: Sequence[str]) -> list[Shape]:

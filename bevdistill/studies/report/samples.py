@@ -99,7 +99,13 @@ class Samples:
         return boxes.select(np.linalg.norm(places, axis=1) <= self.limits[boxes.labels])
 
     def path(self, sensor: str, name: str) -> Path:
-        """Return the file of a camera, or of ``pts``."""
+        """Return the file of a camera, or of ``pts``.
+
+        Raises:
+            ValueError: If its name leads out of the data root: what is read is copied into the page.
+        """
+        if Path(name).is_absolute() or '..' in Path(name).parts:
+            raise ValueError(f'{name} of {self.file} lies outside the data root; not read')
         folder = self.prefix.get(sensor, '' if sensor == 'pts' else self.prefix.get('img', ''))
         return self.root / folder / name
 

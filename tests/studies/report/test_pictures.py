@@ -94,8 +94,14 @@ def test_missing_and_damaged_files_are_said(samples: Samples, tmp_path: Path) ->
     picture = draw(samples)
     assert [view.name for view in picture.views] == ['from above']
     points, camera = picture.missing
-    assert points == f'LiDAR points {tmp_path}/points.bin: No such file or directory'
-    assert camera.startswith(f'CAM_FRONT {tmp_path}/front.png: cannot identify image file')
+    assert points == f'LiDAR points: No such file or directory: {tmp_path}/points.bin'
+    assert camera == f"CAM_FRONT: cannot identify image file '{tmp_path}/front.png'"
+
+
+@pytest.mark.parametrize('name', ['../front.png', '/front.png'])
+def test_nothing_outside_the_data_is_copied_into_the_page(samples: Samples, name: str) -> None:
+    samples.infos['a']['images']['CAM_FRONT']['img_path'] = name
+    assert draw(samples).missing == [f'CAM_FRONT: {name} of {samples.file} lies outside the data root; not read']
 
 
 def test_the_reach_is_that_of_the_grid_or_the_metric(samples: Samples) -> None:
