@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from browser import PROGRAM, Browser
 from cli_runs import Run
 from made_up_runs import WriteRun, distilled, made_up_config, made_up_run, steps
 from own_data import made_up_sample, write_samples
+from pyquaternion import Quaternion
 
 from bevdistill.cli import report as verb
 from bevdistill.datasets.infos import read_infos
@@ -25,17 +27,25 @@ INFOS = 'nuscenes_infos_val.msgpack.gz'
 
 
 def predictions(infos: list[dict[str, Any]], keep: int, shift: float) -> dict[str, Any]:
-    """Each `keep`-th valid object within 25 m of a sample as a prediction, moved along global x."""
-    from bevdistill.datasets.categories import CategoryMap
-    from bevdistill.evaluation.ground_truth import truth_boxes
-
+    """Each `keep`-th object of a sample that counts within 25 m of the car, moved along global x, as a submission."""
     results = {}
     for info in infos:
-        boxes = truth_boxes(info, {}, CategoryMap(CATEGORIES), dict.fromkeys(CATEGORIES, 25.0))[::keep]
-        records = results[info['token']] = [box.serialize() for box in boxes]
-        for record in records:
-            x, *others = record['translation']
-            record |= dict(detection_score=0.9, translation=[x + shift, *others])
+        lidar2ego, ego2global = (np.array(pose) for pose in (info['lidar_points']['lidar2ego'], info['ego2global']))
+        boxes = []
+        for entry in info['instances']:
+            x, y, z, length, width, height, yaw = entry['bbox_3d']
+            in_ego = lidar2ego @ [x, y, z, 1]
+            if entry['bbox_label_3d'] < 0 or not entry['bbox_3d_isvalid'] or np.hypot(*in_ego[:2]) > 25:
+                continue
+            centre = ego2global @ in_ego + [shift, 0, 0, 0]
+            pose = Quaternion(matrix=(ego2global @ lidar2ego)[:3, :3], atol=1e-4)
+            turn = pose * Quaternion(axis=[0, 0, 1], radians=yaw)
+            boxes.append(dict(
+                sample_token=info['token'], translation=centre[:3].tolist(), size=[width, length, height],
+                rotation=turn.elements.tolist(), velocity=[0.0, 0.0], detection_score=0.9, attribute_name='',
+                detection_name=CATEGORIES[entry['bbox_label_3d']],
+            ))  # fmt: skip
+        results[info['token']] = boxes[::keep]
     return {'meta': {}, 'results': results}
 
 
