@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -94,65 +93,62 @@ def test_samples_and_confusion_of_what_was_predicted(runs: list[Path], page: Pat
     assert '<script>alert' not in text and 'nan' not in re.findall(r' d="([^"]*)"', text)
 
 
+STATE = """(() => {
+    const sample = document.querySelector('.sample');
+    const shown = [...sample.querySelectorAll('.layer.shown')].map((layer) => layer.dataset.name);
+    return [shown, Number(sample.querySelector('input').value)];
+})()"""
+BOX = """(() => {
+    const slider = document.querySelector('.sample input');
+    slider.scrollIntoView({block: 'center'});
+    const box = slider.getBoundingClientRect();
+    return [box.left, box.top + box.height / 2, box.width];
+})()"""
+SAID = 'document.querySelector(".sample input").getAttribute("aria-valuetext")'
+NAMES = 'getComputedStyle(document.querySelector(".sample g text")).display'
+
+
+def check_slider(browser: Browser, last: str) -> None:
+    """By mouse between two layers, by keys and buttons from one to the next."""
+    assert browser.value(STATE) == [['ground truth'], 0]
+    left, middle, width = browser.value(BOX)
+    browser.drag((left + 8, middle), (left + width / 4, middle))
+    shown, value = browser.value(STATE)
+    assert shown == ['ground truth', 'student'] and 0.3 < value < 0.7
+    for key, expected in (('End', last), ('ArrowLeft', 'student'), ('ArrowRight', last), ('Home', 'ground truth')):
+        browser.press(key)
+        assert browser.value(STATE)[0] == [expected], key
+    assert browser.value(SAID) == 'ground truth'
+    browser.value('document.querySelectorAll(".sample .stops button")[1].click()')
+    assert browser.value(STATE) == [['student'], 1]
+    assert browser.value(SAID) == 'student'
+
+
 @pytest.mark.skipif(PROGRAM is None, reason='no Chromium; on Debian: apt-get install chromium')
-class TestInBrowser:
-    @pytest.fixture(scope='class')
-    def browser(self, page: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-        browser = Browser(tmp_path_factory.mktemp('profile'))
+def test_the_page_in_a_browser(page: Path, tmp_path: Path) -> None:
+    """Slider, names, phone width, dark screens, images; no word in the console, nothing fetched. One browser for all."""
+    browser = Browser(tmp_path)
+    try:
         browser.size(1200)
         browser.open(page)
-        yield browser
-        browser.close()
-
-    def test_the_slider_by_mouse_keys_and_buttons(self, browser: Browser) -> None:
-        state = """(() => {
-            const sample = document.querySelector('.sample');
-            const shown = [...sample.querySelectorAll('.layer.shown')].map((layer) => layer.dataset.name);
-            return [shown, Number(sample.querySelector('input').value)];
-        })()"""
-        box = """(() => {
-            const slider = document.querySelector('.sample input');
-            slider.scrollIntoView({block: 'center'});
-            const box = slider.getBoundingClientRect();
-            return [box.left, box.top + box.height / 2, box.width];
-        })()"""
-        name = Path(EVIL.replace('/', '%')).name
-        assert browser.value(state) == [['ground truth'], 0]
-        left, middle, width = browser.value(box)
-        browser.drag((left + 8, middle), (left + width / 4, middle))
-        shown, value = browser.value(state)
-        assert shown == ['ground truth', 'student'] and 0.3 < value < 0.7
-        for key, expected in (('End', name), ('ArrowLeft', 'student'), ('ArrowRight', name), ('Home', 'ground truth')):
-            browser.press(key)
-            assert browser.value(state)[0] == [expected], key
-        said = 'document.querySelector(".sample input").getAttribute("aria-valuetext")'
-        assert browser.value(said) == 'ground truth'
-        browser.value('document.querySelectorAll(".sample .stops button")[1].click()')
-        assert browser.value(state) == [['student'], 1]
-        assert browser.value(said) == 'student'
-        names = 'getComputedStyle(document.querySelector(".sample g text")).display'
-        assert browser.value(names) != 'none'
+        check_slider(browser, EVIL.replace('/', '%'))
+        assert browser.value(NAMES) != 'none'
         browser.value('document.querySelector(".sample .names input").click()')
-        assert browser.value(names) == 'none'
-
-    @pytest.mark.parametrize('width', [360, 1200])
-    def test_no_width_needs_scrolling_to_the_side(self, browser: Browser, width: int) -> None:
-        browser.size(width)
-        assert browser.value('[document.documentElement.scrollWidth, innerWidth]') == [width, width]
-        heights = '[...document.querySelectorAll(".stops button")].map((button) => button.offsetHeight)'
-        assert min(browser.value(heights)) >= 30
-
-    def test_dark_screens_get_dark_pages(self, browser: Browser) -> None:
+        assert browser.value(NAMES) == 'none'
+        for width in (1200, 360):
+            browser.size(width)
+            assert browser.value('[document.documentElement.scrollWidth, innerWidth]') == [width, width]
+            assert min(browser.value('[...document.querySelectorAll("button")].map((b) => b.offsetHeight)')) >= 30
         colours = []
         for scheme in ('light', 'dark'):
             browser('Emulation.setEmulatedMedia', features=[dict(name='prefers-color-scheme', value=scheme)])
             colours.append(browser.value('getComputedStyle(document.body).backgroundColor'))
         assert colours == ['rgb(255, 255, 255)', 'rgb(20, 23, 27)']
-
-    def test_images_are_drawn_and_nothing_is_complained_of_or_fetched(self, browser: Browser, page: Path) -> None:
         assert browser.value('[...document.querySelectorAll(".view use")].every((u) => u.getBBox().width > 100)')
         assert browser.complaints == []
         assert browser.fetched == [page.as_uri()]
+    finally:
+        browser.close()
 
 
 def test_predictions_of_own_data(write_run: WriteRun, tmp_path: Path, run: Run) -> None:
