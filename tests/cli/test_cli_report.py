@@ -126,7 +126,7 @@ def check_slider(browser: Browser, last: str) -> None:
 
 @pytest.mark.skipif(PROGRAM is None, reason='no Chromium; on Debian: apt-get install chromium')
 def test_the_page_in_a_browser(page: Path, tmp_path: Path) -> None:
-    """Slider, names, phone width, dark screens, images; no word in the console, nothing fetched. One browser for all."""
+    """Slider, names, phone width, dark screens, images; nothing in the console, nothing fetched; in one browser."""
     browser = Browser(tmp_path)
     try:
         browser.size(1200)
