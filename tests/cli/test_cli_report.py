@@ -208,14 +208,14 @@ def test_damaged_predictions_and_images_leave_the_rest(
     assert 'have no sample in common; name the data by' in done.err
     text = out.read_text()
     assert text.count('No such file or directory') == 7
-    assert text.count('class="view') == 3
+    assert text.count('<svg class="view') == 3
 
 
 @pytest.mark.parametrize(('words', 'message'), [
     (('absent',), 'absent: expected a work dir, found nothing'),
     (('student', '--against', 'x'), "--against x: no such row; there are ['student']"),
     (('student', '-o', '.'), '--out . is a folder; name a file in it'),
-    (('student', '--data-root', 'absent'), 'no information file'),
+    (('student', '--ann-file', 'absent'), 'no information file absent; name the data by --data-root DIR'),
 ])  # fmt: skip
 def test_mistakes_are_one_line(
     runs: list[Path], run: Run, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
