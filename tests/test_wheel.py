@@ -61,6 +61,7 @@ def test_every_config_tool_and_metafile_is_in_it(installed: Path) -> None:
         }  # fmt: skip
         assert {file.relative_to(inside) for file in (inside / part).rglob('*') if file.is_file()} >= expected
     assert (inside / 'model-index.yml').read_text() == (REPO / 'model-index.yml').read_text()
+    assert {file.suffix for file in (installed / 'bevdistill/studies/report').glob('page.*')} >= {'.j2', '.css', '.js'}
     # A package called `tools` would hide the folder of that name that mmdet3d's own scripts import from.
     assert not (inside / 'tools' / '__init__.py').exists()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -67,6 +68,14 @@ def positive(word: str) -> int:
     return number
 
 
+def score(word: str) -> float:
+    """Read a number from 0 to 1, for ``type=`` of an argument."""
+    number = float(word)
+    if not (math.isfinite(number) and 0 <= number <= 1):
+        raise argparse.ArgumentTypeError(f'must lie in [0, 1], got {word}')
+    return number
+
+
 def spread(count: int, total: int) -> list[int]:
     """Choose `count` of `total` indices, each in the middle of its equal part."""
     count = min(count, total)
@@ -80,3 +89,11 @@ def errors_of(option: str) -> Iterator[None]:
         yield
     except ValueError as error:
         raise ValueError(f'{option}: {error}') from error
+
+
+def not_negative(word: str) -> int:
+    """Read a whole number from 0 on, for ``type=`` of an argument."""
+    number = int(word)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f'must be at least 0, got {number}')
+    return number

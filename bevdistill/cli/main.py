@@ -14,8 +14,8 @@ from .arguments import help_of
 from .one_line import one_line
 
 VERBS = (
-    'train', 'test', 'data', 'synthetic', 'cache', 'study', 'compare', 'describe', 'score', 'errors', 'convert',
-    'export', 'predict', 'show', 'bench', 'ls', 'cp',
+    'train', 'test', 'data', 'synthetic', 'cache', 'study', 'compare', 'report', 'describe', 'score', 'errors',
+    'convert', 'export', 'predict', 'show', 'bench', 'ls', 'cp',
 )  # fmt: skip
 """Each is a module of this folder with ``HELP``, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args)``,
 some with ``OLD_NAMES``, from earlier names of arguments to those of today."""

@@ -112,10 +112,13 @@ def frame(runs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return table.astype(dict(seed='Int64', seconds=float))
 
 
-def read_work_dirs(work_dirs: Iterable[Path]) -> Results:
+def read_work_dirs(work_dirs: Iterable[Path] | Mapping[Path, str]) -> Results:
     """Read work dirs; those that differ only in their ending ``_seed0``, ``_seed1`` are one row.
 
     Folders without a test result are left out, and named in ``missing``.
+
+    Args:
+        work_dirs: The folders, with a name for each where that of the folder itself will not do.
 
     Raises:
         FileNotFoundError: If none has a result.
@@ -124,8 +127,9 @@ def read_work_dirs(work_dirs: Iterable[Path]) -> Results:
     records: list[dict[str, Any]] = []
     missing: list[FileNotFoundError] = []
     origins: dict[str, str] = {}
-    for work_dir in work_dirs:
-        row, seed = split_seed(work_dir.name)
+    names = work_dirs if isinstance(work_dirs, Mapping) else {work_dir: work_dir.name for work_dir in work_dirs}
+    for work_dir, name in names.items():
+        row, seed = split_seed(name)
         try:
             metrics, origin = read_metrics(work_dir)
         except FileNotFoundError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import shutil
 import signal
 import sys
@@ -96,5 +97,6 @@ def _conclude(study: StudySpec, plan: Plan, states: dict[str, str]) -> int:
         print('\n'.join(filter(None, ['', to_text(results, columns), '', study.label, note(results), one_seed, ''])))
         save(results, columns, plan.folder.path / 'results')
         print(f'table: {plan.folder.path}/results.md, .csv, _seeds.csv, a picture per metric')
+        print(f'page of curves, classes and samples: bevdistill report {shlex.quote(str(plan.folder.path))}')
     print(f'manifest: {manifest}')
     return 1 if bad else 0

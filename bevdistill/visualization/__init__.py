@@ -1,17 +1,23 @@
 """Draw boxes in cameras and from above, feature and mask maps, and report pages."""
 
-from .bev_view import draw_bev, draw_outlines, map_extent
-from .boxes import BoxSet, footprints, heading_marks, wireframes
-from .camera_view import draw_boxes_in_image, draw_camera, draw_cameras
-from .figures import new_figure, save_figure
-from .frame import Frame, truth_of, truth_of_info
-from .hook import BEVVisualizationHook, predicting_model
-from .map_view import PrincipalColours, channel_norm, draw_map
-from .palette import class_colours, score_alpha
-from .projection import project_points, project_segments
-from .report import ModelMaps, Page, report_page
-from .side_by_side import side_by_side_page
-from .viewer import ModelViewer, View
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .bev_view import draw_bev, draw_outlines, map_extent
+    from .boxes import BoxSet
+    from .camera_view import draw_boxes_in_image, draw_camera, draw_cameras
+    from .figures import new_figure, save_figure
+    from .frame import Frame, truth_of, truth_of_info
+    from .hook import BEVVisualizationHook, predicting_model
+    from .map_view import PrincipalColours, channel_norm, draw_map
+    from .palette import class_colours, score_alpha
+    from .projection import project_points, project_segments
+    from .report import ModelMaps, Page, report_page
+    from .side_by_side import side_by_side_page
+    from .viewer import ModelViewer, View
+    from .wires import footprints, heading_marks, wireframes
 
 __all__ = [
     'BEVVisualizationHook',
@@ -45,3 +51,5 @@ __all__ = [
     'truth_of_info',
     'wireframes',
 ]
+
+__getattr__ = lazy_names(__name__)

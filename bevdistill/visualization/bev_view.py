@@ -13,9 +13,10 @@ from matplotlib.patches import Circle, Patch
 from numpy.typing import NDArray
 
 from ..structures import BEVGrid
-from .boxes import BoxSet, footprints, heading_marks
+from .boxes import BoxSet
 from .figures import LABEL_SIZE, dark_panel
 from .palette import EGO_COLOUR, GRID_COLOUR, PANEL_COLOUR, POINT_COLOUR, TRUTH_COLOUR, Colour, score_alpha
+from .wires import footprints, heading_marks
 
 Array = NDArray[np.float64]
 Points = NDArray[np.float32]

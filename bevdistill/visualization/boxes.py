@@ -1,4 +1,4 @@
-"""Convert boxes to corners, wireframes and heading marks."""
+"""Hold the boxes of one kind of a sample."""
 
 from __future__ import annotations
 
@@ -13,13 +13,6 @@ from numpy.typing import NDArray
 from ..structures import BEVGrid
 
 Array = NDArray[np.float64]
-
-_EDGES = ((4, 5), (5, 6), (6, 7), (7, 4), (0, 1), (1, 2), (2, 3), (3, 0), (0, 4), (1, 5), (2, 6), (3, 7))
-"""Pairs of corners in mmdet3d's order; corners 4 to 7 form the front face, 0, 3, 4, 7 the floor."""
-_FOOTPRINT = (0, 3, 7, 4)
-_FRONT_FLOOR = (4, 7)
-EDGES_PER_BOX = len(_EDGES) + 1
-
 
 @dataclass(frozen=True)
 class BoxSet:
@@ -75,21 +68,3 @@ class BoxSet:
         """Compute corners in mmdet3d's order, (n, 8, 3) metres."""
         corners: Array = self.boxes.corners.detach().cpu().numpy().astype(np.float64).reshape(-1, 8, 3)
         return corners
-
-
-def footprints(corners: Array) -> Array:
-    """Compute ground outlines, (n, 4, 2) metres: rear right, rear left, front left, front right (or rotated)."""
-    return corners[:, _FOOTPRINT, :2]
-
-
-def heading_marks(corners: Array) -> Array:
-    """Compute the segment from the centre of each floor to the middle of its front edge, (n, 2, 3) metres."""
-    centre = corners[:, _FOOTPRINT].mean(axis=1)
-    front = corners[:, _FRONT_FLOOR].mean(axis=1)
-    return np.stack((centre, front), axis=1)
-
-
-def wireframes(corners: Array) -> Array:
-    """Compute twelve edges and the heading mark of each box, (n, 13, 2, 3) metres."""
-    edges = corners[:, np.asarray(_EDGES).reshape(-1)].reshape(len(corners), len(_EDGES), 2, 3)
-    return np.concatenate((edges, heading_marks(corners)[:, None]), axis=1)

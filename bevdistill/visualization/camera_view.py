@@ -11,10 +11,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 
-from .boxes import EDGES_PER_BOX, BoxSet, wireframes
+from .boxes import BoxSet
 from .figures import LABEL_SIZE
 from .palette import TRUTH_COLOUR, Colour, score_alpha
 from .projection import inside_image, project_segments
+from .wires import EDGES_PER_BOX, wireframes
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from cli_runs import Done, Run
+from made_up_runs import write_run  # noqa: F401
 
 from bevdistill.cli.main import main
 

@@ -31,6 +31,7 @@ def test_all_done_ends_with_the_table_and_its_files(study: StudyFolder, capsys: 
     assert shown.index('Nothing real.') < shown.index('Mean ± sample standard deviation')
     assert 'One seed per row' not in shown
     assert f'manifest: {study.out}/manifest.json' in shown
+    assert f'bevdistill report {study.out}\n' in shown
     names = ('results.md', 'results.csv', 'results_seeds.csv', 'results_NDS.png')
     assert all((study.out / name).is_file() for name in names)
     assert (study.out / 'results.md').read_text().splitlines()[4].startswith('| distilled | 2 | 0.205 ± 0.007 | +0.100')

@@ -3,9 +3,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from mmdet3d.structures import LiDARInstance3DBoxes
 from mmengine.structures import InstanceData
 
-from bevdistill.visualization.boxes import BoxSet, footprints, heading_marks, wireframes
+from bevdistill.visualization.boxes import BoxSet
+from bevdistill.visualization.wires import box_corners, footprints, heading_marks, wireframes
 
 from .helpers import GRID, box_set
 
@@ -66,3 +68,12 @@ def test_empty_boxes() -> None:
 def test_lengths_must_agree() -> None:
     with pytest.raises(ValueError, match=r"one length, got .*'labels': 2"):
         BoxSet(box_set([[0, 0, 0, 1, 1, 1, 0]]).boxes, np.zeros(2, dtype=np.int64))
+
+
+def test_corners_are_those_of_mmdet3d() -> None:
+    rng = np.random.default_rng(0)
+    centres, sizes, yaws = rng.normal(size=(5, 3)), rng.uniform(1, 4, (5, 3)), rng.uniform(-3, 3, 5)
+    rows = torch.from_numpy(np.hstack((centres, sizes, yaws[:, None]))).float()
+    expected = LiDARInstance3DBoxes(rows, origin=(0.5, 0.5, 0.5)).corners.numpy()
+    np.testing.assert_allclose(box_corners(centres, sizes, yaws), expected, atol=1e-5)
+    assert box_corners(centres[:0], sizes[:0], yaws[:0]).shape == (0, 8, 3)
