@@ -61,6 +61,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _words(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT) and error.strerror:
         return error.strerror
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f'{error.filename}: {error.strerror}'
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     worker = _of_worker(error)
     return worker or ' '.join(text.split()) or type(error).__name__

@@ -77,18 +77,21 @@ def _widths(tree: Mapping[str, Any], side: str) -> Iterator[str]:
         first, second = _entry(tree, side, one), _entry(tree, side, other)
         if first and second:
             yield from _differ(first, second, first[1] == second[1])
-    neck, outputs = _entry(tree, side, 'img_neck.in_channels'), _resnet_channels(tree, side)
+    neck, outputs = _entry(tree, side, 'img_neck.in_channels'), _backbone_channels(tree, side)
     if neck and outputs and neck[1] != outputs:
         yield f'{neck[0]}={neck[1]}, but the levels {side}.img_backbone.out_indices have {outputs} channels'
 
 
-def _resnet_channels(tree: Mapping[str, Any], side: str) -> list[int]:
-    """Channels of the levels that a ResNet of mmdet gives; none for other backbones."""
+def _backbone_channels(tree: Mapping[str, Any], side: str) -> list[int]:
+    """Channels of the levels that a ResNet of mmdet or our VoVNet gives; none for other backbones."""
     backbone = tree.get(f'{side}.img_backbone') or {}
-    if str(backbone.get('type')).rsplit('.', 1)[-1] != 'ResNet':
+    kind, levels = str(backbone.get('type')).rsplit('.', 1)[-1], backbone.get('out_indices', (0, 1, 2, 3))
+    base = backbone.get('base_channels', 64)
+    if kind == 'VoVNet':
+        return [4 * base * (stage + 1) for stage in levels]
+    if kind != 'ResNet':
         return []
-    first = backbone.get('base_channels', 64) * (4 if backbone['depth'] >= 50 else 1)
-    return [first * 2**stage for stage in backbone.get('out_indices', (0, 1, 2, 3))]
+    return [base * (4 if backbone['depth'] >= 50 else 1) * 2**stage for stage in levels]
 
 
 def _frames_and_cameras(tree: Mapping[str, Any], side: str) -> Iterator[str]:

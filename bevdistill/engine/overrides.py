@@ -30,6 +30,18 @@ ALSO_READ = (
 """Top-level keys that mmengine reads besides these."""
 READ = frozenset((*RUNNER_ARGUMENTS, *ALSO_READ)) - {'cfg', 'launcher'}
 """Top-level keys whose value decides what a run does. The launcher is ``--launcher``, which wins over the config."""
+FORMER = {
+    'data': 'train_dataloader, val_dataloader, test_dataloader',
+    'data.samples_per_gpu': 'train_dataloader.batch_size', 'data.workers_per_gpu': 'train_dataloader.num_workers',
+    'optimizer': 'optim_wrapper.optimizer', 'optimizer_config': 'optim_wrapper.clip_grad',
+    'lr_config': 'param_scheduler', 'runner': 'train_cfg', 'runner.max_epochs': 'train_cfg.max_epochs',
+    'total_epochs': 'train_cfg.max_epochs', 'evaluation': 'val_evaluator, train_cfg.val_interval',
+    'evaluation.interval': 'train_cfg.val_interval', 'checkpoint_config': 'default_hooks.checkpoint',
+    'log_config': 'default_hooks.logger', 'dist_params': 'env_cfg.dist_cfg', 'seed': 'randomness.seed',
+    'fp16': '--amp', 'resume_from': '--resume CHECKPOINT', 'gpu_ids': 'CUDA_VISIBLE_DEVICES',
+    'workflow': 'train_cfg.val_interval',
+}  # fmt: skip
+"""Keys of configs before mmengine, which no run reads any more, and where their content goes."""
 OPTIONAL = re.compile(r'(model\.losses\.[^.]+)\.weight')
 """What every loss of a distiller takes, also where the config leaves it at its default."""
 MOST_SHOWN = 8
@@ -133,8 +145,11 @@ def _advice(reads: Reads, node: Mapping[str, Any], parts: Sequence[str], depth: 
         return "this config counts epochs: 'train_cfg.max_epochs'"
     known = reads()
     same_ending = [path for path in sorted(known) if path.endswith(f'.{key}')]
-    if same_ending:
+    if same_ending and key not in FORMER:
         return f'did you mean {" or ".join(map(repr, same_ending[:4]))}?'
+    if not depth and parts[0] in FORMER:
+        today = FORMER.get(key, FORMER[parts[0]])
+        return f'no run reads this key of configs before mmengine; its content goes to {today}'
     names = [str(name) for name in node if depth or name in READ]
     near = difflib.get_close_matches(parts[depth], names, n=1, cutoff=0.5)
     if near:

@@ -59,16 +59,19 @@ def test_only_the_first_process_speaks(
     assert capsys.readouterr().err == shown
 
 
-def test_a_wrong_override_is_told_before_torch_is_loaded(tmp_path: Path) -> None:
+def test_wrong_overrides_and_checkpoints_are_told_before_torch_is_loaded(tmp_path: Path) -> None:
     (tmp_path / 'config.py').write_text("custom_imports = dict(imports=['bevdistill'])\nmodel = dict(depth=18)\n")
     code = (
         'import sys\n'
         'from bevdistill.cli.main import main\n'
         "code = main(['train', 'config.py', '--cfg-options', 'model.dpeth=50'])\n"
+        "code += main(['train', 'config.py', '--resume', 'absent.pth'])\n"
+        "code += main(['test', 'config.py', 'absent.pth'])\n"
         "print(code, 'torch' in sys.modules)\n"
     )
     env, command = {**os.environ, 'PYTHONPATH': str(REPO)}, [sys.executable, '-c', code]
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
-    assert done.stdout == '1 False\n'
+    assert done.stdout == '3 False\n'
     assert done.stderr.splitlines()[0] == 'reading config.py'
     assert "did you mean 'model.depth'?" in done.stderr
+    assert done.stderr.count(f'no checkpoint {tmp_path / "absent.pth"}; checkpoints in that folder: none') == 2

@@ -58,6 +58,8 @@ def test_known_keys_change(cfg: Config) -> None:
         ('model.losses.bve', 1, r"no key 'model\.losses\.bve'; did you mean 'model\.losses\.bev'\?"),
         ('model.losses.bve.weight', 1, r"no key 'model\.losses\.bve\.weight'; .* 'model\.losses\.bev\.weight'"),
         ('optimizer.lr', 1, r"no key 'optimizer\.lr'; did you mean 'optim_wrapper\.optimizer\.lr'"),
+        ('data.samples_per_gpu', 2, 'configs before mmengine; its content goes to train_dataloader.batch_size$'),
+        ('runner.max_iters', 2, 'configs before mmengine; its content goes to train_cfg$'),
         ('modle.type', 'E', r"did you mean 'model\.type'"),
         ('model.zzzzz', 1, r"'model' has the keys \['grid', 'losses', 'neck', 'type'\]; write '\+model\.zzzzz=\.\.\.'"),
         ('qqqqq', 1, r"no key 'qqqqq'; a run reads \['model', 'optim_wrapper', .*'val_evaluator'\]"),
