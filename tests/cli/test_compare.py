@@ -192,7 +192,7 @@ def test_scores_of_a_part_of_the_split_are_marked_and_not_mixed(
     assert line in capsys.readouterr().out
     assert line in (tmp_path / 'table.md').read_text()
     for mixed in ((whole, first), (first, other)):
-        with pytest.raises(ValueError, match=r'samples: .*: (whole|first); 10 samples \(id [78]\) .*To put them into'):
+        with pytest.raises(ValueError, match=r'(?s)samples: .*: (whole|first); 10 samples \(id .*To put them into'):
             run(*mixed)
     run(whole, first, '--rows', 'whole')
     assert 'Scored on' not in capsys.readouterr().out
