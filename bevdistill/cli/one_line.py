@@ -37,8 +37,8 @@ def is_users(error: BaseException) -> bool:
     """Tell mistakes of the user, whose message is enough, from defects, whose traceback is needed.
 
     Files and connections that fail are the user's, so are a ValueError raised by this package or a project, where it is
-    written for people, a module that is not installed, and what mmengine refuses in a config. A ValueError of another
-    library is a defect.
+    written for people, a module that is not installed, and what mmengine refuses in a config or wants installed. A
+    ValueError of another library is a defect.
     """
     if isinstance(error, OSError):
         return True
@@ -46,7 +46,7 @@ def is_users(error: BaseException) -> bool:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     raised_in = str(trace.tb_frame.f_globals.get('__name__', '')) if trace is not None else ''
-    if raised_in.startswith(CONFIG_READERS):
+    if raised_in.startswith(CONFIG_READERS) or (isinstance(error, ImportError) and raised_in.startswith('mmengine.')):
         return True
     return isinstance(error, ValueError | ImportError) and raised_in.partition('.')[0] in OURS
 

@@ -77,6 +77,10 @@ def _widths(tree: Mapping[str, Any], side: str) -> Iterator[str]:
         first, second = _entry(tree, side, one), _entry(tree, side, other)
         if first and second:
             yield from _differ(first, second, first[1] == second[1])
+    frozen = _entry(tree, side, 'img_backbone.frozen_stages')
+    stages = _entry(tree, side, 'img_backbone.num_stages')
+    if frozen and stages and frozen[1] > stages[1]:
+        yield f'{frozen[0]}={frozen[1]}, but {stages[0]}={stages[1]}'
     neck, outputs = _entry(tree, side, 'img_neck.in_channels'), _backbone_channels(tree, side)
     if neck and outputs and neck[1] != outputs:
         yield f'{neck[0]}={neck[1]}, but the levels {side}.img_backbone.out_indices have {outputs} channels'

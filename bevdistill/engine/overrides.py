@@ -91,7 +91,17 @@ def apply_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
     found = [problem for key, value in options.items() if (problem := _problem(tree, reads, key, value, emptied))]
     if found:
         raise ValueError('cannot override the config:\n  ' + '\n  '.join(found))
-    cfg.merge_from_dict({key.removeprefix(ADD): value for key, value in options.items()})
+    cfg.merge_from_dict({key.removeprefix(ADD): _whole(tree, key, value) for key, value in options.items()})
+
+
+def _whole(tree: Mapping[str, Any], key: str, value: Any) -> Any:
+    """Mark a dict that takes the place of None, which mmengine would refuse otherwise."""
+    if not isinstance(value, Mapping) or key.startswith(ADD):
+        return value
+    node: Any = tree
+    for part in key.split('.'):
+        node = node.get(part, ADD) if isinstance(node, Mapping) else node[int(part)] if isinstance(node, list) else ADD
+    return {DELETE: True, **value} if node is None else value
 
 
 def _problem(tree: Mapping[str, Any], reads: Reads, key: str, value: Any, emptied: set[str]) -> str:
@@ -154,7 +164,8 @@ def _advice(reads: Reads, node: Mapping[str, Any], parts: Sequence[str], depth: 
     near = difflib.get_close_matches(parts[depth], names, n=1, cutoff=0.5)
     if near:
         corrected = '.'.join([*parts[:depth], near[0], *parts[depth + 1 :]])
-        return f"did you mean '{corrected if corrected in known else '.'.join([*parts[:depth], near[0]])}'?"
+        new = f" Write '{ADD}{key}=...' to add a new one" if depth else ''
+        return f"did you mean '{corrected if corrected in known else '.'.join([*parts[:depth], near[0]])}'?{new}"
     if not depth and parts[0] not in READ:
         return f'a run reads {sorted(names)}'
     place = f"'{'.'.join(parts[:depth])}'" if depth else 'the config'

@@ -11,7 +11,7 @@ PART = ('samples', 'split_samples', 'samples_id')
 """Reported beside the scores of other samples than those of the whole split, see :func:`part_of`."""
 
 
-def part_of(tokens: Collection[str], whole: Collection[str]) -> dict[str, int]:
+def part_of(tokens: Collection[str], whole: Collection[str]) -> dict[str, float]:
     """Return the numbers :data:`PART` where `tokens` are not the whole split, and nothing where they are.
 
     Args:
@@ -20,9 +20,10 @@ def part_of(tokens: Collection[str], whole: Collection[str]) -> dict[str, int]:
 
     Returns:
         ``samples`` and ``split_samples``, how many each are, and ``samples_id``, the same for the same samples: the
-        first 24 bits of the SHA-256 of their sorted tokens, which a float32 holds.
+        first 24 bits of the SHA-256 of their sorted tokens, which a float32 holds. Floats, since mmengine writes
+        whole numbers of a test as null.
     """
     if set(tokens) == set(whole):
         return {}
     digest = hashlib.sha256('\n'.join(sorted(tokens)).encode()).hexdigest()
-    return dict(zip(PART, (len(tokens), len(whole), int(digest[:6], 16)), strict=True))
+    return dict(zip(PART, map(float, (len(tokens), len(whole), int(digest[:6], 16))), strict=True))

@@ -32,6 +32,7 @@ def made_by(code: str, module: str, file: str = 'made') -> Exception:
     ("int('x')", 'numpy', False),
     ("open('/absent/file')", 'numpy', True),
     ("raise ConnectionError('gone')", 'torch', True),
+    ('raise ImportError("pip install wandb")', 'mmengine.visualization.vis_backend', True),
     ("raise KeyError('x')", 'bevdistill.engine', False),
     ("raise KeyError('X is not in the registry')", 'mmengine.registry.build_functions', True),
 ])  # fmt: skip

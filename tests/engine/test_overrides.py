@@ -83,7 +83,7 @@ def test_known_keys_change(cfg: Config) -> None:
         ('launcher', 'slurm', r'give --launcher'),
         ('+mine', 1, r"no key 'mine'; a run reads \['model', "),
         ('model.losses', dict(bve=dict(weight=1)), r"no key 'model\.losses\.bve'"),
-        ('model.losses.bve.weight', 0, r"did you mean 'model\.losses\.bev\.weight'\?$"),
+        ('model.losses.bve.weight', 0, r"did you mean 'model\.losses\.bev\.weight'\? Write '\+model\.losses\.bve\."),
         ('model.lossse._delete_', True, r"did you mean 'model\.losses'"),
     ],
 )
@@ -116,6 +116,11 @@ def test_a_loss_is_removed_and_weighed_where_the_config_does_not(cfg: Config) ->
     apply_overrides(cfg, parse_overrides(['model.losses.bev=None', 'model.losses.plain.weight=0']))
     assert cfg.model.losses.bev is None
     assert cfg.model.losses.plain == dict(type='P', weight=0)
+
+
+def test_a_dict_takes_the_place_of_none(cfg: Config) -> None:
+    apply_overrides(cfg, parse_overrides(["model.neck=dict(type='N')", '+model.new=dict(a=1)']))
+    assert (cfg.model.neck, cfg.model.new) == (dict(type='N'), dict(a=1))
 
 
 def test_lists_of_dicts(cfg: Config) -> None:
