@@ -84,6 +84,9 @@ def _widths(tree: Mapping[str, Any], side: str) -> Iterator[str]:
     neck, outputs = _entry(tree, side, 'img_neck.in_channels'), _backbone_channels(tree, side)
     if neck and outputs and neck[1] != outputs:
         yield f'{neck[0]}={neck[1]}, but the levels {side}.img_backbone.out_indices have {outputs} channels'
+    levels = _entry(tree, side, 'img_neck.num_outs')
+    if neck and levels and levels[1] < len(neck[1]) - tree.get(f'{side}.img_neck.start_level', 0):
+        yield f'{levels[0]}={levels[1]}, but {neck[0]} has {len(neck[1])} levels'
 
 
 def _backbone_channels(tree: Mapping[str, Any], side: str) -> list[int]:

@@ -42,8 +42,11 @@ FORMER = {
     'workflow': 'train_cfg.val_interval',
 }  # fmt: skip
 """Keys of configs before mmengine, which no run reads any more, and where their content goes."""
-OPTIONAL = re.compile(r'(model\.losses\.[^.]+)\.weight')
-"""What every loss of a distiller takes, also where the config leaves it at its default."""
+OPTIONAL = {
+    re.compile(r'(model\.losses\.[^.]+)\.weight'): r'\1',
+    re.compile(r'model\.student_checkpoint'): 'model.teacher_checkpoint',
+}
+"""What distillers and their losses take also where the config leaves it at its default, with a key that they have."""
 MOST_SHOWN = 8
 Reads = Callable[[], Mapping[str, Any]]
 """All entries that a run reads, by path; collected when a message needs them."""
@@ -114,9 +117,9 @@ def _problem(tree: Mapping[str, Any], reads: Reads, key: str, value: Any, emptie
         return _problem_of_key(tree, reads, key[: -len(DELETE) - 1], {})
     if any(key.startswith(place + '.') for place in emptied):
         return ''
-    optional = OPTIONAL.fullmatch(key)
-    if optional and not _problem_of_key(tree, reads, optional[1], {}):
-        return ''
+    for optional, beside in OPTIONAL.items():
+        if optional.fullmatch(key) and not _problem_of_key(tree, reads, optional.sub(beside, key), None):
+            return ''
     return _problem_of_key(tree, reads, key, value)
 
 

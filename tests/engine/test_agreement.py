@@ -42,6 +42,7 @@ def changed(name: str, changes: dict[str, Any]) -> Config:
         ('student', {'model.img_neck.num_outs': 3}, ('img_neck.num_outs=3', 'encoder.num_levels=4')),
         ('student', {'model.img_backbone.out_indices': (2, 3)}, ('img_neck.in_channels', '[1024, 2048] channels')),
         ('student', {'model.img_backbone.frozen_stages': 5}, ('frozen_stages=5', 'img_backbone.num_stages=4')),
+        ('student', {'model.img_neck.num_outs': 2}, ('img_neck.num_outs=2, but', 'img_neck.in_channels has 3 levels')),
         ('student', {'model.img_backbone.type': 'VoVNet'}, ('img_neck.in_channels', '[512, 768, 1024] channels')),
         ('student', {'model.queue_length': 3}, ('model.queue_length=3', 'dataset.queue_length=4')),
         ('student', {'model.pts_bbox_head.num_cams': 5}, ('num_cams=5', 'has 6 cameras')),

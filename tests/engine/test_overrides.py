@@ -118,6 +118,14 @@ def test_a_loss_is_removed_and_weighed_where_the_config_does_not(cfg: Config) ->
     assert cfg.model.losses.plain == dict(type='P', weight=0)
 
 
+def test_a_distillers_student_has_a_checkpoint_where_its_teacher_has_one(cfg: Config) -> None:
+    with pytest.raises(ValueError, match=r"no key 'model\.student_checkpoint'"):
+        apply_overrides(cfg, {'model.student_checkpoint': 'a.pth'})
+    cfg.model.teacher_checkpoint = None
+    apply_overrides(cfg, {'model.student_checkpoint': 'a.pth'})
+    assert cfg.model.student_checkpoint == 'a.pth'
+
+
 def test_a_dict_takes_the_place_of_none(cfg: Config) -> None:
     apply_overrides(cfg, parse_overrides(["model.neck=dict(type='N')", '+model.new=dict(a=1)']))
     assert (cfg.model.neck, cfg.model.new) == (dict(type='N'), dict(a=1))
