@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,12 +38,27 @@ def config_of(args: argparse.Namespace) -> Config:
     """Read the config of a command line, then load torch, mmdet3d and the config's own modules."""
     cfg = read_config_of(args)
     if hasattr(args, 'work_dir'):
+        check_complete(cfg, ('model',) if hasattr(args, 'checkpoint') else ('model', 'train_dataloader'))
         check_checkpoints(args, cfg)
     load_libraries()
     from bevdistill.engine.config_file import import_custom_modules
 
     import_custom_modules(cfg)
     return cfg
+
+
+def check_complete(cfg: Config, keys: Sequence[str]) -> None:
+    """Look for the model and the data of a run in its config.
+
+    Raises:
+        ValueError: If either is missing.
+    """
+    missing = [key for key in keys if cfg.get(key) is None]
+    if missing:
+        raise ValueError(
+            f'{cfg.filename}: expected the config of a run, found one without {" and ".join(missing)}; bevdistill ls '
+            'lists complete ones, which others name in _base_'
+        )
 
 
 def check_checkpoints(args: argparse.Namespace, cfg: Config) -> None:
