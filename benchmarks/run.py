@@ -31,7 +31,7 @@ def check(args: argparse.Namespace) -> None:
 
     Raises:
         ValueError: If there is no GPU, or the document has no place for the tables.
-        FileNotFoundError: If the data lack their information file.
+        FileNotFoundError: If the data lack their information file, or a config is not there.
     """
     if args.markdown is not None and args.markdown.exists():
         in_document(args.markdown.read_text(), '')
@@ -39,6 +39,10 @@ def check(args: argparse.Namespace) -> None:
         from bevdistill.datasets.infos.files import find_infos
 
         find_infos(args.data_root / 'nuscenes_infos_train.msgpack.gz')
+    from bevdistill.engine.config_file import read_config
+
+    for config in (args.config, args.temporal_config):
+        read_config(config)
     if args.device == 'cuda':
         import torch
 

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..checkpoints import check_weights, convention_unknown, conversion_advice
-from ..checkpoints.find import existing_checkpoint, unreadable_checkpoints_explained
+from ..checkpoints.existing import existing_checkpoint
+from ..checkpoints.find import unreadable_checkpoints_explained
 from ..checkpoints.identity import META_KEY
 from ..checkpoints.student_export import STUDENT, export_student
 from ..datasets.transforms import build_stages

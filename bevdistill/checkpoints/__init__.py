@@ -7,8 +7,8 @@ from ..lazy import lazy_names
 if TYPE_CHECKING:
     from .atomic_backend import AtomicBackend
     from .damage import DamagedCheckpointError, check_finite_weights, check_whole, not_finite_names
+    from .existing import existing_checkpoint
     from .find import (
-        existing_checkpoint,
         latest_checkpoint,
         save_checkpoint,
         sha256_of,

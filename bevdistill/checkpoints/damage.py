@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..file_kind import pointer_or_page
+
 _LEGACY = b'\x80'
 
 
@@ -38,12 +40,14 @@ def damage_of(path: str | Path) -> str | None:
         OSError: If it cannot be opened.
     """
     with open(path, 'rb') as file:
-        first = file.read(1)
+        head = file.read(64)
         size = file.seek(0, 2)
         if not size:
             return 'it is empty'
-        if first == _LEGACY:
+        if head.startswith(_LEGACY):
             return None
+        if other := pointer_or_page(head):
+            return f'it {other}'
         try:
             with zipfile.ZipFile(file) as archive:
                 broken = archive.testzip()

@@ -23,29 +23,6 @@ from .whole_file import write_whole
 _NUMBERED = re.compile(r'^(epoch|iter)_(\d+)\.pth$')
 
 
-def existing_checkpoint(path: str) -> str:
-    """Check the path of a checkpoint early, before data and model are built.
-
-    Args:
-        path: A local file, or an address such as ``https://...`` that mmengine's loader knows.
-
-    Returns:
-        The path, made absolute if local.
-
-    Raises:
-        FileNotFoundError: If there is no such file; names what lies beside it.
-    """
-    if re.match(r'^[\w-]+:(//|s3)', path):
-        return path
-    file = Path(path).expanduser().absolute()
-    if file.is_file():
-        return str(file)
-    if not file.parent.is_dir():
-        raise FileNotFoundError(f'no checkpoint {file}; the folder {file.parent} does not exist')
-    beside = sorted(other.name for other in file.parent.glob('*.pth'))
-    raise FileNotFoundError(f'no checkpoint {file}; checkpoints in that folder: {", ".join(beside) or "none"}')
-
-
 def latest_checkpoint(work_dir: str | Path) -> str | None:
     """Find the newest whole checkpoint of a work dir; the log names those that are damaged.
 

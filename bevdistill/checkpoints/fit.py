@@ -176,5 +176,5 @@ def _advice(fit: WeightFit, source: str) -> str:
         )
     return (
         '\nUse the config that it was trained with. If the gap is meant, name the weights in '
-        'CheckpointIdentityHook(allow_missing=[...], allow_unexpected=[...])'
+        'default_hooks.checkpoint_identity.allow_missing=[...] and allow_unexpected=[...]'
     )

@@ -116,7 +116,7 @@ def check_identity(saved: Mapping[str, Any], own: Mapping[str, Any], source: str
             f'checkpoint {source} does not fit this run:\n  '
             + '\n  '.join(gaps)
             + '\nUse the config that it was trained with, or convert it with tools/model_converters/. To load it all '
-            'the same, name the fields in CheckpointIdentityHook(ignore=[...])'
+            'the same (fine-tuning: docs/weights.md), name the fields in default_hooks.checkpoint_identity.ignore=[...]'
         )
 
 

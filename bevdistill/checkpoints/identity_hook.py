@@ -91,7 +91,8 @@ class CheckpointIdentityHook(Hook):
         if 'box_convention' not in self.ignore and convention_unknown(names, meta):
             raise ValueError(
                 f'checkpoint {source} cannot be loaded as it is: {conversion_advice(source, weights)}\n'
-                "If it is in this package's conventions, say so with CheckpointIdentityHook(ignore=['box_convention'])"
+                "If it is in this package's conventions, say so with "
+                'default_hooks.checkpoint_identity.ignore=[box_convention]'
             )
         runner.logger.warning(
             f'checkpoint {source} does not say which classes, range and box convention it was trained with; '

@@ -40,7 +40,8 @@ examples:
 --out results writes results.md, results.csv (means, spreads, differences), results_seeds.csv (every run), a picture
 results_NDS.png per metric, and for --against results_against.md and .csv. Seconds are those of training: of a work
 dir from its log, of a manifest start-up included.
-Results of different code or data are refused, and what differs is named; --mixed puts them into one table.
+Results of different code, data, samples (a part of the split) or classes are refused, and what differs is named;
+--mixed puts them into one table. Rows that are scored on a part of the split are named below it.
 """
 
 OLD_NAMES = {'--second': '--held-out'}
@@ -73,7 +74,7 @@ def read(args: argparse.Namespace) -> tuple[Results, tuple[str, ...]]:
 
     Raises:
         FileNotFoundError: If a work dir holds no result.
-        ValueError: If a name is unknown, or results of different code or data would be mixed.
+        ValueError: If a name is unknown, or results of different code, data, samples or classes would be mixed.
     """
     from bevdistill.studies.results import read_manifests, read_work_dirs
 
@@ -146,10 +147,10 @@ def families(results: Results, base: str, wanted: Sequence[Sequence[str]] | None
 
 
 def _refuse_mixture(lines: Sequence[str], allowed: bool) -> None:
-    """Stop, or warn where that is allowed, if the rows or their bases are of different code or data."""
+    """Stop, or warn where that is allowed, if the rows or their bases are of different code, data or samples."""
     if not lines:
         return
-    what = 'results of different code or data:\n  ' + '\n  '.join(lines)
+    what = 'results of different code, data, samples or classes:\n  ' + '\n  '.join(lines)
     if not allowed:
         raise ValueError(f'{what}\nTo put them into one table: --mixed')
     print(f'{what}\n', file=sys.stderr)

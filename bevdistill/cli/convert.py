@@ -64,15 +64,19 @@ def run(args: argparse.Namespace) -> None:
 
 
 def check_targets(args: argparse.Namespace) -> None:
-    """Complain about files that would be overwritten.
+    """Complain about a file that is not there, and about files that would be overwritten.
 
     Raises:
+        FileNotFoundError: If there is no file to convert.
         FileExistsError: If a file to write exists and `--force` is not given.
         ValueError: If two of the files are one.
     """
     targets = [path for path in (args.out, args.teacher_out) if path is not None]
+    from bevdistill.checkpoints.existing import existing_checkpoint
+
     if len({path.resolve() for path in (args.source, *targets)}) <= len(targets):
         raise ValueError('IN, OUT and --teacher-out must be different files')
+    existing_checkpoint(str(args.source))
     for path in targets:
         if path.exists() and not args.force:
             raise FileExistsError(f'{path} exists; give --force to overwrite it')

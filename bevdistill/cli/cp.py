@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from bevdistill.engine.shipped import config_path, package_name, shipped_root
+from bevdistill.engine.shipped import config_path, package_name, shipped_namesakes, shipped_root
 
 HELP = 'copy a config to a file of your own'
 EXAMPLES = """
@@ -52,7 +52,9 @@ def find_config(name: str) -> Path:
     configs = shipped_root() / 'configs'
     if (configs / name).is_file():
         return configs / name
-    raise FileNotFoundError(f'no config file {name}, neither here nor in {configs}; bevdistill ls lists them')
+    near = ' or '.join(shipped_namesakes(Path(name).name))
+    advice = f'did you mean {near}?' if near else 'bevdistill ls lists them'
+    raise FileNotFoundError(f'no config file {name}, neither here nor in {configs}; {advice}')
 
 
 def with_bases_of(source: Path, folder: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,11 +37,43 @@ def read_config_of(args: argparse.Namespace) -> Config:
 def config_of(args: argparse.Namespace) -> Config:
     """Read the config of a command line, then load torch, mmdet3d and the config's own modules."""
     cfg = read_config_of(args)
+    if hasattr(args, 'work_dir'):
+        check_complete(cfg, ('model',) if hasattr(args, 'checkpoint') else ('model', 'train_dataloader'))
+        check_checkpoints(args, cfg)
     load_libraries()
     from bevdistill.engine.config_file import import_custom_modules
 
     import_custom_modules(cfg)
     return cfg
+
+
+def check_complete(cfg: Config, keys: Sequence[str]) -> None:
+    """Look for the model and the data of a run in its config.
+
+    Raises:
+        ValueError: If either is missing.
+    """
+    missing = [key for key in keys if cfg.get(key) is None]
+    if missing:
+        raise ValueError(
+            f'{cfg.filename}: expected the config of a run, found one without {" and ".join(missing)}; bevdistill ls '
+            'lists complete ones, which others name in _base_'
+        )
+
+
+def check_checkpoints(args: argparse.Namespace, cfg: Config) -> None:
+    """Look for the checkpoints that a command line names, and for the one that a training starts from.
+
+    Raises:
+        FileNotFoundError: If one is not there.
+    """
+    from bevdistill.checkpoints.existing import existing_checkpoint
+
+    resume = getattr(args, 'resume', None)
+    start = cfg.get('load_from') if hasattr(args, 'resume') else None
+    for path in (getattr(args, 'checkpoint', None), None if resume == 'auto' else resume, start):
+        if path:
+            existing_checkpoint(str(path))
 
 
 def load_libraries() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from .arguments import help_of
 from .one_line import one_line
+from .unknown_words import explained
 
 VERBS = (
     'train', 'test', 'data', 'synthetic', 'cache', 'study', 'compare', 'report', 'describe', 'score', 'errors',
@@ -44,7 +45,9 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     verb = words[0]
     module = module_of(verb)
     parser = verb_parser(module, prog or f'bevdistill {verb}')
-    args = parser.parse_args(words[1:])
+    args, unknown = parser.parse_known_args(words[1:])
+    if unknown:
+        parser.error(explained(parser, unknown))
     for old, new in getattr(module, 'OLD_NAMES', {}).items():
         if any(word.partition('=')[0] == old for word in words):
             print(f"{parser.prog}: '{old}' is called '{new}' now; both work", file=sys.stderr)

@@ -37,8 +37,8 @@ def is_users(error: BaseException) -> bool:
     """Tell mistakes of the user, whose message is enough, from defects, whose traceback is needed.
 
     Files and connections that fail are the user's, so are a ValueError raised by this package or a project, where it is
-    written for people, a module that is not installed, and what mmengine refuses in a config. A ValueError of another
-    library is a defect.
+    written for people, a module that is not installed, and what mmengine refuses in a config or wants installed. A
+    ValueError of another library is a defect.
     """
     if isinstance(error, OSError):
         return True
@@ -46,7 +46,7 @@ def is_users(error: BaseException) -> bool:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     raised_in = str(trace.tb_frame.f_globals.get('__name__', '')) if trace is not None else ''
-    if raised_in.startswith(CONFIG_READERS):
+    if raised_in.startswith(CONFIG_READERS) or (isinstance(error, ImportError) and raised_in.startswith('mmengine.')):
         return True
     return isinstance(error, ValueError | ImportError) and raised_in.partition('.')[0] in OURS
 
@@ -61,6 +61,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _words(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT) and error.strerror:
         return error.strerror
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f'{error.filename}: {error.strerror}'
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     worker = _of_worker(error)
     return worker or ' '.join(text.split()) or type(error).__name__

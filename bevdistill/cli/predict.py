@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .arguments import add_data, score
-from .loading import load_libraries, read_config_of, say
+from .loading import check_checkpoints, load_libraries, read_config_of, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> None:
         raise FileNotFoundError(f'--calibration: no file {args.calibration}')
     if args.no_pictures and args.video:
         raise ValueError('--video is made of the pictures; leave --no-pictures out')
-    read_config_of(args)
+    check_checkpoints(args, read_config_of(args))
     load_libraries()
     predict(args)
 

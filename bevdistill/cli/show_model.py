@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .arguments import add_data, add_samples, spread
-from .loading import load_libraries, read_config_of
+from .loading import check_checkpoints, load_libraries, read_config_of
 
 if TYPE_CHECKING:
     from bevdistill.visualization import ModelViewer, Page
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Draw, after a mistake in the config or its overrides has been reported."""
-    read_config_of(args)
+    check_checkpoints(args, read_config_of(args))
     draw(args)
 
 

@@ -59,12 +59,10 @@ def run(args: argparse.Namespace) -> None:
     """Test."""
     check_flags(args)
     cfg = config_of(args)
-    from bevdistill.checkpoints.find import existing_checkpoint
     from bevdistill.engine.launch import run_testing
     from bevdistill.engine.settings import check_test_split, set_format_only, set_keep_predictions, set_pictures
 
     check_test_split(cfg)
-    checkpoint = existing_checkpoint(args.checkpoint)
     if args.format_only:
         with errors_of('--format-only'):
             set_format_only(cfg)
@@ -76,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
             cfg, show_dir=args.show_dir, show=args.show, wait_time=args.wait_time, score_thr=args.score_thr,
             vis_task=args.task,
         )  # fmt: skip
-    run_testing(cfg, checkpoint)
+    run_testing(cfg, args.checkpoint)
 
 
 def check_flags(args: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..checkpoints.pretrained import take_pretrained
 from ..structures import BEVGrid, BEVOutputs, Targets
 from ..structures.strict_config import refuse_settings
-from .listed_pipeline import with_listed_pipeline
+from .listed_pipeline import list_pipeline
 
 
 class BEVDetector(Base3DDetector):
@@ -43,12 +43,12 @@ class BEVDetector(Base3DDetector):
 
     @property
     def cfg(self) -> Config | None:
-        """Return the config that ``mmdet3d.apis.init_model`` leaves here, with the test pipeline as a list."""
+        """Return the config that mmdet3d's functions and inferencers leave here, with the test pipeline as a list."""
         return self._cfg
 
     @cfg.setter
     def cfg(self, cfg: Config) -> None:
-        self._cfg = with_listed_pipeline(cfg)
+        self._cfg = list_pipeline(cfg)
 
     @property
     def grid(self) -> BEVGrid:

@@ -1,31 +1,39 @@
-"""The test pipeline of a config in the form that mmdet3d's functions for inference read."""
+"""The test pipeline of a config in the form that mmdet3d's functions and inferencers read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
+from typing import Any
 
 from mmengine.config import Config
 
+POINTS = dict(type='LoadPointsFromFile', coord_type='LIDAR', load_dim=5, use_dim=5)
+"""mmdet3d's step that its LiDAR inferencer looks for, with the defaults of ours."""
+OURS = 'LoadLidarPoints'
 
-def with_listed_pipeline(cfg: Config) -> Config:
-    """Copy a config, the named stages of its test pipeline as a list, and ``box_type_3d`` said.
+
+def list_pipeline(cfg: Config) -> Config:
+    """Turn the named stages of a config's test pipeline into a list, in place, and say ``box_type_3d``.
 
     As in :class:`~bevdistill.datasets.SequenceNuScenesDataset`, stages whose name begins with ``images`` are for
-    cameras, those with ``points`` for LiDAR, and None leaves a stage out. ``mmdet3d.apis.inference_detector`` reads
-    both entries.
+    cameras, those with ``points`` for LiDAR, and None leaves a stage out. The loader of points becomes mmdet3d's own,
+    which ``LidarDet3DInferencer`` replaces by one for files and arrays; ``mmdet3d.apis.inference_detector`` reads
+    ``box_type_3d``.
 
     Args:
-        cfg: The config; not changed. Without named stages it is only copied.
+        cfg: The config, which is returned. Without named stages it stays as it is.
     """
-    cfg = deepcopy(cfg)
     dataset = cfg.get('test_dataloader', {}).get('dataset', {})
     pipeline = dataset.get('pipeline')
-    if not isinstance(pipeline, Mapping):
-        return cfg
-    modality = dataset.get('modality') or dict(use_camera=True, use_lidar=True)
-    sensors = (('images', 'use_camera'), ('points', 'use_lidar'))
-    skip = tuple(prefix for prefix, sensor in sensors if not modality.get(sensor, False))
-    dataset.pipeline = [stage for name, stage in pipeline.items() if stage is not None and not name.startswith(skip)]
-    dataset.setdefault('box_type_3d', 'LiDAR')
+    if isinstance(pipeline, Mapping):
+        modality = dataset.get('modality') or dict(use_camera=True, use_lidar=True)
+        sensors = (('images', 'use_camera'), ('points', 'use_lidar'))
+        skip = tuple(prefix for prefix, sensor in sensors if not modality.get(sensor, False))
+        stages = [stage for name, stage in pipeline.items() if stage is not None and not name.startswith(skip)]
+        dataset.pipeline = [_of_mmdet3d(stage) for stage in stages]
+        dataset.setdefault('box_type_3d', 'LiDAR')
     return cfg
+
+
+def _of_mmdet3d(stage: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**POINTS, **stage, 'type': POINTS['type']} if stage['type'] == OURS else stage

@@ -77,18 +77,28 @@ def _widths(tree: Mapping[str, Any], side: str) -> Iterator[str]:
         first, second = _entry(tree, side, one), _entry(tree, side, other)
         if first and second:
             yield from _differ(first, second, first[1] == second[1])
-    neck, outputs = _entry(tree, side, 'img_neck.in_channels'), _resnet_channels(tree, side)
+    frozen = _entry(tree, side, 'img_backbone.frozen_stages')
+    stages = _entry(tree, side, 'img_backbone.num_stages')
+    if frozen and stages and frozen[1] > stages[1]:
+        yield f'{frozen[0]}={frozen[1]}, but {stages[0]}={stages[1]}'
+    neck, outputs = _entry(tree, side, 'img_neck.in_channels'), _backbone_channels(tree, side)
     if neck and outputs and neck[1] != outputs:
         yield f'{neck[0]}={neck[1]}, but the levels {side}.img_backbone.out_indices have {outputs} channels'
+    levels = _entry(tree, side, 'img_neck.num_outs')
+    if neck and levels and levels[1] < len(neck[1]) - tree.get(f'{side}.img_neck.start_level', 0):
+        yield f'{levels[0]}={levels[1]}, but {neck[0]} has {len(neck[1])} levels'
 
 
-def _resnet_channels(tree: Mapping[str, Any], side: str) -> list[int]:
-    """Channels of the levels that a ResNet of mmdet gives; none for other backbones."""
+def _backbone_channels(tree: Mapping[str, Any], side: str) -> list[int]:
+    """Channels of the levels that a ResNet of mmdet or our VoVNet gives; none for other backbones."""
     backbone = tree.get(f'{side}.img_backbone') or {}
-    if str(backbone.get('type')).rsplit('.', 1)[-1] != 'ResNet':
+    kind, levels = str(backbone.get('type')).rsplit('.', 1)[-1], backbone.get('out_indices', (0, 1, 2, 3))
+    base = backbone.get('base_channels', 64)
+    if kind == 'VoVNet':
+        return [4 * base * (stage + 1) for stage in levels]
+    if kind != 'ResNet':
         return []
-    first = backbone.get('base_channels', 64) * (4 if backbone['depth'] >= 50 else 1)
-    return [first * 2**stage for stage in backbone.get('out_indices', (0, 1, 2, 3))]
+    return [base * (4 if backbone['depth'] >= 50 else 1) * 2**stage for stage in levels]
 
 
 def _frames_and_cameras(tree: Mapping[str, Any], side: str) -> Iterator[str]:

@@ -7,19 +7,10 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .overrides import READ
+from .overrides import FORMER, READ
 
 RUN_KEYS = (*sorted(READ), 'launcher', 'vis_backends')
 """What may stand at the top of a config and is no variable, which other entries of it use."""
-
-FORMER = {
-    'data': 'train_dataloader, val_dataloader, test_dataloader', 'optimizer': 'optim_wrapper.optimizer',
-    'optimizer_config': 'optim_wrapper.clip_grad', 'lr_config': 'param_scheduler', 'runner': 'train_cfg',
-    'total_epochs': 'train_cfg.max_epochs', 'evaluation': 'val_evaluator, train_cfg.val_interval',
-    'checkpoint_config': 'default_hooks.checkpoint', 'log_config': 'default_hooks.logger',
-    'dist_params': 'env_cfg.dist_cfg', 'seed': 'randomness.seed', 'fp16': '--amp',
-}  # fmt: skip
-"""Keys of configs before mmengine, which no run reads any more, and where their content goes."""
 
 ALIKE = 0.85
 

@@ -15,7 +15,7 @@ from mmengine.utils import import_modules_from_strings
 from .config_check import check_config
 from .data_root import set_data_root
 from .overrides import apply_overrides
-from .shipped import config_path, find_projects
+from .shipped import config_path, find_projects, shipped_namesakes
 
 MODULE2PACKAGE.setdefault('bevdistill', 'bevdistill')  # what mmengine lets stand before `::` in `_base_`
 
@@ -65,7 +65,7 @@ def read_config(
     apply_overrides(cfg, overrides or {})
     check_config(cfg.to_dict(), str(file))
     if work_dir is not None:
-        cfg.work_dir = str(work_dir)
+        cfg.work_dir = str(Path(work_dir).expanduser())
     elif cfg.get('work_dir') is None:
         cfg.work_dir = str(Path('work_dirs') / file.stem)
     cfg.launcher = launcher
@@ -111,6 +111,8 @@ def load_config(
 
 
 def _no_config(file: Path) -> str:
+    if file.name == str(file) and (same := shipped_namesakes(file.name)):
+        return f'no config file {file}; did you mean {" or ".join(same)}?'
     if not file.parent.is_dir():
         return f'no config file {file}; the folder {file.parent} does not exist'
     near = difflib.get_close_matches(file.name, [other.name for other in file.parent.glob('*.py')], n=1, cutoff=0.3)

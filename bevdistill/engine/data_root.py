@@ -22,14 +22,15 @@ def set_data_root(cfg: Config, root: str | Path) -> None:
         NotADirectoryError: If there is no such folder.
         ValueError: If the config has no data root.
     """
-    if not Path(root).is_dir():
+    root = Path(root).expanduser()
+    if not root.is_dir():
         raise NotADirectoryError(f'--data-root: no folder {root}')
     parts = [cfg[name] for name in PARTS if cfg.get(name) is not None]
     places = [place for part in parts for place in _dicts(part)]
     earlier = sorted({str(place['data_root']) for place in places if place.get('data_root')}, key=len, reverse=True)
     if not earlier:
         raise ValueError(f'--data-root: {cfg.filename} has no data_root in its loaders and metrics')
-    folder = f'{root}/' if not str(root).endswith('/') else str(root)
+    folder = f'{root}/'
     for place in places:
         for key, value in place.items():
             under = next((old for old in earlier if isinstance(value, str) and _is_under(value, old)), None)

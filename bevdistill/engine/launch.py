@@ -10,7 +10,8 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from torch import nn
 
-from ..checkpoints.find import existing_checkpoint, latest_checkpoint, unreadable_checkpoints_explained
+from ..checkpoints.existing import existing_checkpoint
+from ..checkpoints.find import latest_checkpoint, unreadable_checkpoints_explained
 from ..checkpoints.whole_file import full_disk_explained
 from ..datasets.workers import lost_worker_explained, set_pinned, set_time_limits
 from ..teacher_cache.follow import follow_teacher_cache

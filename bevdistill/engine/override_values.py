@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +16,8 @@ def parse_value(text: str) -> Any:
     """Read a value of the command line.
 
     Numbers, ``True``, ``False`` and ``None`` are what they look like, and ``[a,b]``, ``(a,b)``, ``{'k': v}``,
-    ``dict(k=v)`` nest. Commas without brackets make a list. Everything else is a string, spaces inside included;
+    ``dict(k=v)`` nest. Commas without brackets make a list. Everything else is a string, spaces inside included, in
+    which ``~/`` at the beginning is the home folder: shells do not see it behind a ``=``;
     quotes within the value (``"'a,b'"`` on a command line) keep commas, brackets and numbers as text.
 
     Raises:
@@ -52,6 +54,7 @@ def _scalar(text: str) -> Any:
             return kind(text)
         except ValueError:
             pass
+    text = os.path.expanduser(text) if text.startswith('~/') else text
     return None if text == 'None' else _WORDS.get(text.lower(), text)
 
 

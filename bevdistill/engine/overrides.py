@@ -30,8 +30,23 @@ ALSO_READ = (
 """Top-level keys that mmengine reads besides these."""
 READ = frozenset((*RUNNER_ARGUMENTS, *ALSO_READ)) - {'cfg', 'launcher'}
 """Top-level keys whose value decides what a run does. The launcher is ``--launcher``, which wins over the config."""
-OPTIONAL = re.compile(r'(model\.losses\.[^.]+)\.weight')
-"""What every loss of a distiller takes, also where the config leaves it at its default."""
+FORMER = {
+    'data': 'train_dataloader, val_dataloader, test_dataloader',
+    'data.samples_per_gpu': 'train_dataloader.batch_size', 'data.workers_per_gpu': 'train_dataloader.num_workers',
+    'optimizer': 'optim_wrapper.optimizer', 'optimizer_config': 'optim_wrapper.clip_grad',
+    'lr_config': 'param_scheduler', 'runner': 'train_cfg', 'runner.max_epochs': 'train_cfg.max_epochs',
+    'total_epochs': 'train_cfg.max_epochs', 'evaluation': 'val_evaluator, train_cfg.val_interval',
+    'evaluation.interval': 'train_cfg.val_interval', 'checkpoint_config': 'default_hooks.checkpoint',
+    'log_config': 'default_hooks.logger', 'dist_params': 'env_cfg.dist_cfg', 'seed': 'randomness.seed',
+    'fp16': '--amp', 'resume_from': '--resume CHECKPOINT', 'gpu_ids': 'CUDA_VISIBLE_DEVICES',
+    'workflow': 'train_cfg.val_interval',
+}  # fmt: skip
+"""Keys of configs before mmengine, which no run reads any more, and where their content goes."""
+OPTIONAL = {
+    re.compile(r'(model\.losses\.[^.]+)\.weight'): r'\1',
+    re.compile(r'model\.student_checkpoint'): 'model.teacher_checkpoint',
+}
+"""What distillers and their losses take also where the config leaves it at its default, with a key that they have."""
 MOST_SHOWN = 8
 Reads = Callable[[], Mapping[str, Any]]
 """All entries that a run reads, by path; collected when a message needs them."""
@@ -79,7 +94,17 @@ def apply_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
     found = [problem for key, value in options.items() if (problem := _problem(tree, reads, key, value, emptied))]
     if found:
         raise ValueError('cannot override the config:\n  ' + '\n  '.join(found))
-    cfg.merge_from_dict({key.removeprefix(ADD): value for key, value in options.items()})
+    cfg.merge_from_dict({key.removeprefix(ADD): _whole(tree, key, value) for key, value in options.items()})
+
+
+def _whole(tree: Mapping[str, Any], key: str, value: Any) -> Any:
+    """Mark a dict that takes the place of None, which mmengine would refuse otherwise."""
+    if not isinstance(value, Mapping) or key.startswith(ADD):
+        return value
+    node: Any = tree
+    for part in key.split('.'):
+        node = node.get(part, ADD) if isinstance(node, Mapping) else node[int(part)] if isinstance(node, list) else ADD
+    return {DELETE: True, **value} if node is None else value
 
 
 def _problem(tree: Mapping[str, Any], reads: Reads, key: str, value: Any, emptied: set[str]) -> str:
@@ -92,9 +117,9 @@ def _problem(tree: Mapping[str, Any], reads: Reads, key: str, value: Any, emptie
         return _problem_of_key(tree, reads, key[: -len(DELETE) - 1], {})
     if any(key.startswith(place + '.') for place in emptied):
         return ''
-    optional = OPTIONAL.fullmatch(key)
-    if optional and not _problem_of_key(tree, reads, optional[1], {}):
-        return ''
+    for optional, beside in OPTIONAL.items():
+        if optional.fullmatch(key) and not _problem_of_key(tree, reads, optional.sub(beside, key), None):
+            return ''
     return _problem_of_key(tree, reads, key, value)
 
 
@@ -133,13 +158,17 @@ def _advice(reads: Reads, node: Mapping[str, Any], parts: Sequence[str], depth: 
         return "this config counts epochs: 'train_cfg.max_epochs'"
     known = reads()
     same_ending = [path for path in sorted(known) if path.endswith(f'.{key}')]
-    if same_ending:
+    if same_ending and key not in FORMER:
         return f'did you mean {" or ".join(map(repr, same_ending[:4]))}?'
+    if not depth and parts[0] in FORMER:
+        today = FORMER.get(key, FORMER[parts[0]])
+        return f'no run reads this key of configs before mmengine; its content goes to {today}'
     names = [str(name) for name in node if depth or name in READ]
     near = difflib.get_close_matches(parts[depth], names, n=1, cutoff=0.5)
     if near:
         corrected = '.'.join([*parts[:depth], near[0], *parts[depth + 1 :]])
-        return f"did you mean '{corrected if corrected in known else '.'.join([*parts[:depth], near[0]])}'?"
+        new = f" Write '{ADD}{key}=...' to add a new one" if depth else ''
+        return f"did you mean '{corrected if corrected in known else '.'.join([*parts[:depth], near[0]])}'?{new}"
     if not depth and parts[0] not in READ:
         return f'a run reads {sorted(names)}'
     place = f"'{'.'.join(parts[:depth])}'" if depth else 'the config'

@@ -8,7 +8,8 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.device import get_device
 
-from ..checkpoints.find import existing_checkpoint, latest_checkpoint
+from ..checkpoints.existing import existing_checkpoint
+from ..checkpoints.find import latest_checkpoint
 from ..datasets.infos.files import split_of
 
 
@@ -124,7 +125,7 @@ def set_pictures(cfg: Config, **options: Any) -> None:
         **options: Arguments of the hook; those that are None stay as the config has them.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    hook = dict(cfg.default_hooks.get('visualization') or {}, type='BEVVisualizationHook', **given)
+    hook = dict(cfg.default_hooks.get('visualization') or {}, type='BEVVisualizationHook', draw=True, **given)
     cfg.default_hooks.visualization = hook
 
 

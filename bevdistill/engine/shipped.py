@@ -29,6 +29,12 @@ def config_path(name: str | Path) -> Path:
     return shipped_root() / 'configs' / text.removeprefix(PREFIX) if text.startswith(PREFIX) else Path(name)
 
 
+def shipped_namesakes(name: str) -> list[str]:
+    """Name the shipped configs with this file name, with or without ``.py``, as commands take them."""
+    configs, file = shipped_root() / 'configs', f'{name.removesuffix(".py")}.py'
+    return [PREFIX + os.path.relpath(path, configs) for path in sorted(configs.rglob(file)) if path.is_file()]
+
+
 def package_name(path: Path) -> str | None:
     """Name a file of an installed package as ``_base_`` and commands take it, ``bevdistill::...``; others: None."""
     root = shipped_root()

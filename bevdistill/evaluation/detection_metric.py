@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from mmdet3d.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from nuscenes.eval.common.config import config_factory
+from nuscenes.eval.common.data_classes import EvalBoxes
 from nuscenes.eval.common.utils import center_distance
 from nuscenes.eval.detection.algo import accumulate, calc_ap, calc_tp
 from terminaltables import AsciiTable
@@ -19,7 +21,9 @@ from terminaltables import AsciiTable
 from ..datasets.categories import CategoryMap
 from ..datasets.infos import read_infos
 from .ground_truth import devkit_boxes, eval_boxes, truth_boxes, within
+from .groups import distance_bands
 from .nuscenes_summary import TP_ERRORS
+from .splits import part_of
 
 MEASURED = {error: short for error, short in TP_ERRORS.items() if error != 'attr_err'}
 """Boxes of any data have no attributes."""
@@ -37,18 +41,22 @@ class BEVDetectionMetric(BaseMetric):
 
     Reports ``mAP, mATE, mASE, mAOE, mAVE``, ``AP_<metres>`` (means over the classes that have ground truth),
     ``<class>_AP`` and ``<class>_AP_2.0``, behind the prefix ``detection/``, and logs a table per class. There are no
-    attributes, hence no NDS.
+    attributes, hence no NDS. Bands of distance add ``mAP_<from>-<to>m`` and the like of the errors, and
+    ``<class>_AP_<from>-<to>m``. Where samples of the information file were not predicted, how many and which is
+    reported too (:func:`bevdistill.evaluation.splits.part_of`).
 
     Args:
         ann_file: Information file; a relative path that does not exist is looked up under `data_root`.
         data_root: Data root.
         class_range: Metres from the ego car within which boxes count: one number or one per class; None for no limit.
         point_cloud_range: Boxes whose centre lies outside (x and y, LiDAR frame, metres) do not count; None: all do.
+        bands: Edges of distance bands, metres from the ego car, such as ``[0, 20, 40]``, which are scored too.
         prefix: Of the reported names.
         **kwargs: Of mmengine's metric.
 
     Raises:
-        ValueError: When scoring, if a prediction is of a sample that the information file lacks.
+        ValueError: If `bands` do not increase from 0 on; when scoring, if a prediction is of a sample that the
+            information file lacks.
     """
 
     def __init__(
@@ -57,15 +65,19 @@ class BEVDetectionMetric(BaseMetric):
         data_root: str = '',
         class_range: float | Mapping[str, float] | None = None,
         point_cloud_range: Sequence[float] | None = None,
+        bands: Sequence[float] = (),
         prefix: str | None = 'detection',
         **kwargs: Any,
     ) -> None:
         super().__init__(prefix=prefix, **kwargs)
+        if bands and (len(bands) < 2 or bands[0] < 0 or any(low >= high for low, high in pairwise(bands))):
+            raise ValueError(f'bands: expected two or more metres from 0 on that increase, got {list(bands)}')
         if not os.path.exists(ann_file) and not os.path.isabs(ann_file):
             ann_file = os.path.join(data_root, ann_file)
         self.ann_file = ann_file
         self.class_range = class_range
         self.point_cloud_range = point_cloud_range
+        self.bands = bands
         self.config = config_factory('detection_cvpr_2019')
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
@@ -95,10 +107,22 @@ class BEVDetectionMetric(BaseMetric):
             truths[token] = within(truth_boxes(info, categories, classes, ranges), info, limits)
             found[token] = within(devkit_boxes(result['predicted'], info, classes.classes, ranges), info, limits)
         truth, predicted = eval_boxes(truths), eval_boxes(found)
-        count = {name: sum(box.detection_name == name for box in truth.all) for name in classes.classes}
-        rows = {name: self._scores(truth, predicted, name) for name in classes.classes if count[name]}
-        print_log('\n' + class_table(rows, count, len(results)), 'current')
-        return summary(rows, [float(distance) for distance in self.config.dist_ths])
+        metrics: dict[str, float] = {}
+        for name, count, rows in self._parts(truth, predicted, classes.classes):
+            print_log('\n' + class_table(rows, count, len(results), name), 'current')
+            scores = summary(rows, [float(distance) for distance in self.config.dist_ths])
+            metrics |= scores if not name else {f'{key}_{name}': scores[key] for key in scores if 'AP_' not in key}
+        return metrics | part_of(truths, infos)
+
+    def _parts(
+        self, truth: EvalBoxes, predicted: EvalBoxes, classes: Sequence[str]
+    ) -> Iterator[tuple[str, dict[str, int], dict[str, dict[str, float]]]]:
+        """Yield all boxes, named '', and each band: its name, boxes of each class, scores of those that have some."""
+        groups = distance_bands(truth, predicted, self.bands)
+        for name, objects, found in [('', truth, predicted), *((g.name, g.truth, g.predicted) for g in groups)]:
+            count = {label: sum(box.detection_name == label for box in objects.all) for label in classes}
+            rows = {label: self._scores(objects, found, label) for label in classes if count[label]}
+            yield name.replace(' to ', '-').replace(' ', ''), count, rows
 
     def _ranges(self, classes: Sequence[str]) -> dict[str, float] | None:
         """Expand the option to a range per class.
@@ -115,7 +139,7 @@ class BEVDetectionMetric(BaseMetric):
             raise ValueError(f'class_range has no range for {", ".join(missing)}; give one number for all classes')
         return {name: float(self.class_range[name]) for name in classes}
 
-    def _scores(self, truth: Any, predicted: Any, name: str) -> dict[str, float]:
+    def _scores(self, truth: EvalBoxes, predicted: EvalBoxes, name: str) -> dict[str, float]:
         """Compute AP at each distance and the errors at 2 m of one class."""
         config = self.config
         data = {
@@ -144,12 +168,13 @@ def summary(rows: Mapping[str, Mapping[str, float]], distances: Sequence[float])
     return {name: round(value, 4) for name, value in metrics.items()}
 
 
-def class_table(rows: Mapping[str, Mapping[str, float]], count: Mapping[str, int], samples: int) -> str:
-    """Format AP and errors per class; classes without ground truth are named in the title."""
+def class_table(rows: Mapping[str, Mapping[str, float]], count: Mapping[str, int], samples: int, band: str = '') -> str:
+    """Format AP and errors per class; the title has the band, and the classes without ground truth."""
     shown = ['AP', f'AP_{TABLE_DISTANCE}', *MEASURED.values()]
     table = [['class', 'boxes', *shown]]
     table += [[name, str(count[name]), *(f'{row[key]:.3f}' for key in shown)] for name, row in rows.items()]
     absent = [name for name in count if name not in rows]
-    title = f'{samples} samples' + (f'; no ground truth: {", ".join(absent)}' if absent else '')
+    title = f'{samples} samples' + (f', {band}' if band else '')
+    title += f'; no ground truth: {", ".join(absent)}' if absent else ''
     text: str = AsciiTable(table, title=title).table
     return text

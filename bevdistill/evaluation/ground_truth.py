@@ -39,7 +39,7 @@ def devkit_boxes(
     classes: Sequence[str],
     class_range: Mapping[str, float] | None = None,
 ) -> list[ClassBox]:
-    """Convert boxes of a sample to the devkit's type, in global axes, best first.
+    """Convert boxes of a sample to the devkit's type, in global axes, with their distance from the car, best first.
 
     Args:
         detections: ``bboxes_3d``, ``scores_3d``, ``labels_3d``, see :func:`global_boxes`.
@@ -48,7 +48,11 @@ def devkit_boxes(
         class_range: Class to metres from the ego car; without it all boxes count.
     """
     limits = dict.fromkeys(classes, np.inf) if class_range is None else class_range
-    return [ClassBox.deserialize(record) for record in global_boxes(detections, info, classes, limits)]
+    ego = np.asarray(info['ego2global'], dtype=np.float64)[:3, 3]
+    boxes = [ClassBox.deserialize(record) for record in global_boxes(detections, info, classes, limits)]
+    for box in boxes:
+        box.ego_translation = tuple(np.asarray(box.translation) - ego)
+    return boxes
 
 
 def truth_boxes(

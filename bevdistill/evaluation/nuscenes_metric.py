@@ -18,7 +18,7 @@ from ..datasets.infos import read_infos
 from .class_scores import log_class_scores
 from .nuscenes_boxes import NuScenesTables, read_results
 from .nuscenes_summary import class_table, empty_summary, full_class_range, score_boxes, short_metrics
-from .splits import EVAL_SETS
+from .splits import EVAL_SETS, part_of
 from .submission import MAX_BOXES, global_boxes, submission_meta
 
 SUBMIT = 'tools/test.py CONFIG CHECKPOINT --format-only'
@@ -29,7 +29,8 @@ class BEVNuScenesMetric(NuScenesMetric):
     """NDS, mAP and true-positive errors of the official devkit, on the samples that were predicted.
 
     Reports ``NDS, mAP, mATE, mASE, mAOE, mAVE, mAAE``, ``AP_<metres>`` (mean over classes) and ``<class>_AP``, each
-    behind the prefix ``nuscenes/``, and logs a table per class.
+    behind the prefix ``nuscenes/``, and logs a table per class. Of other samples than the whole official split, also
+    how many and which (:func:`bevdistill.evaluation.splits.part_of`).
 
     Note:
         Samples are found by their token, not by their position in the data set, so that a filtered or re-ordered
@@ -241,4 +242,4 @@ class BEVNuScenesMetric(NuScenesMetric):
             write_whole(json.dumps(content).encode(), Path(result_path).with_name(f'metrics_{name}.json'))
         print_log('\n' + class_table(summary, names, scope), 'current')
         log_class_scores(summary, names)
-        return short_metrics(summary, names)
+        return short_metrics(summary, names) | part_of(tokens, tables.official)

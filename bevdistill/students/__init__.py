@@ -1,5 +1,6 @@
-"""Detectors that learn."""
+"""Detectors that learn, and an image backbone for them."""
 
 from .bevformer import BEVFormer, BEVFormerHead
+from .vovnet import VoVNet
 
-__all__ = ['BEVFormer', 'BEVFormerHead']
+__all__ = ['BEVFormer', 'BEVFormerHead', 'VoVNet']

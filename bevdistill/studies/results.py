@@ -14,6 +14,7 @@ from ..json_file import read_json_object
 from .fingerprints import SHOWN, differences
 from .graph import TEACHER
 from .records import POOLED
+from .scopes import differing
 from .work_dirs import ERRORS, METRICS, read_metrics, read_training_seconds, split_seed
 
 DELETE, COPY = 'Delete it: the job runs again', 'Copy it again, or make it anew from the study'
@@ -77,9 +78,10 @@ class Results:
         return found[0]
 
     def mixed(self, also: Sequence[str] = ()) -> list[str]:
-        """Return how the code or data of the table's runs differ, those of its bases and of further rows included."""
-        rows = {*self.rows, *also, *(self.bases[row] for row in self.rows if row in self.bases)}
-        return mixture([job for job in self.jobs if job['row'] in rows], self.parts)
+        """Return how code, data, samples or classes of the table's runs differ, with its bases and further rows."""
+        rows = dict.fromkeys([*self.rows, *also, *(self.bases[row] for row in self.rows if row in self.bases)])
+        scopes = differing(self.runs, [(row, self.titles[row]) for row in rows])
+        return mixture([job for job in self.jobs if job['row'] in rows], self.parts) + scopes
 
     def sorted_by(self, column: str | None) -> Results:
         """Return the rows best first by a column, those without it last.

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import shorten
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -187,7 +188,7 @@ class _Reader:
     def _known(self, kind: type, tree: Any, place: str) -> dict[str, Any]:
         """Return the entries that have a value and belong to a kind; others, and other types, are problems."""
         if not isinstance(tree, Mapping):
-            self.problems.append(f'{place} is written key: value, got {tree!r}')
+            self.problems.append(f'{place} is written key: value, got {shorten(repr(tree), 60)}')
             return {}
         hints = get_type_hints(kind)
         unknown = sorted(str(key) for key in tree if key not in hints and not str(key).startswith(IGNORED))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from .results import Results, bases, compared
+from .scopes import parts
 from .statistics import mean_and_spread, paired_difference
 
 if TYPE_CHECKING:
@@ -67,10 +68,12 @@ def table_cells(results: Results, columns: Sequence[str]) -> list[list[str]]:
 
 
 def note(results: Results) -> str:
-    """Say what the differences of a table mean, and that seeds differ; empty where there is nothing to say."""
+    """Say what differences mean, which rows are of a part of the split, that seeds differ; empty where nothing is."""
     found = bases(results)
     text = NOTE.format(base=found[0] if len(found) == 1 else 'the base of the row') if found else ''
-    return '\n\n'.join(filter(None, (text, unequal_seeds(results))))
+    partial = parts(results.runs, [(row, results.titles[row]) for row in results.rows])
+    scopes = [f'Scored on {scope}: {", ".join(rows)}.' for scope, rows in partial.items()]
+    return '\n\n'.join(filter(None, (text, *scopes, unequal_seeds(results))))
 
 
 def unequal_seeds(results: Results) -> str:

@@ -67,12 +67,14 @@ class BEVVisualizationHook(Hook):
             (``'lidar_det'``), or whatever there is (``'multi-modality_det'``, None).
         show: Show each page in a window as well.
         wait_time: Seconds that a window stays; 0 waits until it is closed.
-        draw: False saves nothing. This and the next two are names of mmdet3d's hook, which its ``test.py`` sets.
+        draw: False saves nothing, as in the shipped configs until a command asks for pictures. This and the next two
+            are names of mmdet3d's hook, which its ``test.py`` sets.
         test_out_dir: `show_dir`.
         score_thr: `score_threshold`.
 
     Raises:
-        ValueError: If `interval` is not positive, the task is not one of those, or no window can be shown.
+        ValueError: If `interval` is not positive, the task is not one of those, no window can be shown, or a folder or
+            windows are asked for while `draw` is off.
     """
 
     priority = 'NORMAL'
@@ -95,6 +97,10 @@ class BEVVisualizationHook(Hook):
             raise ValueError(f'interval must be at least 1, got {interval}')
         if vis_task not in SENSORS:
             raise ValueError(f'vis_task must be one of {", ".join(filter(None, SENSORS))}, got {vis_task!r}')
+        asked = dict(show_dir=show_dir, test_out_dir=test_out_dir, show=show)
+        named = [f'{name}={value!r}' for name, value in asked.items() if value]
+        if named and not draw:
+            raise ValueError(f'{named[0]} asks for pictures, and draw=False draws none; set draw=True')
         if show:
             require_windows()
         self.folder = show_dir or test_out_dir

@@ -21,7 +21,8 @@ from ..checkpoints import (
     conversion_advice,
     inert_loader,
 )
-from ..checkpoints.find import existing_checkpoint, unreadable_checkpoints_explained
+from ..checkpoints.existing import existing_checkpoint
+from ..checkpoints.find import unreadable_checkpoints_explained
 from ..datasets.sequence_dataset import MissingSensorError
 from ..engine.launch import load_config
 from ..structures import BEVOutputs

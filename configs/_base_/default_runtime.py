@@ -20,6 +20,8 @@ default_hooks = dict(
     logged_numbers=dict(type='LoggedNumbersHook'),
     repeatable_run=dict(type='RepeatableRunHook'),
     resume=dict(type='ResumeHook'),
+    # Draws where a command asks for pictures (test --show-dir), mmdet3d's tools/test.py too.
+    visualization=dict(type='BEVVisualizationHook', draw=False),
 )
 custom_hooks = []
 # Where numbers go: scalars.json in the work dir; docs/keeping_the_best.md has TensorBoard and W&B.

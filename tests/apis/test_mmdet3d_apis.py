@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmdet3d.apis import inference_detector, init_model
+from mmdet3d.apis import LidarDet3DInferencer, inference_detector, init_model
 from mmengine.config import Config
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'synthetic'
@@ -28,6 +28,13 @@ def test_a_cloud_is_detected_by_init_model_and_inference_detector(tmp_path: Path
     assert data['inputs']['points'].shape[1] == 5
     found = sample.pred_instances_3d
     assert len(found.bboxes_3d) == len(found.scores_3d) > 0
+
+    inferencer = LidarDet3DInferencer(str(PILLARS), str(tmp_path / 'weights.pth'), device='cpu')
+    inferencer.show_progress = False
+    for cloud, out in ((str(tmp_path / 'cloud.bin'), str(tmp_path / 'out')), (points, '')):
+        (result,) = inferencer(dict(points=cloud), out_dir=out, no_save_vis=True)['predictions']
+        torch.testing.assert_close(torch.tensor(result['bboxes_3d']), found.bboxes_3d.tensor.cpu())
+    assert (tmp_path / 'out' / 'preds' / 'cloud.json').is_file()
 
 
 @pytest.mark.usefixtures('no_random_weights')

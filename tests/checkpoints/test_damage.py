@@ -47,7 +47,8 @@ def test_no_flipped_bit_changes_what_is_loaded(file: Path) -> None:
     [
         (b'', 'it is empty'),
         (bytes(5000), 'of its 5000 bytes some are missing or changed'),
-        (b'<html>not found</html>', 'of its 22 bytes'),
+        (b'<html>not found</html>', 'it is a web page, saved in place of the file'),
+        (b'version https://git-lfs.github.com/spec/v1', 'it is a pointer of large-file storage'),
         ('half', r'of its \d+ bytes some are missing'),
         ('zeros', r"its entry 'a/data/0' does not have the checksum"),
     ],

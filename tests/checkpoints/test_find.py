@@ -11,7 +11,8 @@ import torch
 
 from bevdistill.checkpoints import find
 from bevdistill.checkpoints.damage import DamagedCheckpointError
-from bevdistill.checkpoints.find import existing_checkpoint, latest_checkpoint, unreadable_checkpoints_explained
+from bevdistill.checkpoints.existing import existing_checkpoint
+from bevdistill.checkpoints.find import latest_checkpoint, unreadable_checkpoints_explained
 
 
 def test_missing_checkpoint_names_its_neighbours(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_errors_of_torch_about_something_else_name_the_file() -> None:
 def test_all_differences_are_refused_at_once() -> None:
     with pytest.raises(ValueError, match=r'(?s)x\.pth does not fit one\.py:\n  2 .*ing.*\n  2 .*unknown.*\n  1 ') as e:
         check_weights(model(), state(**CASES[-1]), 'x.pth', owner='one.py')
-    assert 'CheckpointIdentityHook(allow_missing=[...], allow_unexpected=[...])' in str(e.value)
+    assert 'default_hooks.checkpoint_identity.allow_missing=[...] and allow_unexpected=[...]' in str(e.value)
     check_weights(model(), state(**CASES[1]), 'x.pth', allow_missing=['*.bias'])
     check_weights(model(), state(**CASES[2]), 'x.pth', allow_unexpected=['7.*'])
 

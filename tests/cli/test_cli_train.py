@@ -53,7 +53,7 @@ def test_trains_from_another_folder_and_resumes(toy_folder: Path, run: Run) -> N
 def test_mistakes_are_said_in_words(
     words: list[str], message: str, toy_folder: Path, run: Run
 ) -> None:
-    (toy_folder / 'config.py').write_text('model = dict(backbone=dict(depth=18))\n')
+    (toy_folder / 'config.py').write_text('model = dict(backbone=dict(depth=18))\ntrain_dataloader = dict()\n')
     code, _, said = run('train', *words)
     assert code == 1
     assert 'bevdistill train: error: ' in said

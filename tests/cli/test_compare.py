@@ -174,7 +174,35 @@ def test_published_sessions_are_mixed_only_on_demand(capsys: pytest.CaptureFixtu
     words = [word for word in published()[0] if word != '--mixed']
     words = [str(RESULTS.parents[1] / word) if word.endswith('.json') else word for word in words]
     assert '--mixed' in published()[0]
-    with pytest.raises(ValueError, match=r'(?s)different code or data:\n  .*data: row student 24299a3f -> 85378a78'):
+    with pytest.raises(ValueError, match=r'(?s)different code, data, .*data: row student 24299a3f -> 85378a78'):
         run(*words[:-2])
     run(*words[:-2], '--mixed')
-    assert 'different code or data' in capsys.readouterr().err
+    assert 'different code, data' in capsys.readouterr().err
+
+
+def test_scores_of_a_part_of_the_split_are_marked_and_not_mixed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = work_dir(tmp_path, 'whole', 0.3)
+    part = {'samples': 10, 'split_samples': 81, 'samples_id': 7}
+    first, same = (work_dir(tmp_path, name, 0.3, **part) for name in ('first', 'same'))
+    other = work_dir(tmp_path, 'other', 0.3, **part | {'samples_id': 8})
+    run(first, same, '--out', tmp_path / 'table')
+    line = 'Scored on 10 samples (id 7) that are not the whole split of 81: first, same.'
+    assert line in capsys.readouterr().out
+    assert line in (tmp_path / 'table.md').read_text()
+    for mixed in ((whole, first), (first, other)):
+        with pytest.raises(ValueError, match=r'(?s)samples: .*: (whole|first); 10 samples \(id .*To put them into'):
+            run(*mixed)
+    run(whole, first, '--rows', 'whole')
+    assert 'Scored on' not in capsys.readouterr().out
+    run(whole, first, '--mixed')
+    assert 'samples: the whole split: whole; 10 samples' in capsys.readouterr().err
+
+
+def test_means_over_different_classes_are_not_mixed(tmp_path: Path) -> None:
+    ten = work_dir(tmp_path, 'ten', 0.3, car_AP=0.2, bus_AP=0.4)
+    one = work_dir(tmp_path, 'one', 0.3, car_AP=0.2, bus_AP=float('nan'))
+    run(ten, work_dir(tmp_path, 'mmdet3d', 0.3))
+    with pytest.raises(ValueError, match=r'means over 2 classes \(bus, car\): ten; means over 1 classes \(car\): one'):
+        run(ten, one)

@@ -50,6 +50,7 @@ def test_refusals(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for words, message in (
         ([NAMES[0], 'mine.py'], 'mine.py exists; give --force to overwrite it'),
         ([NAMES[0], 'mine.txt'], 'mine.txt must end with .py'),
+        ([f'x/{Path(NAMES[0]).stem}', 'b.py'], 'did you mean bevdistill::'),
         (['absent.py', 'b.py'], f'no config file absent.py, neither here nor in {REPO}/configs;'),
     ):
         done = run('cp', *words)

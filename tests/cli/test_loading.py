@@ -27,7 +27,7 @@ def test_a_run_and_a_tool_read_the_config_with_its_overrides(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / 'small.py'
-    file.write_text('model = dict(depth=18)\n')
+    file.write_text('model = dict(depth=18)\ntrain_dataloader = dict()\n')
     words = [str(file), '--cfg-options', 'model.depth=50', '--cfg-options', '+model.width=1']
     cfg = config_of(parsed(words, add_overrides))
     assert (cfg.model.depth, cfg.model.width, cfg.work_dir, cfg.launcher) == (50, 1, 'work_dirs/small', 'none')
@@ -59,16 +59,23 @@ def test_only_the_first_process_speaks(
     assert capsys.readouterr().err == shown
 
 
-def test_a_wrong_override_is_told_before_torch_is_loaded(tmp_path: Path) -> None:
-    (tmp_path / 'config.py').write_text("custom_imports = dict(imports=['bevdistill'])\nmodel = dict(depth=18)\n")
+def test_wrong_overrides_and_checkpoints_are_told_before_torch_is_loaded(tmp_path: Path) -> None:
+    text = "custom_imports = dict(imports=['bevdistill'])\nmodel = dict(depth=18)\ntrain_dataloader = dict()\n"
+    (tmp_path / 'config.py').write_text(text)
+    (tmp_path / 'mine.py').write_text('x = 1\n')
     code = (
         'import sys\n'
         'from bevdistill.cli.main import main\n'
         "code = main(['train', 'config.py', '--cfg-options', 'model.dpeth=50'])\n"
+        "code += main(['train', 'config.py', '--resume', 'absent.pth'])\n"
+        "code += main(['train', 'mine.py'])\n"
+        "code += main(['test', 'config.py', 'absent.pth'])\n"
         "print(code, 'torch' in sys.modules)\n"
     )
     env, command = {**os.environ, 'PYTHONPATH': str(REPO)}, [sys.executable, '-c', code]
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
-    assert done.stdout == '1 False\n'
+    assert done.stdout == '4 False\n'
     assert done.stderr.splitlines()[0] == 'reading config.py'
     assert "did you mean 'model.depth'?" in done.stderr
+    assert 'mine.py: expected the config of a run, found one without model and train_dataloader' in done.stderr
+    assert done.stderr.count(f'no checkpoint {tmp_path / "absent.pth"}; checkpoints in that folder: none') == 2

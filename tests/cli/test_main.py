@@ -42,6 +42,12 @@ def test_help_of_a_verb_ends_with_examples(verb: str, run: Run) -> None:
     (['trian'], "invalid choice: 'trian'"),
     (['train'], 'the following arguments are required: config'),
     (['train', 'config.py', '--amp', 'float8'], "invalid choice: 'float8'"),
+    (['train', 'config.py', '--gpus', '1'], 'unrecognized arguments: --gpus 1; in place of --gpus: a process takes'),
+    (['train', 'config.py', '--resume-from=a.pth'], 'in place of --resume-from: --resume CHECKPOINT'),
+    (['train', 'config.py', '--workdir', 'a'], 'unrecognized arguments: --workdir a; did you mean --work-dir?'),
+    (['test', 'config.py', 'a.pth', '--eval', 'bbox'], "in place of --eval: the metrics are the config's"),
+    (['data', 'create', 'nuscenes', '--root_path', 'a'], 'did you mean --root-path?'),
+    (['test', 'config.py', 'a.pth', 'b.pth'], 'unrecognized arguments: b.pth\n'),
 ])
 def test_wrong_words(words: list[str], message: str, run: Run) -> None:
     done = run(*words)

@@ -32,6 +32,7 @@ def made_by(code: str, module: str, file: str = 'made') -> Exception:
     ("int('x')", 'numpy', False),
     ("open('/absent/file')", 'numpy', True),
     ("raise ConnectionError('gone')", 'torch', True),
+    ('raise ImportError("pip install wandb")', 'mmengine.visualization.vis_backend', True),
     ("raise KeyError('x')", 'bevdistill.engine', False),
     ("raise KeyError('X is not in the registry')", 'mmengine.registry.build_functions', True),
 ])  # fmt: skip
@@ -42,6 +43,8 @@ def test_mistakes_of_the_user(code: str, module: str, users: bool) -> None:
 def test_words_of_people_are_said_as_they_are() -> None:
     assert one_line(made_by("raise ValueError('two\\n  lines')", 'bevdistill.cli')) == 'two lines'
     assert one_line(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), 'a/b')) == 'No space left on device'
+    absent = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), 'a.pkl')
+    assert one_line(absent) == 'a.pkl: No such file or directory'
     behind = "try:\n    raise ValueError('ours')\nexcept ValueError as e:\n    raise RuntimeError('theirs') from e"
     assert one_line(made_by(behind, 'bevdistill.cli')) == 'ours'
 

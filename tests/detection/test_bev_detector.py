@@ -85,15 +85,16 @@ def test_a_bare_tensor_is_refused_with_the_command_that_counts():
 
 
 def test_the_config_of_init_model_has_a_list_of_stages():
+    points = dict(type='LoadLidarPoints', load_dim=4)
     stages = dict(
-        images=dict(type='A'), points=dict(type='B'), points_turn=None, points_range=dict(type='C'), pack=dict(type='D')
+        images=dict(type='A'), points=points, points_turn=None, points_range=dict(type='C'), pack=dict(type='D')
     )
     cfg = Config(dict(test_dataloader=dict(dataset=dict(pipeline=stages, modality=dict(use_lidar=True)))))
     detector = Constant()
     detector.cfg = cfg
-    dataset = detector.cfg.test_dataloader.dataset
-    assert [stage.type for stage in dataset.pipeline] == ['B', 'C', 'D']
+    dataset = cfg.test_dataloader.dataset
+    assert dataset.pipeline[0] == dict(type='LoadPointsFromFile', coord_type='LIDAR', load_dim=4, use_dim=5)
+    assert [stage.type for stage in dataset.pipeline[1:]] == ['C', 'D']
     assert dataset.box_type_3d == 'LiDAR'
-    assert cfg.test_dataloader.dataset.pipeline == stages
     detector.cfg = detector.cfg
     assert detector.cfg.test_dataloader.dataset == dataset

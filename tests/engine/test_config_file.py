@@ -18,12 +18,15 @@ def test_missing_config_names_the_nearest(tmp_path: Path) -> None:
         load_config(tmp_path / 'bevformer_r51.py')
     with pytest.raises(FileNotFoundError, match=r'the folder .*nowhere does not exist'):
         load_config(tmp_path / 'nowhere/a.py')
+    with pytest.raises(FileNotFoundError, match=r'did you mean bevdistill::bevformer/bevformer_base_24e_nus-3d\.py or'):
+        load_config('bevformer_base_24e_nus-3d.py')
 
 
 def test_work_dir(tmp_path: Path) -> None:
     file = write_config(tmp_path)
     assert load_config(file).work_dir == 'work_dirs/toy_epoch'
     assert load_config(file, work_dir=tmp_path / 'x').work_dir == str(tmp_path / 'x')
+    assert load_config(file, work_dir='~/x').work_dir == str(Path.home() / 'x')
     file = write_config(tmp_path, extra="work_dir = 'own'\n")
     assert load_config(file).work_dir == 'own'
 

@@ -28,6 +28,11 @@ def test_values(text: str, value: Any) -> None:
     assert type(found) is type(value)
 
 
+def test_the_home_folder_is_meant_where_shells_do_not_see_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('HOME', '/home/me')
+    assert parse_value('[~/a.pth,b~/c,~]') == ['/home/me/a.pth', 'b~/c', '~']
+
+
 @pytest.mark.parametrize(
     ('text', 'message'),
     [

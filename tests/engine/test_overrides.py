@@ -58,6 +58,8 @@ def test_known_keys_change(cfg: Config) -> None:
         ('model.losses.bve', 1, r"no key 'model\.losses\.bve'; did you mean 'model\.losses\.bev'\?"),
         ('model.losses.bve.weight', 1, r"no key 'model\.losses\.bve\.weight'; .* 'model\.losses\.bev\.weight'"),
         ('optimizer.lr', 1, r"no key 'optimizer\.lr'; did you mean 'optim_wrapper\.optimizer\.lr'"),
+        ('data.samples_per_gpu', 2, 'configs before mmengine; its content goes to train_dataloader.batch_size$'),
+        ('runner.max_iters', 2, 'configs before mmengine; its content goes to train_cfg$'),
         ('modle.type', 'E', r"did you mean 'model\.type'"),
         ('model.zzzzz', 1, r"'model' has the keys \['grid', 'losses', 'neck', 'type'\]; write '\+model\.zzzzz=\.\.\.'"),
         ('qqqqq', 1, r"no key 'qqqqq'; a run reads \['model', 'optim_wrapper', .*'val_evaluator'\]"),
@@ -81,7 +83,7 @@ def test_known_keys_change(cfg: Config) -> None:
         ('launcher', 'slurm', r'give --launcher'),
         ('+mine', 1, r"no key 'mine'; a run reads \['model', "),
         ('model.losses', dict(bve=dict(weight=1)), r"no key 'model\.losses\.bve'"),
-        ('model.losses.bve.weight', 0, r"did you mean 'model\.losses\.bev\.weight'\?$"),
+        ('model.losses.bve.weight', 0, r"did you mean 'model\.losses\.bev\.weight'\? Write '\+model\.losses\.bve\."),
         ('model.lossse._delete_', True, r"did you mean 'model\.losses'"),
     ],
 )
@@ -114,6 +116,19 @@ def test_a_loss_is_removed_and_weighed_where_the_config_does_not(cfg: Config) ->
     apply_overrides(cfg, parse_overrides(['model.losses.bev=None', 'model.losses.plain.weight=0']))
     assert cfg.model.losses.bev is None
     assert cfg.model.losses.plain == dict(type='P', weight=0)
+
+
+def test_a_distillers_student_has_a_checkpoint_where_its_teacher_has_one(cfg: Config) -> None:
+    with pytest.raises(ValueError, match=r"no key 'model\.student_checkpoint'"):
+        apply_overrides(cfg, {'model.student_checkpoint': 'a.pth'})
+    cfg.model.teacher_checkpoint = None
+    apply_overrides(cfg, {'model.student_checkpoint': 'a.pth'})
+    assert cfg.model.student_checkpoint == 'a.pth'
+
+
+def test_a_dict_takes_the_place_of_none(cfg: Config) -> None:
+    apply_overrides(cfg, parse_overrides(["model.neck=dict(type='N')", '+model.new=dict(a=1)']))
+    assert (cfg.model.neck, cfg.model.new) == (dict(type='N'), dict(a=1))
 
 
 def test_lists_of_dicts(cfg: Config) -> None:

@@ -67,7 +67,7 @@ def test_seed(tmp_path: Path) -> None:
 def test_show_dir_keeps_the_hooks_own_settings() -> None:
     cfg = Config(dict(default_hooks=dict(visualization=dict(type='BEVVisualizationHook', interval=3, show_dir='a'))))
     set_pictures(cfg, show_dir='b', score_thr=0.4, vis_task=None)
-    wanted = dict(type='BEVVisualizationHook', interval=3, show_dir='b', score_thr=0.4)
+    wanted = dict(type='BEVVisualizationHook', draw=True, interval=3, show_dir='b', score_thr=0.4)
     assert cfg.default_hooks.visualization == wanted
 
 

@@ -63,6 +63,29 @@ def test_only_predicted_samples_and_boxes_in_range_count(tmp_path: Path, infos: 
     assert 'vehicle_AP' not in scores
 
 
+def test_bands_of_distance_by_hand(tmp_path: Path, infos: dict[str, Any]) -> None:
+    """Persons, 10 m and 5 m from the car, are exact; vans, 20 m and 15 m, are off by 1.5 m, half of the distances."""
+    samples = [predictions(record) for record in infos['data_list']]
+    for sample in samples:
+        boxes, labels = sample['pred_instances_3d']['bboxes_3d'], sample['pred_instances_3d']['labels_3d']
+        boxes.tensor[labels == 0, 1] += 1.5
+    scores = score(tmp_path, samples, bands=[0, 12, 30, 40])
+    assert (scores['mAP'], scores['mAP_0-12m'], scores['mAP_12-30m']) == (0.75, 1.0, 0.5)
+    assert (scores['Person_AP_0-12m'], scores['vehicle_AP_12-30m']) == (1.0, 0.5)
+    assert scores['mATE_12-30m'] == pytest.approx(1.5, abs=1e-3)
+    assert np.isnan(scores['mAP_30-40m'])
+    assert not {'vehicle_AP_0-12m', 'AP_2.0_0-12m', 'samples'} & set(scores)
+    for wrong in ([5], [10, 5], [-1, 5]):
+        with pytest.raises(ValueError, match='bands: expected two or more metres from 0 on that increase'):
+            BEVDetectionMetric('infos', bands=wrong)
+
+
+def test_a_part_of_the_file_is_told(tmp_path: Path, infos: dict[str, Any]) -> None:
+    first, second = (score(tmp_path, [predictions(record)]) for record in infos['data_list'])
+    assert (first['samples'], first['split_samples']) == (1, 2)
+    assert first['samples_id'] != second['samples_id']
+
+
 def empty(record: dict[str, Any]) -> dict[str, Any]:
     boxes = LiDARInstance3DBoxes(torch.zeros(0, 9), box_dim=9)
     nothing = {'bboxes_3d': boxes, 'scores_3d': torch.zeros(0), 'labels_3d': torch.zeros(0, dtype=torch.long)}

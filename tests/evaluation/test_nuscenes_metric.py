@@ -285,6 +285,7 @@ def test_any_samples_are_scored_and_the_table_says_which(
     text = ''.join(logged)
     assert f'1 of the {len(records)} samples of the split mini_val: not comparable with the official score' in text
     assert 'no ground truth: bus, barrier' in text
+    assert (scores['nuscenes/samples'], scores['nuscenes/split_samples']) == (1, len(records))
 
 
 def test_the_training_split_is_scored(synthetic_root: Path, synthetic_infos: Path, logged: list[str]) -> None:

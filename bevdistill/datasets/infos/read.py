@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-POINTERS = (b'version https://git-lfs', b'/annex/objects/', b'../.git/annex/')
+from ...file_kind import pointer_or_page
+
 ARCHIVES = {b'PK\x03\x04': 'a zip archive', b'BZh': 'a bzip2 archive'}
 CONVERT = 'bevdistill data convert {file} OUT.msgpack.gz'
 
 
 def other_kind(head: bytes) -> str | None:
     """Tell what a file is by its first bytes, where that is no information file; None where it may be one."""
-    if head.startswith(POINTERS):
-        return 'is a pointer of large-file storage, not the file itself: fetch it (git lfs pull, or git annex get)'
-    if head.lstrip()[:1] == b'<':
-        return 'is a web page, saved in place of the file: download it again, signed in'
     kind = next((kind for start, kind in ARCHIVES.items() if head.startswith(start)), None)
-    return None if kind is None else f'is {kind}: unpack it, or download the file itself'
+    return pointer_or_page(head) if kind is None else f'is {kind}: unpack it, or download the file itself'
 
 
 def layout_of(content: Any) -> str:

@@ -8,7 +8,9 @@ from typing import Any
 
 from mmdet3d.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
+
+from .repeatable_run_hook import DONE_OF_EPOCH
 
 PROGRESS = frozenset(('last_step', '_global_step', '_last_value', 'base_values', 'verbose', 'optimizer'))
 """What a scheduler's state has beside its settings; the base values are the optimizer's ``initial_*``."""
@@ -23,7 +25,9 @@ class ResumeHook(Hook):
 
     Where they are the same, the run goes on with the checkpoint's state, bit for bit. Where they differ (another
     learning rate, a longer schedule), rates, momenta and weight decay are those that this config has at the iteration
-    reached: as if it had been in force from the first one. The log names what differs.
+    reached: as if it had been in force from the first one. The log names what differs. A run by epochs whose epochs
+    have another number of iterations (another batch size or number of processes) goes on at the same epoch: the
+    iteration reached is counted in its own epochs.
 
     Note:
         mmengine takes both from the checkpoint, so that a new rate or end changes nothing. It also runs the text of a
@@ -50,7 +54,8 @@ class ResumeHook(Hook):
         schedulers = runner.param_schedulers if isinstance(runner.param_schedulers, list) else []
         states = checkpoint.get('param_schedulers', [])
         _check_groups(saved, own)
-        found = [*_group_differences(saved, own), *_schedule_differences(states, schedulers)]
+        place = list(_recount(runner, checkpoint))
+        found = [*place, *_group_differences(saved, own), *_schedule_differences(states, schedulers)]
         if not found:
             return
         if any(getattr(scheduler, 'need_val_args', False) for scheduler in schedulers):
@@ -68,6 +73,22 @@ class ResumeHook(Hook):
             f'this config differs from the checkpoint: {"; ".join(found)}. Rates and schedules are those of this '
             f'config at iteration {checkpoint["meta"]["iter"]}'
         )
+
+
+def _recount(runner: Runner, checkpoint: dict[str, Any]) -> Iterator[str]:
+    """Count the iterations of a checkpoint in epochs of this run's length, and say so where that is another."""
+    loop, meta = runner.train_loop, checkpoint['meta']
+    if not isinstance(loop, EpochBasedTrainLoop) or not meta['epoch']:
+        return
+    hub = checkpoint.get('message_hub', {}).get('runtime_info', {})
+    done, length = hub.get(DONE_OF_EPOCH, 0), len(loop.dataloader)
+    before = (meta['iter'] - done) / meta['epoch']
+    if before != length:
+        yield f'iterations of an epoch {before:g} -> {length}'
+        done = round(done * length / before)
+        meta['iter'] = meta['epoch'] * length + done
+        if DONE_OF_EPOCH in hub:
+            hub[DONE_OF_EPOCH] = done
 
 
 def replay(schedulers: Sequence[Any], iterations: int, epochs: int) -> None:

@@ -60,6 +60,25 @@ def test_rates_are_those_of_the_config_from_its_beginning(
     assert resumed == {iteration: whole[iteration] for iteration in resumed}
 
 
+def test_other_batches_go_on_at_the_same_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Four iterations an epoch, then two: after two epochs rates are those that a run of such batches has there."""
+
+    def run(folder: Path, epochs: int, batch: int, start: Path | None = None) -> dict[int, float]:
+        folder.mkdir(exist_ok=True)
+        cfg = toy_config(folder, **{'train_cfg.max_epochs': epochs, 'train_dataloader.batch_size': batch})
+        cfg.resume, cfg.load_from = start is not None, start and str(start)
+        recorder = Rates()
+        train(cfg, recorder)
+        return recorder.seen
+
+    assert sorted(run(tmp_path, 2, 2)) == list(range(8))
+    resumed = run(tmp_path / 'resumed', 4, 4, tmp_path / 'run/epoch_2.pth')
+    said = capsys.readouterr()
+    assert 'iterations of an epoch 4 -> 2. Rates' in f'{said.out}{said.err}'
+    whole = run(tmp_path / 'whole', 4, 4)
+    assert resumed == {iteration: whole[iteration] for iteration in range(4, 8)}
+
+
 def test_the_same_config_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole = rates(tmp_path, **{'default_hooks.checkpoint.interval': 6, 'train_cfg.max_iters': 8})
     resumed = rates(tmp_path, True, **{'train_cfg.max_iters': 8})
