@@ -112,6 +112,8 @@ def _below(node: ast.AST) -> Iterator[ast.AST]:
     text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     if text or isinstance(node, ast.Raise | ast.Assert | ast.JoinedStr | ast.arg | ast.Import | ast.ImportFrom):
         return
+    if isinstance(node, ast.keyword) and node.arg == 'strict':  # Of a zip: lengths that differ are another mistake.
+        return
     yield node
     for name, value in ast.iter_fields(node):
         if name not in ('annotation', 'returns', 'decorator_list', 'type_comment'):
