@@ -7,6 +7,9 @@ DEMO_ARGS ?=
 BENCH_ARGS ?=
 STACKS ?=
 FAULTS_ARGS ?=
+NONSENSE_ARGS ?=
+FUZZ_ARGS ?=
+MUTANTS_ARGS ?=
 
 BOOT := $(shell for p in $(PYTHON) python3.11 python3.12 python3.13 python3 "$$(uv python find '>=3.11,<3.14' 2>/dev/null)"; do \
   "$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { command -v "$$p"; break; }; done)
@@ -22,7 +25,7 @@ export MPLBACKEND ?= Agg
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-stacks bench faults lint docs dist lock
+.PHONY: help setup demo test test-stacks bench faults nonsense fuzz mutants lint docs dist lock
 ifeq ($(BOOT),)
 $(error set-up: error: no CPython 3.11, 3.12 or 3.13 found. Install one with its headers and a C++ compiler (uv python install 3.11; Debian: apt-get install python3-dev python3-venv g++), or name it: make PYTHON=/path/to/python3.11 ...)
 endif
@@ -50,6 +53,15 @@ bench: ## times, memory and their ratios to targets, on this machine
 
 faults: ## kill, starve and damage every command that writes; 15 minutes
 	@$(call in_env,$(all_extras)) PYTHONPATH="$(CURDIR)/tests:$(PYTHONPATH)" OMP_NUM_THREADS=1 "$$py" -m faults.run $(FAULTS_ARGS)
+
+nonsense: ## give every command wrong inputs, and read what it says; 10 minutes
+	@$(call in_env,$(all_extras)) PYTHONPATH="$(CURDIR)/tests:$(PYTHONPATH)" OMP_NUM_THREADS=1 "$$py" -m faults.nonsense $(NONSENSE_ARGS)
+
+fuzz: ## change records, files and settings 110,000 times at random; 15 minutes
+	@$(call in_env,$(all_extras)) PYTHONPATH="$(CURDIR)/tests:$(PYTHONPATH)" OMP_NUM_THREADS=1 "$$py" -m faults.fuzz $(FUZZ_ARGS)
+
+mutants: ## make 150 small mistakes in losses, matching and statistics, and count those that tests notice; 20 minutes
+	@$(call in_env,$(all_extras)) PYTHONPATH="$(CURDIR)/tests:$(PYTHONPATH)" OMP_NUM_THREADS=1 "$$py" -m faults.mutants $(MUTANTS_ARGS)
 
 lint: ## ruff and mypy
 	@$(call in_env,lint) $(ruff) && "$$py" -m mypy

@@ -13,6 +13,7 @@ from torch import nn
 
 from ..distillers import BEVDistiller, offered_taps
 from ..distillers.schedule import WeightSchedule
+from ..for_people import config_explained
 from .flops import count_flops
 from .made_up_sensors import MadeUpSensors
 
@@ -41,7 +42,8 @@ def describe(
     init_default_scope(cfg.get('default_scope', 'mmdet3d'))
     config = cfg.model.to_dict()
     is_distiller = config['type'] == BEVDistiller.__name__
-    model = MODELS.build(config)
+    with config_explained('model'):
+        model = MODELS.build(config)
     detectors = {'student': model.student, 'teacher': model.teacher.detector} if is_distiller else {'model': model}
     facts: dict[str, Any] = {'model': config['type'], 'sides': {}, 'losses': []}
     for side, detector in detectors.items():

@@ -5,6 +5,7 @@ Legend: B moments, N cameras, Q BEV queries, C channels.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,9 +25,11 @@ from ..checkpoints import check_weights, convention_unknown, conversion_advice
 from ..checkpoints.existing import existing_checkpoint
 from ..checkpoints.find import unreadable_checkpoints_explained
 from ..checkpoints.identity import META_KEY
+from ..checkpoints.identity_hook import require_state
 from ..checkpoints.student_export import STUDENT, export_student
 from ..datasets.transforms import build_stages
 from ..engine.config_file import load_config
+from ..for_people import config_explained
 from ..structures.ego_state import CAN_BUS_SIZE, relative_can_bus
 from ..students.bevformer import BEVFormer, FrameGeometry
 from .moments import Calibration, Detection, Moment, prepare
@@ -108,7 +111,8 @@ def init_student(
     init_default_scope(cfg.get('default_scope', 'mmdet3d'))
     model = dict(cfg.model.get('student', cfg.model))
     preprocessor = model.pop('data_preprocessor', None) or cfg.model.data_preprocessor
-    detector = MODELS.build(model)
+    with config_explained('model'):
+        detector = MODELS.build(model)
     if not isinstance(detector, BEVFormer):
         raise ValueError(
             f'{config}: expected a student that sees cameras alone, a BEVFormer; found {type(detector).__name__}. '
@@ -127,6 +131,7 @@ def _load(detector: BEVFormer, file: str, config: str) -> dict[str, Any]:
     """Load weights and return the checkpoint's meta data."""
     with unreadable_checkpoints_explained(file):
         loaded = CheckpointLoader.load_checkpoint(file, map_location='cpu')
+    require_state(loaded, file, ())
     meta = loaded.get('meta') or {}
     weights = loaded.get('state_dict', loaded)
     if any(name.startswith(STUDENT) for name in weights):
@@ -141,6 +146,8 @@ def _classes(meta: Mapping[str, Any], data: Mapping[str, Any], count: int) -> li
     """Read the class names from the checkpoint, else the config; check their number."""
     sources = (meta.get(META_KEY), meta.get('dataset_meta'), data.get('metainfo'))
     named = next((source['classes'] for source in sources if source and source.get('classes')), None)
+    if named is not None and not (isinstance(named, list | tuple) and all(isinstance(name, str) for name in named)):
+        raise ValueError(f'expected class names in the meta data of the checkpoint, found {reprlib.repr(named)}')
     if named is None or len(named) != count:
         found = 'none' if named is None else f'{len(named)}: {", ".join(named)}'
         raise ValueError(

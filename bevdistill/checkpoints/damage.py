@@ -15,6 +15,8 @@ from torch import Tensor
 from ..file_kind import pointer_or_page
 
 _LEGACY = b'\x80'
+OF_META = ('bevdistill', 'dataset_meta')
+"""Parts of the meta data that are read: a run's identity, and what mmengine writes of its data."""
 
 
 class DamagedCheckpointError(ValueError):
@@ -77,6 +79,25 @@ def check_whole(path: str | Path) -> None:
             f'checkpoint {path} is damaged: {damage}. Copy it again or use another one; '
             '--resume without a file takes the newest whole one of the work dir'
         )
+
+
+def check_content(content: Any, source: str) -> None:
+    """Refuse what is no checkpoint: weights by name, alone or as ``state_dict``, beside meta data by name.
+
+    Args:
+        content: What a file holds.
+        source: The file.
+
+    Raises:
+        ValueError: Says what was expected and found.
+    """
+    if not isinstance(content, Mapping):
+        raise ValueError(f'checkpoint {source}: expected weights by name, found a {type(content).__name__}')
+    meta = content.get('meta')
+    facts = {f'meta.{name}': meta.get(name) for name in OF_META} if isinstance(meta, Mapping) else {}
+    for name, part in {'meta': meta, 'state_dict': content.get('state_dict'), **facts}.items():
+        if part is not None and not (isinstance(part, Mapping) and all(isinstance(key, str) for key in part)):
+            raise ValueError(f'checkpoint {source}: {name}: expected entries by name, found a {type(part).__name__}')
 
 
 def not_finite_names(tensors: Mapping[str, Any], trained: Collection[str] = ()) -> list[str]:

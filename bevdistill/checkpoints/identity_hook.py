@@ -65,6 +65,8 @@ class CheckpointIdentityHook(Hook):
         """
         source = str(runner._load_from)
         require_state(checkpoint, source, RESUMED if runner._resume else ())
+        if runner._resume:
+            require_counts(checkpoint['meta'], source)
         model, weights = _loading_model(runner), without_wrapper_prefix(checkpoint.get('state_dict', checkpoint))
         meta = checkpoint.get('meta') or {}
         saved = meta.get(META_KEY)
@@ -127,6 +129,20 @@ def require_state(checkpoint: Any, source: str, needed: Sequence[str]) -> None:
             f'checkpoint {source} cannot be resumed: expected the state of a training, found none of '
             f'{", ".join(missing)}. To begin a training with its weights, use --cfg-options load_from={source}'
         )
+
+
+def require_counts(meta: Mapping[str, Any], source: str) -> None:
+    """Refuse a training that is to go on after what is no number of iterations or epochs.
+
+    Raises:
+        ValueError: Says what was found.
+    """
+    for name in ('epoch', 'iter'):
+        if type(meta[name]) is not int or meta[name] < 0:
+            raise ValueError(
+                f'checkpoint {source} cannot be resumed: meta.{name}: expected a whole number from 0 on, found '
+                f'{meta[name]!r}. To begin a training with its weights, use --cfg-options load_from={source}'
+            )
 
 
 def _loading_model(runner: Runner) -> nn.Module:

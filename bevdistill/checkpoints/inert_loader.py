@@ -18,7 +18,7 @@ import torch
 from mmengine.dist import barrier, get_rank
 from mmengine.runner import CheckpointLoader
 
-from .damage import check_whole
+from .damage import check_content, check_whole
 from .refusal import refused_in_our_words
 
 FORCED, UNFORCED = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD', 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
@@ -36,13 +36,16 @@ def load_local(filename: str, map_location: Any = None) -> Any:
         FileNotFoundError: If there is no such file.
         DamagedCheckpointError: If it is not what was written.
         UnsafeCheckpointError: If it holds more than tensors and plain data.
+        ValueError: If it holds something else than weights and meta data by name.
     """
     path = Path(filename).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'no checkpoint {path}')
     check_whole(path)
     with refused_in_our_words(str(path)):
-        return torch.load(path, map_location=map_location, weights_only=True)
+        content = torch.load(path, map_location=map_location, weights_only=True)
+    check_content(content, str(path))
+    return content
 
 
 @CheckpointLoader.register_scheme(prefixes=('http://', 'https://'), force=True)

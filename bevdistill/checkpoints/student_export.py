@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from .damage import check_finite_weights, check_whole
+from .damage import check_content, check_finite_weights, check_whole
 from .foreign_file import weights_below
 from .refusal import reason_of
 
@@ -32,6 +33,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise ValueError(f'{path} is not a checkpoint of plain data, as this package writes them ({why})') from None
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get('state_dict'), dict):
         raise ValueError(f"{path} has no 'state_dict': it is not a checkpoint of a training run")
+    check_content(checkpoint, str(path))
+    odd = next((name for name, value in checkpoint['state_dict'].items() if not isinstance(value, torch.Tensor)), None)
+    if odd is not None:
+        found = reprlib.repr(checkpoint['state_dict'][odd])
+        raise ValueError(f'checkpoint {path}: {odd}: expected a tensor, found {found}')
     check_finite_weights(checkpoint['state_dict'], (), f'checkpoint {path}')
     return checkpoint
 

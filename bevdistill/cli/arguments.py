@@ -60,6 +60,22 @@ def add_samples(parser: argparse.ArgumentParser, by: str, **options: Any) -> Non
     which.add_argument(by, nargs='+', default=[], help='these samples', **options)
 
 
+def whole(word: str) -> int:
+    """Read a whole number from 0 to below 2^32, for ``type=`` of an argument."""
+    number = int(word)
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(f'must be a whole number from 0 to below 2**32, got {number}')
+    return number
+
+
+def image_side(word: str) -> int:
+    """Read a side of an image that a backbone can take, for ``type=`` of an argument."""
+    side = int(word)
+    if side < 32:
+        raise argparse.ArgumentTypeError(f'must be at least 32, got {side}')
+    return side
+
+
 def positive(word: str) -> int:
     """Read a whole number from 1 on, for ``type=`` of an argument."""
     number = int(word)

@@ -8,7 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from .arguments import add_data, positive
+from .arguments import add_data, positive, whole
 from .loading import config_of
 
 HELP = "write a teacher's outputs to disk, for trainings without the teacher"
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--top-k', type=positive, metavar='K', help='keep the K best queries (default: all)')
     parser.add_argument('--batch-size', type=positive, default=4, metavar='N', help='samples at a time (default: 4)')
-    parser.add_argument('--workers', type=int, default=2, metavar='N', help='processes that load points (default: 2)')
+    parser.add_argument('--workers', type=whole, default=2, metavar='N', help='processes that load points (default: 2)')
     add_data(parser)
 
 

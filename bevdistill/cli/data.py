@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 
 from . import data_check, data_convert, data_import
-from .arguments import help_of
+from .arguments import help_of, whole
 from .loading import say
 
 HELP = 'data create | check | import | convert: information files of nuScenes, of own data, of other projects'
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument('--version', default='v1.0-trainval', help='v1.0-trainval, v1.0-mini or v1.0-test')
     create.add_argument('--out-dir', help='where the files go (default: the root)')
     create.add_argument('--canbus-root', help='folder that holds can_bus/ (default: the root)')
-    create.add_argument('--max-sweeps', type=int, default=10, help='earlier LiDAR sweeps per sample (default: 10)')
+    create.add_argument('--max-sweeps', type=whole, default=10, help='earlier LiDAR sweeps per sample (default: 10)')
 
 
 def run(args: argparse.Namespace) -> int | None:

@@ -59,6 +59,9 @@ def run(args: argparse.Namespace) -> int:
             wrong += 1
             continue
         records = infos['data_list']
+        if not records:
+            print(f'{source}: expected samples, found none')
+            wrong += 1
         loaded = [any(record.get(part) for record in records) for part in ('images', 'lidar_points')]
         faults = faults_of(infos, *(loaded if any(loaded) else (True, True)))
         wrong += report(f'{source}: {len(records)} samples', faults, args.examples)

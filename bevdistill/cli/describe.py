@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .arguments import add_overrides
+from .arguments import add_overrides, image_side
 from .loading import config_of, say
 from .text_tables import short_count, text_table
 
@@ -40,18 +40,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument('--json', type=Path, metavar='OUT', help='write the facts to this file too')
     add_overrides(parser)
-
-
-def image_side(word: str) -> int:
-    """Read a side of an image, for ``type=`` of an argument.
-
-    Raises:
-        argparse.ArgumentTypeError: If it is too small for a backbone.
-    """
-    side = int(word)
-    if side < 32:
-        raise argparse.ArgumentTypeError(f'must be at least 32, got {side}')
-    return side
 
 
 def announce(side: str) -> None:

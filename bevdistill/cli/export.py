@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .arguments import add_overrides, positive
+from .arguments import add_overrides, image_side
 from .loading import load_libraries, read_config_of, say
 
 HELP = "take the student out of a distiller's checkpoint: weights, ONNX, torch.export"
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--image-size',
         nargs=2,
-        type=positive,
+        type=image_side,
         default=(900, 1600),
         metavar=('HEIGHT', 'WIDTH'),
         help='of the camera images before the config resizes them, for .onnx and .pt2 (default: 900 1600)',

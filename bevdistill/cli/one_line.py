@@ -7,12 +7,10 @@ import os
 import re
 import tempfile
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 
-OURS = ('bevdistill', 'benchmarks', 'projects')
-CONFIG_READERS = ('mmengine.config', 'mmengine.registry', 'mmengine.utils.misc')
-"""What they refuse is in the config: its syntax, a type that does not exist, an argument that a class does not take."""
+from ..for_people import chain, is_users
+
 _WORKER = re.compile(r'Caught \w+ in .*\nOriginal Traceback')
 _RAISED = re.compile(r'^([\w.]+): (.*)', re.MULTILINE)
 
@@ -23,7 +21,7 @@ def one_line(error: BaseException) -> str:
     Mistakes of the user have a message that says what to do. What remains is a defect: its traceback is written to a
     file, which the line names.
     """
-    for cause in _chain(error):
+    for cause in chain(error):
         if is_users(cause):
             return _words(cause)
     remote = _of_worker(error)
@@ -31,31 +29,6 @@ def one_line(error: BaseException) -> str:
         return remote
     words = ' '.join(f'{type(error).__name__}: {error}'.split())
     return f'{words[:300]} (a defect, or an input that was not foreseen; {_saved(error)})'
-
-
-def is_users(error: BaseException) -> bool:
-    """Tell mistakes of the user, whose message is enough, from defects, whose traceback is needed.
-
-    Files and connections that fail are the user's, so are a ValueError raised by this package or a project, where it is
-    written for people, a module that is not installed, and what mmengine refuses in a config or wants installed. A
-    ValueError of another library is a defect.
-    """
-    if isinstance(error, OSError):
-        return True
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    raised_in = str(trace.tb_frame.f_globals.get('__name__', '')) if trace is not None else ''
-    if raised_in.startswith(CONFIG_READERS) or (isinstance(error, ImportError) and raised_in.startswith('mmengine.')):
-        return True
-    return isinstance(error, ValueError | ImportError) and raised_in.partition('.')[0] in OURS
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error, then what it was raised from."""
-    while error is not None:
-        yield error
-        error = error.__cause__
 
 
 def _words(error: BaseException) -> str:

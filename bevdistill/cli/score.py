@@ -95,7 +95,7 @@ def increasing(edges: Sequence[float]) -> list[float]:
     Raises:
         ValueError: If there are fewer than two, or they do not increase from 0 on.
     """
-    if len(edges) < 2 or edges[0] < 0 or any(low >= high for low, high in pairwise(edges)):
+    if len(edges) < 2 or not edges[0] >= 0 or not all(low < high for low, high in pairwise(edges)):
         given = ' '.join(f'{edge:g}' for edge in edges)
         raise ValueError(f'--bands: expected two or more metres from 0 on that increase, got {given}')
     return list(edges)

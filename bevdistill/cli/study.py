@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import positive
+from .arguments import positive, whole
 from .loading import say
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         verb.add_argument(
             '--held-out-data', '--second-data', type=Path, metavar='DIR', help="held-out world in place of the file's"
         )
-        verb.add_argument('--seeds', type=int, nargs='+', default=[], metavar='N', help="seeds in place of the file's")
+        verb.add_argument(
+            '--seeds', type=whole, nargs='+', default=[], metavar='N', help="seeds in place of the file's"
+        )
         verb.add_argument('--until', '--only', nargs='+', default=[], metavar='ROW', help='some rows, what they need')
         verb.add_argument(
             '--held-out', '--final', action='store_true', help='at the end, once, test on the held-out world too'

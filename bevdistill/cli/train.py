@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from .arguments import add_run, errors_of
+from .arguments import add_run, errors_of, whole
 from .loading import config_of
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--sync_bn', '--sync-bn', choices=('none', 'torch', 'mmcv'), default='none',
         help='share the statistics of batch norms between processes, by torch or by mmcv (default: none)',
     )  # fmt: skip
-    parser.add_argument('--seed', type=int, metavar='N', help='seed of weights, data order and augmentation')
+    parser.add_argument('--seed', type=whole, metavar='N', help='seed of weights, data order and augmentation')
     add_run(parser, 'logs and checkpoints')
 
 

@@ -197,18 +197,21 @@ class SequenceNuScenesDataset(NuScenesDataset):
         return parsed
 
     def _check_sensors(self, info: dict[str, Any]) -> None:
-        """Choose the cameras of a record; refuse one that lacks a sensor that is loaded."""
-        where = f'{self.ann_file}: sample {info["token"]}'
-        if self.modality['use_lidar'] and 'lidar_path' not in info['lidar_points']:
+        """Choose the cameras of a record; refuse one that lacks a sensor that is loaded.
+
+        What is of another type is left to the validator.
+        """
+        where = f'{self.ann_file}: sample {info.get("token")}'
+        points, images = info.get('lidar_points'), info.get('images')
+        if self.modality['use_lidar'] and isinstance(points, dict) and 'lidar_path' not in points:
             raise MissingSensorError(
                 f'{where} has no LiDAR points; load cameras alone with modality=dict(use_camera=True, use_lidar=False)'
             )
-        images = info.get('images') or {}
-        if self.modality['use_camera'] and not images:
+        if self.modality['use_camera'] and (images is None or images == {}):
             raise MissingSensorError(
                 f'{where} has no images; load LiDAR alone with modality=dict(use_camera=False, use_lidar=True)'
             )
-        if self.cameras is not None and self.modality['use_camera']:
+        if self.cameras is not None and self.modality['use_camera'] and isinstance(images, dict):
             unknown = [name for name in self.cameras if name not in images]
             if unknown:
                 raise ValueError(
@@ -284,6 +287,8 @@ class SequenceNuScenesDataset(NuScenesDataset):
         results['box_type_3d'] = self.box_type_3d
         results['box_mode_3d'] = self.box_mode_3d
         example: dict[str, Any] | None = self.pipeline(results)
+        if example is not None and wants_boxes and 'data_samples' not in example:
+            raise ValueError("the pipeline gives no data sample; end it with pack=dict(type='PackBEVInputs')")
         if wants_boxes and (example is None or not len(example['data_samples'].gt_instances_3d.labels_3d)):
             return None
         return example

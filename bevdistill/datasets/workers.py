@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import re
 import signal
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psutil
 import torch
 from mmengine.config import Config
 
@@ -49,24 +51,73 @@ def _loaders(cfg: Config) -> list[dict[str, Any]]:
     return list(filter(None, (cfg.get(f'{split}_dataloader') for split in ('train', 'val', 'test'))))
 
 
+def time_limit(cfg: Config) -> float:
+    """Return the shortest limit of the data loaders of a config that have workers."""
+    limits = [loader.get('timeout') or WAIT_SECONDS for loader in _loaders(cfg) if loader.get('num_workers', 0) > 0]
+    return float(min(limits, default=WAIT_SECONDS))
+
+
 @contextmanager
-def lost_worker_explained() -> Iterator[None]:
+def lost_worker_explained(seconds: float = WAIT_SECONDS) -> Iterator[None]:
     """Turn torch's errors about workers into one line, and end the workers that are left.
 
     A stopped worker (SIGSTOP, a debugger, a disk that hangs) does not end when it is asked to, and the process would
     wait for it for ever at its own end: workers are killed.
 
+    Note:
+        A batch in shared memory is fetched from its worker by a call that torch's ``timeout`` does not cover: of a
+        worker that is stopped between writing and handing over, it never returns. So workers that are stopped for too
+        long are killed from a thread.
+
+    Args:
+        seconds: How long a worker may be stopped.
+
     Raises:
-        LostWorkerError: In place of torch's ``RuntimeError``.
+        LostWorkerError: In place of the error of torch, or of the connection to the worker.
     """
+    done, ended = threading.Event(), list[int]()
+    threading.Thread(target=_end_stopped, args=(done, ended, seconds), daemon=True).start()
     try:
         yield
-    except RuntimeError as error:
+    except (RuntimeError, OSError, EOFError) as error:
         found = _LOST.search(str(error))
-        if found is None:
+        if found is None and not ended:
             raise
         _kill_workers()
-        raise LostWorkerError(_message(found)) from error
+        message = _message(found) if found is not None and not ended else _waited(seconds)
+        raise LostWorkerError(message) from error
+    finally:
+        done.set()
+
+
+def _end_stopped(done: threading.Event, ended: list[int], seconds: float) -> None:
+    """Kill workers that are stopped for so long, until `done`; their process ids go to `ended`.
+
+    Looks are counted and not seconds: a run that was suspended as a whole, with its workers, goes on.
+    """
+    own, interval = psutil.Process(), min(1.0, seconds / 4)
+    looks: dict[int, int] = {}
+    while not done.wait(interval):
+        with contextlib.suppress(psutil.Error):
+            # Not multiprocessing's own list: asking it waits for processes, and torch would not hear how they ended.
+            stopped = {child.pid: child for child in own.children() if child.status() == psutil.STATUS_STOPPED}
+            looks = {pid: looks.get(pid, 0) + 1 for pid in stopped if _is_worker(stopped[pid], own)}
+            for pid in [pid for pid, count in looks.items() if count * interval > seconds]:
+                ended.append(pid)
+                stopped[pid].kill()
+
+
+def _is_worker(child: psutil.Process, own: psutil.Process) -> bool:
+    """Tell whether a child is a fork of this process, or was started by multiprocessing."""
+    words = child.cmdline()
+    return words == own.cmdline() or any('multiprocessing' in word for word in words)
+
+
+def _waited(seconds: float) -> str:
+    return (
+        f'no worker of the data loader gave a batch for {seconds:g} s: one was stopped, or the disk hangs. {_GO_ON}; a '
+        'slow disk wants a larger timeout in the config of the data loader (seconds), or more workers'
+    )
 
 
 def _kill_workers() -> None:
@@ -88,11 +139,7 @@ def _kill_workers() -> None:
 
 def _message(found: re.Match[str]) -> str:
     if found['waited']:
-        return (
-            f'no worker of the data loader gave a batch for {float(found["waited"]):g} s: one was stopped, or the disk '
-            f'hangs. {_GO_ON}; a slow disk wants a larger timeout in the config of the data loader (seconds), or more '
-            'workers'
-        )
+        return _waited(float(found['waited']))
     how = f'was ended by a signal ({found["signal"].strip()})' if found['signal'] else 'ended without a word'
     return (
         f'a worker of the data loader (process {found["pid"].strip()}) {how}, most often because the memory ran out: '

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, Literal, Self
 
@@ -101,6 +101,8 @@ class BEVDistiller(Base3DDetector):
             TeacherCheckpoint(student_checkpoint, class_names, role='student') if student_checkpoint else None
         )
         for side, config in (('student', student), ('teacher', teacher)):
+            if not isinstance(config, Mapping):
+                raise ValueError(f'model.{side} of a distiller is the config of a detector, got {config!r}')
             if config.get('data_preprocessor') is not None:
                 raise ValueError(
                     f'the {side} of a distiller must not have a data_preprocessor of its own: one serves both. '

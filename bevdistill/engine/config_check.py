@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +14,21 @@ RUN_KEYS = (*sorted(READ), 'launcher', 'vis_backends')
 """What may stand at the top of a config and is no variable, which other entries of it use."""
 
 ALIKE = 0.85
+_DICT, _LIST, _TEXT = ('a dict', (Mapping,)), ('a list of dicts', (list, tuple)), ('text', (str,))
+KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
+    **dict.fromkeys(
+        (
+            'model', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg', 'val_cfg', 'test_cfg',
+            'optim_wrapper', 'default_hooks', 'env_cfg', 'randomness', 'log_processor', 'custom_imports',
+            'auto_scale_lr', 'visualizer', 'data_preprocessor', 'model_wrapper_cfg',
+        ), _DICT,
+    ),
+    'custom_hooks': _LIST, 'work_dir': _TEXT, 'load_from': _TEXT, 'default_scope': _TEXT, 'experiment_name': _TEXT,
+    'param_scheduler': ('a dict or a list of dicts', (Mapping, list, tuple)),
+    'val_evaluator': ('a dict or a list of dicts', (Mapping, list, tuple)),
+    'test_evaluator': ('a dict or a list of dicts', (Mapping, list, tuple)),
+}  # fmt: skip
+"""What entries of a run are, in words and as types; each may be None."""
 
 
 class Limit(NamedTuple):
@@ -38,6 +54,7 @@ ABOVE_0 = Limit('a number above 0', lambda v: _number(v) and v > 0)
 FROM_0 = Limit('a number from 0 on', lambda v: _number(v) and v >= 0)
 PART = Limit('a number from 0 to below 1', lambda v: _number(v) and 0 <= v < 1)
 EVERY = Limit('a whole number from 1 on, or -1 for never', lambda v: type(v) is int and (v >= 1 or v == -1))
+BETAS = Limit('2 numbers from 0 to below 1', lambda v: _numbers(v, 2) and all(0 <= beta < 1 for beta in v))
 RANGE = Limit(
     'x, y, z from, then x, y, z to, each above where it starts (or x, y from alone)',
     lambda v: _numbers(v, 2) or (_numbers(v, 6) and all(low < high for low, high in zip(v[:3], v[3:], strict=True))),
@@ -45,18 +62,19 @@ RANGE = Limit(
 LIMITS: dict[str, Limit] = {
     'voxel_size': Limit('3 numbers above 0', lambda v: (_numbers(v, 3) or _numbers(v, 2)) and min(v) > 0),
     'point_cloud_range': RANGE, 'pc_range': RANGE,
-    'max_norm': ABOVE_0, 'clip_value': ABOVE_0, 'lr': FROM_0, 'weight_decay': FROM_0, 'eps': FROM_0,
+    'betas': BETAS, 'max_norm': ABOVE_0, 'clip_value': ABOVE_0, 'lr': FROM_0, 'weight_decay': FROM_0, 'eps': FROM_0,
     'temperature': ABOVE_0, 'timeout': FROM_0, 'dropout': PART, 'attn_drop': PART, 'ffn_drop': PART, 'drop_prob': PART,
     'batch_size': _from(1), 'num_workers': _from(0), 'max_epochs': _from(1), 'max_iters': _from(1),
     'accumulative_counts': _from(1), 'queue_length': _from(1), 'num_classes': _from(1), 'num_query': _from(1),
-    'embed_dims': _from(1), 'num_layers': _from(1), 'sweeps_num': _from(0), 'base_batch_size': _from(1),
+    'num_queries': _from(1), 'rows': _from(1), 'cols': _from(1), 'seed': _from(0), 'embed_dims': _from(1),
+    'num_layers': _from(1), 'sweeps_num': _from(0), 'base_batch_size': _from(1),
     'interval': EVERY, 'val_interval': EVERY, 'max_keep_ckpts': EVERY,
 }  # fmt: skip
 """By the last part of a key; None, an entry that is not set, is right everywhere."""
 
 
 def check_config(cfg: Mapping[str, Any], source: str) -> None:
-    """Refuse misspelt top-level keys, keys of former configs, and values that cannot be; names all of them.
+    """Refuse misspelt top-level keys, keys of former configs, and values that cannot be; names all.
 
     Args:
         cfg: Content of the config, after overrides.
@@ -65,7 +83,7 @@ def check_config(cfg: Mapping[str, Any], source: str) -> None:
     Raises:
         ValueError: In one line: the file, each key, what was expected and found.
     """
-    wrong = [*misspelt(cfg), *impossible(cfg, '')]
+    wrong = [*misspelt(cfg), *of_another_kind(cfg), *impossible(cfg, '')]
     if wrong:
         raise ValueError(f'{source}: {"; ".join(wrong)}. Correct the config, or the override')
 
@@ -84,6 +102,15 @@ def misspelt(cfg: Mapping[str, Any]) -> Iterator[str]:
         near = difflib.get_close_matches(key, RUN_KEYS, n=1, cutoff=ALIKE)
         if near and not key.endswith(f'_{near[0]}') and not key.startswith(f'{near[0]}_'):
             yield f"{key}: expected '{near[0]}', found a key that no run reads; a variable needs a name less like it"
+
+
+def of_another_kind(cfg: Mapping[str, Any]) -> Iterator[str]:
+    """Yield top-level entries that are no dict, list or text where a run reads one."""
+    for key, (expected, types) in KINDS.items():
+        value = cfg.get(key)
+        listed = isinstance(value, list | tuple) and not all(isinstance(entry, Mapping) for entry in value)
+        if value is not None and (not isinstance(value, types) or listed):
+            yield f'{key}: expected {expected}, found {reprlib.repr(value)}'
 
 
 def impossible(node: Any, path: str) -> Iterator[str]:

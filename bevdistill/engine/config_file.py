@@ -53,12 +53,18 @@ def read_config(
     Raises:
         FileNotFoundError: If the file does not exist; names the nearest file beside it.
         NotADirectoryError: If the data root does not exist.
-        ValueError: If an override does not fit, a top-level key is misspelt or a value cannot be.
+        ValueError: If the file cannot be read as a config, an override does not fit, a top-level key is misspelt or a
+            value cannot be.
     """
     file = config_path(path)
     if not file.is_file():
         raise FileNotFoundError(_no_config(file))
-    cfg = Config.fromfile(str(file), import_custom_modules=False)
+    try:
+        cfg = Config.fromfile(str(file), import_custom_modules=False)
+    except OSError:  # Of a base, say; its message names the file.
+        raise
+    except Exception as error:  # A config is Python, and can fail in any way.
+        raise ValueError(f'{file}: cannot be read as a config: {type(error).__name__}: {error}') from error
     cfg = OrderedConfig(without_own_scope(cfg.to_dict()), cfg.text, cfg.filename, cfg.env_variables)
     if data_root is not None:
         set_data_root(cfg, data_root)

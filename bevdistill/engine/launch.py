@@ -13,7 +13,8 @@ from torch import nn
 from ..checkpoints.existing import existing_checkpoint
 from ..checkpoints.find import latest_checkpoint, unreadable_checkpoints_explained
 from ..checkpoints.whole_file import full_disk_explained
-from ..datasets.workers import lost_worker_explained, set_pinned, set_time_limits
+from ..datasets.workers import lost_worker_explained, set_pinned, set_time_limits, time_limit
+from ..for_people import config_explained
 from ..teacher_cache.follow import follow_teacher_cache
 from .agreement import check_agreement
 from .config_file import load_config
@@ -31,7 +32,8 @@ __all__ = ['build_runner', 'load_config', 'run_testing', 'run_training']
 
 def build_runner(cfg: Config) -> Runner:
     """Build mmengine's runner, or the one that the config's ``runner_type`` names."""
-    return RUNNERS.build(cfg) if 'runner_type' in cfg else BriefRunner.from_cfg(cfg)
+    with config_explained('a part'):
+        return RUNNERS.build(cfg) if 'runner_type' in cfg else BriefRunner.from_cfg(cfg)
 
 
 def run_training(cfg: Config) -> Runner:
@@ -73,7 +75,7 @@ def run_training(cfg: Config) -> Runner:
 
 def _train(cfg: Config) -> Runner:
     explained = unreadable_checkpoints_explained(cfg.get('load_from'))
-    with distributed_run(cfg), explained, lost_worker_explained():
+    with distributed_run(cfg), explained, lost_worker_explained(time_limit(cfg)):
         runner = build_runner(cfg)
         check_same_start(cfg)
         # FlexibleRunner builds its model when it trains.
@@ -106,7 +108,7 @@ def run_testing(cfg: Config, checkpoint: str) -> dict[str, float]:
     set_time_limits(cfg)
     set_pinned(cfg)
     explained = unreadable_checkpoints_explained(cfg.load_from)
-    with full_disk_explained(cfg.work_dir), distributed_run(cfg), explained, lost_worker_explained():
+    with full_disk_explained(cfg.work_dir), distributed_run(cfg), explained, lost_worker_explained(time_limit(cfg)):
         runner = build_runner(cfg)
         metrics: dict[str, float] = runner.test()
         record_tested(cfg, cfg.load_from, runner.log_dir)

@@ -12,6 +12,7 @@ import torch
 from mmdet3d.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
 from mmengine.logging import MMLogger, print_log
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
+from mmengine.registry import OPTIMIZERS
 from mmengine.runner.amp import autocast
 from torch import nn
 from torch.optim import Optimizer
@@ -48,7 +49,8 @@ class SummaryOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 
     Raises:
         ValueError: When it is called, if an entry of ``custom_keys`` is part of no parameter's name: such an entry
-            changes nothing, and a learning rate would be another than the config says.
+            changes nothing, and a learning rate would be another than the config says; or if there is no such
+            optimizer.
     """
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
@@ -61,7 +63,10 @@ class SummaryOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                 f'paramwise_cfg.custom_keys has {unused}, which no parameter has in its name; the parameters belong to '
                 f'{sorted({".".join(name.split(".")[:2]) for name in names})}'
             )
-        if self.optimizer_cfg.get('type') == 'AdamW' and all(weight.is_cuda for weight in bare.parameters()):
+        kind = self.optimizer_cfg.get('type')
+        if isinstance(kind, str) and OPTIMIZERS.get(kind) is None:
+            raise ValueError(f"optim_wrapper.optimizer: there is no optimizer '{kind}'")
+        if kind == 'AdamW' and all(weight.is_cuda for weight in bare.parameters()):
             self.optimizer_cfg.setdefault('fused', True)
         with _without(_NOISE):
             wrapper = super().__call__(model)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
+DEEPEST = 50
+"""Brackets inside one another that a value may have."""
 _CLOSING = {'[': ']', '(': ')', '{': '}'}
 _WORDS = {'true': True, 'false': False}
 _ENTRY = re.compile(r'\s*(\w+)\s*=(.*)', re.DOTALL)
@@ -21,13 +24,21 @@ def parse_value(text: str) -> Any:
     quotes within the value (``"'a,b'"`` on a command line) keep commas, brackets and numbers as text.
 
     Raises:
-        ValueError: If a bracket or a quote at the beginning is not closed, or an entry of a dict has no name.
+        ValueError: If a bracket or a quote at the beginning is not closed, an entry of a dict has no name, or brackets
+            nest deeper than :data:`DEEPEST`.
     """
+    steps = (1 if letter in _CLOSING else -1 if letter in _CLOSING.values() else 0 for letter in text)
+    if max(accumulate(steps), default=0) > DEEPEST:
+        raise ValueError(f'brackets nest deeper than {DEEPEST}')
+    return _value(text)
+
+
+def _value(text: str) -> Any:
     text = text.strip()
     if text[:1] in ('"', "'"):
         parts = list(_split(text))
         if len(parts) > 1:
-            return [parse_value(part) for part in parts]
+            return [_value(part) for part in parts]
         if len(text) < 2 or text[-1] != text[0]:
             raise ValueError(f'the quote {text[0]} at the beginning is not closed')
         return text[1:-1]
@@ -42,10 +53,10 @@ def parse_value(text: str) -> Any:
             return dict(_entry(part) for part in parts)
         if bracket == '{':
             return dict(_pair(part) for part in parts)
-        values = [parse_value(part) for part in parts]
+        values = [_value(part) for part in parts]
         return tuple(values) if bracket == '(' else values
     parts = list(_split(text))
-    return _scalar(text) if len(parts) == 1 else [parse_value(part) for part in parts]
+    return _scalar(text) if len(parts) == 1 else [_value(part) for part in parts]
 
 
 def _scalar(text: str) -> Any:
@@ -62,14 +73,17 @@ def _entry(text: str) -> tuple[str, Any]:
     found = _ENTRY.fullmatch(text)
     if not found:
         raise ValueError(f"'{text.strip()}' inside dict(...) is not of the form key=value")
-    return found[1], parse_value(found[2])
+    return found[1], _value(found[2])
 
 
 def _pair(text: str) -> tuple[Any, Any]:
     key, *rest = _split(text, ':')
     if not rest:
         raise ValueError(f"'{text.strip()}' inside {{...}} is not of the form 'key': value")
-    return parse_value(key), parse_value(':'.join(rest))
+    name = _value(key)
+    if isinstance(name, list | tuple | dict):
+        raise ValueError(f"'{key.strip()}' cannot name an entry")
+    return name, _value(':'.join(rest))
 
 
 def _split(text: str, at: str = ',') -> Iterator[str]:

@@ -62,11 +62,11 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
     for word in words:
         key, sign, value = word.partition('=')
         if not sign or not key or ' ' in key:
-            raise ValueError(f"cannot read the override '{word}': write key=value, such as train_cfg.max_epochs=2")
+            raise ValueError(f"cannot read the override '{word[:80]}': write key=value, such as train_cfg.max_epochs=2")
         try:
             options[key] = parse_value(value)
         except ValueError as error:
-            raise ValueError(f"cannot read the override '{word}': {error}") from error
+            raise ValueError(f"cannot read the override '{word[:80]}': {error}") from error
     return options
 
 

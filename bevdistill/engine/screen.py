@@ -8,12 +8,47 @@ from typing import Any
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
+from ..for_people import config_explained
+
 DUMPS = ('System environment:', 'Config:\n', 'Hooks will be executed')
 """How mmengine's messages of some 1,300 lines begin: environment, config, order of the hooks."""
 
 
 class BriefRunner(Runner):
-    """mmengine's runner, whose screen shows one line in place of the environment, the config and the hooks."""
+    """mmengine's runner, whose screen shows one line in place of the environment, the config and the hooks.
+
+    What libraries raise about values of the config becomes one line too.
+    """
+
+    def build_model(self, *args: Any, **kwargs: Any) -> Any:
+        """Build the model; see mmengine for the arguments."""
+        with config_explained('model'):
+            return super().build_model(*args, **kwargs)
+
+    def build_optim_wrapper(self, *args: Any, **kwargs: Any) -> Any:
+        """Build the optimizer."""
+        with config_explained('optim_wrapper'):
+            return super().build_optim_wrapper(*args, **kwargs)
+
+    def build_param_scheduler(self, *args: Any, **kwargs: Any) -> Any:
+        """Build the schedules."""
+        with config_explained('param_scheduler'):
+            return super().build_param_scheduler(*args, **kwargs)
+
+    def build_train_loop(self, *args: Any, **kwargs: Any) -> Any:
+        """Build the loop and the data of the training."""
+        with config_explained('train_dataloader or train_cfg'):
+            return super().build_train_loop(*args, **kwargs)
+
+    def build_val_loop(self, *args: Any, **kwargs: Any) -> Any:
+        """Build the loop, the data and the metric of the validation."""
+        with config_explained('val_dataloader, val_evaluator or val_cfg'):
+            return super().build_val_loop(*args, **kwargs)
+
+    def build_test_loop(self, *args: Any, **kwargs: Any) -> Any:
+        """Build the loop, the data and the metric of the test."""
+        with config_explained('test_dataloader, test_evaluator or test_cfg'):
+            return super().build_test_loop(*args, **kwargs)
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """Build the logger of the run; see mmengine for the arguments."""

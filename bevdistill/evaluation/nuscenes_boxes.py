@@ -9,16 +9,27 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from nuscenes import NuScenes
 from nuscenes.eval.common.data_classes import EvalBoxes
 from nuscenes.eval.common.loaders import add_center_dist, filter_eval_boxes
-from nuscenes.eval.detection.constants import DETECTION_NAMES
+from nuscenes.eval.detection.constants import ATTRIBUTE_NAMES, DETECTION_NAMES
 from nuscenes.eval.detection.data_classes import DetectionBox, DetectionConfig
 from nuscenes.eval.detection.utils import category_to_detection_name
 from nuscenes.utils.splits import create_splits_scenes
 
+from ..datasets.infos.rules import Rule, numbers, shown
 from .splits import EVAL_SETS
 
+ATTRIBUTES = ('', *ATTRIBUTE_NAMES)
+NUMBERS: dict[str, Rule] = {
+    'translation': numbers('3 finite numbers, metres', (3,), lambda v: np.all(np.isfinite(v), axis=-1)),
+    'size': numbers('3 finite numbers above 0, metres', (3,), lambda v: np.all((v > 0) & (v < np.inf), axis=-1)),
+    'rotation': numbers('a quaternion w, x, y, z', (4,), lambda v: np.any(v != 0, axis=-1) & np.isfinite(v.sum(-1))),
+    'velocity': numbers('2 numbers, m/s, NaN where unknown', (2,), lambda v: np.all(~np.isinf(v), axis=-1)),
+    'detection_score': numbers('a number from 0 to 1', (), lambda v: (v >= 0) & (v <= 1)),
+}  # fmt: skip
+"""What the numbers of a box have to be."""
 FIELDS = (
     'sample_token', 'translation', 'size', 'rotation', 'velocity', 'detection_name', 'detection_score',
     'attribute_name',
@@ -107,8 +118,8 @@ def read_results(path: str | Path, limit: int) -> dict[str, list[dict[str, Any]]
         ValueError: If the file is not one, is of no sample, or a sample has more than `limit` boxes.
     """
     try:
-        content = json.loads(Path(path).read_text())
-    except ValueError as error:
+        content = json.loads(Path(path).read_bytes())
+    except (ValueError, RecursionError) as error:
         raise ValueError(f'{path} is no JSON file: {error}') from error
     results = content.get('results') if isinstance(content, dict) else None
     if not isinstance(results, dict):
@@ -123,6 +134,7 @@ def read_results(path: str | Path, limit: int) -> dict[str, list[dict[str, Any]]
             found = f'{len(boxes)} boxes' if isinstance(boxes, list) else type(boxes).__name__
             raise ValueError(f'{path}: sample {token} has {found}; expected a list of at most {limit} boxes')
         _check_boxes(path, token, boxes)
+    _check_numbers(path, [(token, number, box) for token, boxes in results.items() for number, box in enumerate(boxes)])
     return results
 
 
@@ -140,3 +152,20 @@ def _check_boxes(path: str | Path, token: str, boxes: list[Any]) -> None:
                 f"{path}: sample {token}, box {position} is of the class '{box['detection_name']}'; expected one of "
                 f'{", ".join(DETECTION_NAMES)}'
             )
+        if box['sample_token'] != token or box['attribute_name'] not in ATTRIBUTES:
+            raise ValueError(
+                f'{path}: sample {token}, box {position}: expected its sample_token and an attribute of nuScenes or '
+                f'none, found {shown(box["sample_token"])} and {shown(box["attribute_name"])}'
+            )
+
+
+def _check_numbers(path: str | Path, boxes: list[tuple[str, int, dict[str, Any]]]) -> None:
+    """Raise a ValueError that names the first box with a number that cannot be; scores become floats."""
+    for name, rule in NUMBERS.items():
+        values = [box[name] for _, _, box in boxes]
+        for place in (~rule.holds(values)).nonzero()[0][:1]:
+            token, position, _ = boxes[place]
+            found = shown(values[place])
+            raise ValueError(f'{path}: sample {token}, box {position}: {name}: expected {rule.expected}, found {found}')
+    for _, _, box in boxes:
+        box['detection_score'] = float(box['detection_score'])  # The devkit takes no whole numbers.

@@ -13,11 +13,12 @@ import pandas as pd
 from ..json_file import read_json_object
 from .fingerprints import SHOWN, differences
 from .graph import TEACHER
+from .manifest import COPY, read_manifest
 from .records import POOLED
 from .scopes import differing
 from .work_dirs import ERRORS, METRICS, read_metrics, read_training_seconds, split_seed
 
-DELETE, COPY = 'Delete it: the job runs again', 'Copy it again, or make it anew from the study'
+DELETE = 'Delete it: the job runs again'
 """What to do with a damaged file."""
 MOST_LINES = 8
 HELD_OUT = ('held_out', 'final')
@@ -162,12 +163,13 @@ def read_manifests(paths: Sequence[Path], held_out: bool = False) -> Results:
         ValueError: If no run is done, or a row has one seed twice, or another config in another session.
     """
     kinds = HELD_OUT if held_out else ('run',)
-    trees = [read_json_object(path, 'rows', 'jobs', advice=COPY) for path in paths]
+    trees = [read_manifest(path) for path in paths]
     entries = {entry['name']: entry for tree in reversed(trees) for entry in tree['rows']}
     order = dict.fromkeys(entry['name'] for tree in trees for entry in tree['rows'])
     every = [(path, job) for path, tree in zip(paths, trees, strict=True) for job in tree['jobs']]
     jobs = [(path, job) for path, job in every if job.get('kind', kinds[0]) in kinds]
     done = [(path, job) for path, job in jobs if job.get('state') == 'done' and job.get('metrics')]
+    done = [(path, job) for path, job in done if job['row'] in order]
     missing = [job['job'] for path, job in jobs if (path, job) not in done]
     if not done:
         note = ' on the held-out world, see bevdistill study run --held-out' if held_out else ''

@@ -10,7 +10,7 @@ from textwrap import shorten
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-import yaml
+from .yaml_file import read_yaml
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 ROOT = _CHECKOUT if (_CHECKOUT / 'configs').is_dir() else Path.cwd()
@@ -21,6 +21,8 @@ OUT = '{out}'
 """Stands for the output folder in the paths of data."""
 
 ORDERS = ('rows', 'seeds')
+LEAST = {'pictures': 0, 'minutes': 0, 'top_k': 1, 'batch_size': 1}
+"""Smallest values of numbers."""
 MOVED = {'demo.yml': 'gain_sources.yml'}
 """New names of study files that used to lie in configs/synthetic/matrix."""
 
@@ -116,12 +118,8 @@ def load_study(path: Path, seeds: Sequence[int] = ()) -> StudySpec:
         path = moved
     if not path.is_file():
         raise FileNotFoundError(f'no study file {path}')
-    try:
-        tree = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f'{path} is not YAML: {error}') from None
     reader = _Reader()
-    study = reader.study(tree, path.stem, seeds)
+    study = reader.study(read_yaml(path), path.stem, seeds)
     if reader.problems:
         raise ValueError(f'{path}:\n  ' + '\n  '.join(reader.problems))
     return study
@@ -202,6 +200,10 @@ class _Reader:
                 names = ' or '.join(each.__name__ for each in types)
                 self.problems.append(f'{place}: {key} is {names}, got {value!r}')
                 del found[key]
+            elif get_args(hints[key]) == (str,) and not all(isinstance(entry, str) for entry in value):
+                self.problems.append(f'{place}: {key} is a list of text, got {value!r}')
+            elif key in LEAST and not value >= LEAST[key]:
+                self.problems.append(f'{place}: {key} is at least {LEAST[key]}, got {value!r}')
         return found
 
     def _overrides(self, tree: Mapping[str, Any], place: str) -> tuple[str, ...]:
@@ -212,8 +214,8 @@ class _Reader:
             return ()
 
     def _seeds(self, seeds: list[Any], place: str) -> tuple[int, ...]:
-        if not seeds or not all(type(seed) is int for seed in seeds):
-            self.problems.append(f'{place}: seeds is a list of whole numbers, got {seeds!r}')
+        if not seeds or not all(type(seed) is int and seed >= 0 for seed in seeds):
+            self.problems.append(f'{place}: seeds is a list of whole numbers from 0 on, got {seeds!r}')
             return (0,)
         if len(set(seeds)) < len(seeds):
             self.problems.append(f'{place}: seeds {seeds} has one twice')
@@ -272,7 +274,6 @@ class _Reader:
             self.problems.append(f"{place}: row '{name}' has no seed {seed}")
         elif seed is None and len(found[0].seeds) > 1 and not (seeds and set(seeds) <= set(found[0].seeds)):
             self.problems.append(f"{place}: row '{name}' has several seeds; say which: {name}:{found[0].seeds[0]}")
-
 
 
 def _yaml_types(hint: Any) -> tuple[type, ...]:

@@ -6,8 +6,10 @@ import json
 import math
 import re
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
+
+from ..json_file import read_json_object
 
 METRICS = ('NDS', 'mAP', 'mATE', 'mASE', 'mAOE', 'mAVE', 'mAAE')
 ERRORS = tuple(name for name in METRICS if name.endswith('E'))
@@ -20,8 +22,14 @@ def read_all_metrics(path: Path) -> dict[str, float]:
     """Read all numbers of a file that mmengine wrote after a test, by the last part of their name.
 
     ``NuScenes metric/pred_instances_3d_NuScenes/NDS`` becomes ``NDS``; a name that occurs twice keeps its whole form.
+
+    Raises:
+        ValueError: If it is damaged.
     """
-    found = {key: float(value) for key, value in json.loads(path.read_text()).items() if isinstance(value, int | float)}
+    content = json.loads(path.read_bytes())
+    if not isinstance(content, dict):
+        raise ValueError(f'{path}: expected metrics by name, found a {type(content).__name__}')
+    found = {key: float(value) for key, value in content.items() if isinstance(value, int | float)}
     short = [key.rsplit('/', 1)[-1] for key in found]
     return {
         name if short.count(name) == 1 else key: value for name, (key, value) in zip(short, found.items(), strict=True)
@@ -44,7 +52,7 @@ def find_test(work_dir: Path, known: Collection[Path] = ()) -> Path:
         try:
             if read_all_metrics(path):
                 return path
-        except (json.JSONDecodeError, AttributeError):
+        except ValueError:
             continue
     raise FileNotFoundError(
         f'no test result in {work_dir}; make one with: '
@@ -80,26 +88,37 @@ def read_metrics(work_dir: Path) -> tuple[dict[str, float], str]:
 def read_last_validation(work_dir: Path) -> dict[str, float]:
     """Read the metrics of the last validation in a work dir; none if there is none."""
     found: dict[str, float] = {}
-    for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
-        for line in path.read_text().splitlines():
-            try:
-                entry = {key.rsplit('/', 1)[-1]: value for key, value in json.loads(line).items()}
-            except json.JSONDecodeError:
-                continue  # Half a line of a run that was killed.
-            if set(METRICS) & set(entry):
-                found = {key: float(value) for key, value in entry.items() if key not in ('step', 'time', 'data_time')}
+    for logged in read_log(work_dir):
+        entry = {key.rsplit('/', 1)[-1]: value for key, value in logged.items()}
+        if set(METRICS) & set(entry):
+            found = {key: value for key, value in entry.items() if key not in ('step', 'time', 'data_time')}
     return found
+
+
+def read_log(work_dir: Path) -> Iterator[dict[str, float]]:
+    """Yield the numbers of each line that a run has logged; what is no line of numbers is left out.
+
+    A run that was killed leaves half a line.
+    """
+    for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
+        for line in path.read_bytes().splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(entry, dict):
+                yield {key: float(value) for key, value in entry.items() if isinstance(value, int | float)}
 
 
 def read_origin(tested: Path, work_dir: Path) -> str:
     """Say which checkpoint a test was of, unless it lies in the work dir or is not known."""
     if not tested.is_file():
         return ''
-    facts = json.loads(tested.read_text())
-    checkpoint = Path(facts['checkpoint'])
+    facts = read_json_object(tested, 'checkpoint', 'sha256', advice='Test the checkpoint again')
+    checkpoint = Path(str(facts['checkpoint']))
     if checkpoint.parent.resolve() == work_dir.resolve():
         return ''
-    return f'{checkpoint} (SHA-256 {facts["sha256"][:12]})' if facts['sha256'] else str(checkpoint)
+    return f'{checkpoint} (SHA-256 {str(facts["sha256"])[:12]})' if facts['sha256'] else str(checkpoint)
 
 
 def read_training_seconds(work_dir: Path) -> float:
@@ -107,15 +126,8 @@ def read_training_seconds(work_dir: Path) -> float:
 
     A resumed run has several logs; where they overlap the newest counts, as its weights do.
     """
-    seconds_at: dict[int, float] = {}
-    for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
-        for line in path.read_text().splitlines():
-            try:
-                entry = json.loads(line)
-            except json.JSONDecodeError:  # the last line of a run that was killed
-                continue
-            if 'time' in entry and 'loss' in entry:
-                seconds_at[int(entry['step'])] = float(entry['time'])
+    logged = (entry for entry in read_log(work_dir) if entry.keys() >= {'time', 'loss', 'step'})
+    seconds_at = {int(entry['step']): entry['time'] for entry in logged}
     if not seconds_at:
         return math.nan
     steps = sorted(seconds_at)

@@ -4,9 +4,10 @@ from .cached_teacher import CachedTeacher
 from .follow import follow_teacher_cache
 from .frozen_points import frozen_points, leaf_datasets
 from .key import CacheKey
+from .manifest import CacheManifest
 from .record_layout import OPTIONAL_TAPS, RecordLayout, best_queries
 from .samples import Samples
-from .storage import CacheManifest, TeacherCache
+from .storage import TeacherCache
 from .transform import RECORD, LoadTeacherOutputs
 from .writer import CacheWriter
 

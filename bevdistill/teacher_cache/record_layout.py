@@ -77,8 +77,23 @@ class RecordLayout:
 
     @classmethod
     def from_plain(cls, entries: Sequence[dict[str, Any]]) -> RecordLayout:
-        """Invert :meth:`to_plain`."""
-        return cls(tuple(TapSlice(**{**entry, 'shape': tuple(entry['shape'])}) for entry in entries))
+        """Invert :meth:`to_plain`.
+
+        Raises:
+            ValueError: If an entry is not what :meth:`to_plain` gives, or the taps do not follow one another.
+        """
+        slices: list[TapSlice] = []
+        for place, entry in enumerate(entries):
+            if not _is_slice(entry):
+                raise ValueError(f'layout.{place}: expected tap, shape, dtype and start, found {repr(entry)[:100]}')
+            slices.append(TapSlice(**{**entry, 'shape': tuple(entry['shape'])}))
+            start = _aligned(slices[place - 1].stop) if place else 0
+            if slices[place].start != start:
+                raise ValueError(f'layout.{place}.start: expected {start}, found {slices[place].start}')
+        taps = [each.tap for each in slices]
+        if tuple(taps[:3]) != QUERY_TAPS or len(set(taps)) < len(taps):
+            raise ValueError(f'layout: expected {", ".join(QUERY_TAPS)}, then others, each once, found {taps}')
+        return cls(tuple(slices))
 
     def to_plain(self) -> list[dict[str, Any]]:
         """Return plain data for JSON."""
@@ -161,6 +176,16 @@ def best_queries(outputs: BEVOutputs, count: int) -> BEVOutputs:
 def on_cpu(outputs: BEVOutputs) -> BEVOutputs:
     """Move outputs to the CPU, one copy per tap."""
     return replace(outputs, **{tap: getattr(outputs, tap).cpu() for tap in outputs.taps()})
+
+
+def _is_slice(entry: Any) -> bool:
+    """Tell whether an entry of plain data is that of a slice."""
+    if not isinstance(entry, dict) or entry.keys() != {'tap', 'shape', 'dtype', 'start'}:
+        return False
+    known = entry['tap'] in (*QUERY_TAPS, *OPTIONAL_TAPS) and entry['dtype'] in [*DTYPES]
+    shape = entry['shape'] if isinstance(entry['shape'], list) else [None]
+    sized = len(shape) == 3 and all(type(size) is int and 0 <= size < 2**20 for size in shape)
+    return known and sized and type(entry['start']) is int
 
 
 def _aligned(place: int) -> int:

@@ -17,9 +17,8 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -30,61 +29,12 @@ from torch import Tensor
 from ..checkpoints.whole_file import PART, sweep_parts, write_whole
 from ..json_file import read_json_object
 from .key import CacheKey
-from .record_layout import OPTIONAL_TAPS, RecordLayout
+from .manifest import CHECKSUM_BYTES, FORMAT, UNCHECKED, CacheManifest
+from .record_layout import OPTIONAL_TAPS
 from .samples import Samples
 
-FORMAT = 3
-UNCHECKED = 2
-"""Format of records without checksums, which are still read."""
-CHECKSUM_BYTES = 16
 TOOL = 'python tools/cache_teacher.py CONFIG CHECKPOINT'
 Put = Callable[[bytes, Path], None]
-
-
-@dataclass(frozen=True)
-class CacheManifest:
-    """Description of a cache: source, layout and state.
-
-    Args:
-        key: What its records were computed from.
-        layout: Where the taps are in a record.
-        teacher: Path of the teacher's checkpoint when the cache was made, and its class names.
-        queries: Queries in a record.
-        all_queries: Queries of the teacher; more than `queries` if only the best were kept.
-        probes: See :class:`Samples`.
-        infos: See :class:`Samples`.
-        num_samples: Samples of the complete cache.
-        command: The command that writes it or resumes writing.
-        complete: Whether all records are there.
-        format: Of records: with checksums, or the one before.
-    """
-
-    key: CacheKey
-    layout: RecordLayout
-    teacher: dict[str, Any]
-    queries: int
-    all_queries: int
-    probes: dict[str, str]
-    infos: tuple[str, ...]
-    num_samples: int
-    command: str
-    complete: bool = False
-    format: int = FORMAT
-
-    @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> CacheManifest:
-        """Invert :meth:`to_plain`."""
-        key, layout = CacheKey(**plain['key']), RecordLayout.from_plain(plain['layout'])
-        return cls(**plain | dict(key=key, layout=layout, infos=tuple(plain['infos'])))
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return plain data for JSON."""
-        return asdict(self) | dict(key=self.key.to_plain(), layout=self.layout.to_plain())
-
-    @property
-    def record_bytes(self) -> int:
-        """Return the size of a record's file."""
-        return self.layout.nbytes + (CHECKSUM_BYTES if self.format > UNCHECKED else 0)
 
 
 class TeacherCache:
@@ -109,7 +59,7 @@ class TeacherCache:
 
         Raises:
             FileNotFoundError: If there is none; names the command that makes it.
-            ValueError: If it is of another format.
+            ValueError: If it is of another format, or damaged.
         """
         if self._manifest is None:
             if not self.exists:
@@ -122,7 +72,11 @@ class TeacherCache:
                 )
             if plain['format'] == UNCHECKED:
                 print_log(f'the records of {self.folder} were written without checksums and are not checked', 'current')
-            self._manifest = CacheManifest.from_plain(plain)
+            try:
+                self._manifest = CacheManifest.from_plain(plain)
+            except ValueError as error:
+                file = self.folder / 'manifest.json'
+                raise ValueError(f'{file}: {error}. Make the cache anew with\n  {TOOL}') from error
         return self._manifest
 
     @property
@@ -130,6 +84,12 @@ class TeacherCache:
         """Return the samples of the complete cache."""
         manifest = self.manifest
         digests = read_json_object(self.folder / 'samples.json', advice=f'Make the cache anew with\n  {TOOL}')
+        odd = next((token for token, digest in digests.items() if not isinstance(digest, str)), None)
+        if odd is not None:
+            raise ValueError(
+                f'{self.folder / "samples.json"}: sample {odd}: expected a digest, found {digests[odd]!r}. '
+                f'Make the cache anew with\n  {TOOL}'
+            )
         return Samples(digests, manifest.probes, manifest.infos)
 
     def check(self, own: CacheKey, more: list[str] | None = None) -> None:

@@ -23,12 +23,14 @@ from tqdm import tqdm
 from ..checkpoints.whole_file import write_whole
 from ..datasets.workers import WAIT_SECONDS, lost_worker_explained
 from ..distillers import BEVDistiller, query_gaps
+from ..for_people import config_explained
 from ..structures import BEVOutputs
 from .frozen_points import frozen_points, leaf_datasets
 from .key import CacheKey, digest_of
+from .manifest import CacheManifest
 from .record_layout import OPTIONAL_TAPS, RecordLayout, best_queries, on_cpu
 from .samples import Samples
-from .storage import CacheManifest, TeacherCache
+from .storage import TeacherCache
 
 
 class CacheWriter:
@@ -72,7 +74,8 @@ class CacheWriter:
         self.top_k, self.dtype = top_k, dtype
         model = deepcopy(cfg.model)
         model.update(teacher_checkpoint=str(checkpoint), teacher_cache=None, teacher_precision='float32')
-        self.model: BEVDistiller = MODELS.build(model)
+        with config_explained('model'):
+            self.model: BEVDistiller = MODELS.build(model)
         self.taps = self._wanted_taps() if taps is None else list(taps)
         self._check_taps()
         self.model.to(get_device())

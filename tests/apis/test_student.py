@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,18 @@ def test_a_batch_of_streams_is_each_alone(student: Student, moments: list[NamedM
     old.reset()
     assert old.bev is None and old.can_bus is None
     assert detect(student, []) == []
+
+
+def test_the_order_of_cameras_is_that_of_their_embeddings(
+    student: Student, moments: list[NamedMoment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment, order = moments[1].moment, [3, 0, 5, 1, 4, 2]
+    before = numbers(detect(student, [moment])[0])
+    other = replace(moment, images=moment.images[order], lidar2img=moment.lidar2img[order])
+    assert np.abs(numbers(detect(student, [other])[0]) - before).max() > 1e-3
+    embeds = student.detector.pts_bbox_head.transformer.cams_embeds
+    monkeypatch.setattr(embeds, 'data', embeds.data[order])
+    np.testing.assert_allclose(numbers(detect(student, [other])[0]), before, atol=1e-4)
 
 
 def test_images_and_matrices_are_resized_together(student: Student) -> None:

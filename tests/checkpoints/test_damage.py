@@ -10,6 +10,7 @@ import torch
 
 from bevdistill.checkpoints.damage import (
     DamagedCheckpointError,
+    check_content,
     check_finite_weights,
     check_whole,
     damage_of,
@@ -80,3 +81,26 @@ def test_weights_that_are_no_numbers() -> None:
     with pytest.raises(ValueError, match=r'^mine has weights that are NaN or infinite: mean, half\. Use'):
         check_finite_weights(tensors, (), 'mine')
     check_finite_weights(dict(limit=inf), (), 'mine')
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        ([1], 'expected weights by name, found a list'), (torch.zeros(1), 'found a Tensor'),
+        (dict(meta='x'), 'meta: expected entries by name, found a str'),
+        (dict(meta=dict(bevdistill=3)), r'meta\.bevdistill: expected entries by name, found a int'),
+        (dict(state_dict=[1]), 'state_dict: expected entries by name'), (dict(state_dict={1: 2}), 'state_dict: '),
+    ],
+)  # fmt: skip
+def test_what_is_no_checkpoint_is_told(tmp_path: Path, content: object, message: str) -> None:
+    with pytest.raises(ValueError, match=rf'^checkpoint x\.pth: .*{message}'):
+        check_content(content, 'x.pth')
+    torch.save(content, tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match=message):
+        load_local(str(tmp_path / 'a.pth'))
+
+
+def test_an_export_takes_tensors_alone(tmp_path: Path) -> None:
+    torch.save(dict(state_dict=dict(weight='x')), tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match=r"a\.pth: weight: expected a tensor, found 'x'"):
+        read_checkpoint(tmp_path / 'a.pth')

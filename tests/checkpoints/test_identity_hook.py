@@ -11,7 +11,7 @@ from mmdet3d.registry import MODELS
 from torch import nn
 from toy_run import RANGE, ToyDetector, build, toy_config
 
-from bevdistill.checkpoints.identity_hook import RESUMED, require_state
+from bevdistill.checkpoints.identity_hook import RESUMED, require_counts, require_state
 
 
 @pytest.fixture
@@ -166,3 +166,10 @@ def test_what_is_no_checkpoint_or_cannot_be_resumed(checkpoint: Any, found: str)
     require_state({'a': torch.zeros(1)}, 'x.pth', ())
     whole = {'meta': {'epoch': 1, 'iter': 2}, 'message_hub': {}, 'optimizer': {}}
     require_state({'state_dict': {'a': torch.zeros(1)}, **whole}, 'x.pth', RESUMED)
+
+
+@pytest.mark.parametrize('value', ['one', -1, None, 2.5])
+def test_a_resume_needs_numbers_of_iterations(value: object) -> None:
+    require_counts(dict(epoch=0, iter=3), 'x.pth')
+    with pytest.raises(ValueError, match=r'x\.pth cannot be resumed: meta\.iter: expected a whole number from 0 on'):
+        require_counts(dict(epoch=0, iter=value), 'x.pth')

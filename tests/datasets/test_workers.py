@@ -11,7 +11,13 @@ import pytest
 from mmengine.config import Config
 from torch.utils.data import DataLoader
 
-from bevdistill.datasets.workers import WAIT_SECONDS, LostWorkerError, lost_worker_explained, set_time_limits
+from bevdistill.datasets.workers import (
+    WAIT_SECONDS,
+    LostWorkerError,
+    lost_worker_explained,
+    set_time_limits,
+    time_limit,
+)
 
 
 class Halting:
@@ -48,6 +54,17 @@ def test_killed_and_stopped_workers(number: int, message: str) -> None:
     assert not [child for child in multiprocessing.active_children() if child.daemon], 'a stopped worker was left'
 
 
+def test_a_worker_that_is_stopped_before_it_hands_a_batch_over() -> None:
+    """What it has put into the queue is not there before the worker has been asked for it."""
+    began = time.monotonic()
+    loader = DataLoader(Halting(signal.SIGSTOP), num_workers=1, timeout=30)
+    batches = iter(loader)
+    time.sleep(0.3)
+    with pytest.raises(LostWorkerError, match=r'gave a batch for 0\.4 s: one was stopped'), lost_worker_explained(0.4):
+        list(batches)
+    assert time.monotonic() - began < 15
+
+
 def test_other_errors_pass() -> None:
     with pytest.raises(RuntimeError, match='shapes differ'), lost_worker_explained():
         raise RuntimeError('shapes differ')
@@ -63,3 +80,4 @@ def test_time_limits_are_for_loaders_with_workers() -> None:
     cfg.train_dataloader.timeout = 7
     set_time_limits(cfg)
     assert cfg.train_dataloader.timeout == 7
+    assert time_limit(cfg) == 7 and time_limit(Config()) == WAIT_SECONDS

@@ -94,13 +94,13 @@ def test_one_object_off_centre_lies_in_the_row_of_y_and_the_column_of_x() -> Non
 
 
 def test_boxes_without_place_size_or_class_are_not_drawn() -> None:
-    boxes = torch.zeros(5, 9)
+    boxes = torch.zeros(6, 9)
     boxes[:, 3:6] = 2.0
     boxes[0, 0] = float('nan')
     boxes[1, 3] = 0.0
     boxes[2, 0] = 51.2
     boxes[3, 0] = -51.21
-    targets = Targets((boxes,), (torch.tensor([0, 0, 0, 0, -1]),))
+    targets = Targets((boxes,), (torch.tensor([0, 0, 0, 0, -1, 10]),))
     assert heatmap_targets(targets, SQUARE, 10).sum() == 0
     assert gaussian_foreground(Targets((boxes[:4],), (torch.zeros(4).long(),)), SQUARE).sum() == 0
     assert hard_foreground(Targets((boxes[:2],), (torch.zeros(2).long(),)), SQUARE).sum() == 0

@@ -54,6 +54,8 @@ def test_keys_of_configs_before_mmengine() -> None:
     ('interval', (1, -1), (0, -2, 0.5)),
     ('dropout', (0, 0.1), (1, -0.1)),
     ('weight_decay', (0, 0.01), (-0.01,)),
+    ('betas', ((0.9, 0.99), [0, 0.5]), ((0.9,), (1.0, 0.9))),
+    ('rows', (1, 200), (0, 7.5)),
 ])  # fmt: skip
 def test_values_that_cannot_be(name: str, right: tuple[Any, ...], wrong: tuple[Any, ...]) -> None:
     for value in right:
@@ -61,6 +63,18 @@ def test_values_that_cannot_be(name: str, right: tuple[Any, ...], wrong: tuple[A
     for value in wrong:
         (found,) = impossible({'a': [{name: value}]}, '')
         assert found.startswith(f'a.0.{name}: expected ') and found.endswith(f', found {value!r}')
+
+
+@pytest.mark.parametrize(('key', 'right', 'wrong'), [
+    ('model', ({}, None), ('student', [1])), ('custom_hooks', ([{}], []), ('hook', {}, ['hook'])),
+    ('param_scheduler', ({}, [{}]), ('cosine', [1])), ('load_from', ('a.pth', None), (3,)),
+])  # fmt: skip
+def test_entries_of_another_kind(key: str, right: tuple[Any, ...], wrong: tuple[Any, ...]) -> None:
+    for value in right:
+        check_config({key: value}, 'a.py')
+    for value in wrong:
+        with pytest.raises(ValueError, match=rf'^a\.py: {key}: expected a?.*, found .*Correct'):
+            check_config({key: value}, 'a.py')
 
 
 def test_all_are_told_at_once() -> None:

@@ -22,6 +22,18 @@ def test_missing_config_names_the_nearest(tmp_path: Path) -> None:
         load_config('bevformer_base_24e_nus-3d.py')
 
 
+@pytest.mark.parametrize(
+    ('text', 'why'), [
+        ('model = dict(', 'SyntaxError'), ('a = 1 / 0', 'ZeroDivisionError'), ('a = b', 'NameError'),
+        ('\0', 'null bytes'),
+    ],
+)  # fmt: skip
+def test_what_is_no_config_is_named(tmp_path: Path, text: str, why: str) -> None:
+    (tmp_path / 'broken.py').write_text(text)
+    with pytest.raises(ValueError, match=rf'broken\.py: cannot be read as a config: .*{why}'):
+        read_config(tmp_path / 'broken.py')
+
+
 def test_work_dir(tmp_path: Path) -> None:
     file = write_config(tmp_path)
     assert load_config(file).work_dir == 'work_dirs/toy_epoch'

@@ -40,6 +40,8 @@ def test_the_home_folder_is_meant_where_shells_do_not_see_it(monkeypatch: pytest
         ("'a", "the quote ' at the beginning is not closed"),
         ('dict(a)', r"'a' inside dict\(\.\.\.\) is not of the form key=value"),
         ('{a}', r"'a' inside \{\.\.\.\} is not of the form"),
+        ('{[1]: 2}', r"'\[1\]' cannot name an entry"),
+        ('[' * 50_000, 'brackets nest deeper than 50'),
     ],
 )
 def test_mistakes(text: str, message: str) -> None:

@@ -36,3 +36,12 @@ def test_the_log_file_has_what_the_screen_leaves_out(tmp_path: Path, capsys: pyt
     assert f'environment, config and hooks are in {log}' in screen
     assert 'a message' in screen
     assert 'a message' in written
+
+
+def test_values_that_a_library_refuses_name_their_part(tmp_path: Path) -> None:
+    cfg = load_config(write_config(tmp_path), {'param_scheduler': [{}]}, work_dir=tmp_path / 'run')
+    with pytest.raises(ValueError, match=r'a part of the config cannot be built \(AssertionError: .*type'):
+        build_runner(cfg).train()
+    cfg = load_config(write_config(tmp_path), {'optim_wrapper.optimizer.type': 'AdamZ'}, work_dir=tmp_path / 'run')
+    with pytest.raises(ValueError, match=r"optim_wrapper\.optimizer: there is no optimizer 'AdamZ'"):
+        build_runner(cfg).train()

@@ -40,6 +40,16 @@ def test_the_older_name_of_the_held_out_world_is_read(tmp_path: Path, capsys: py
     assert capsys.readouterr().err == "study: 'second_data' is called 'held_out_data' now; both work\n"
 
 
+def test_numbers_that_cannot_be(tmp_path: Path) -> None:
+    rows = [dict(name='a', config=CONFIG, minutes=-5)]
+    with pytest.raises(ValueError, match='') as refused:
+        load_study(write(tmp_path, rows=rows, pictures=-1, seeds=[0, -1], metrics=[1]))
+    wanted = ('pictures is at least 0, got -1', "row 'a': minutes is at least 0, got -5", 'whole numbers from 0 on',
+              'metrics is a list of text')  # fmt: skip
+    for text in wanted:
+        assert text in str(refused.value)
+
+
 def test_override_words() -> None:
     found = override_words({'a.b': 1, 'c': [1, 'x'], 'd': None, '+e': True, 'f._delete_': True})
     assert found == ('a.b=1', 'c=[1,x]', 'd=None', '+e=True', 'f._delete_=True')

@@ -34,6 +34,21 @@ def test_newest_test_counts(tmp_path: Path) -> None:
     assert find_test(folder, known).stem == '20260101_000000'
 
 
+def test_damaged_files_are_passed_over_or_named(tmp_path: Path) -> None:
+    folder = work_dir(tmp_path, 'student', 0.1)
+    newest = work_dir(tmp_path, 'student', 0.4, '20260102_000000') / '20260102_000000'
+    for content in (b'', b'{"NDS": 0.', b'[1]', b'\xff\xfe'):
+        (newest / '20260102_000000.json').write_bytes(content)
+        assert read_metrics(folder)[0]['mAP'] == 0.1
+    train_log(folder, '20260103_000000', [(50, 0.5)])
+    log = folder / '20260103_000000/vis_data/scalars.json'
+    log.write_bytes(log.read_bytes() + b'\xff\xfe\n[1]\n{"loss": 1, "time": "x", "step": 99}\n{"loss": 1, "ti')
+    assert read_training_seconds(folder) == 25.0
+    (folder / '20260101_000000' / 'tested.json').write_text('[1]')
+    with pytest.raises(ValueError, match=r'tested\.json: expected a whole JSON object, found a list\. Test'):
+        read_metrics(folder)
+
+
 def test_the_last_validation_counts_where_there_is_no_test(tmp_path: Path) -> None:
     train_log(tmp_path / 'student', '20260101_000000', [(50, 0.5)])
     log = tmp_path / 'student/20260101_000000/vis_data/scalars.json'

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nuscenes.can_bus.can_bus_api import NuScenesCanBus
 
 from ...structures.ego_state import CAN_BUS_SIZE
-from .rules import column, shown
+from .rules import FARTHEST, column, shown
 
 SIGNALS = {'pos': 3, 'orientation': 4, 'accel': 3, 'rotation_rate': 3, 'vel': 3}
 """Signals of a pose message in the order of a record, and how many numbers each has."""
@@ -71,9 +71,10 @@ class CanBusReader:
             return []
         try:
             messages: list[dict[str, Any]] = self._api.get_messages(scene_name, 'pose')
-        except ValueError as error:
+        except (ValueError, RecursionError, AssertionError) as error:  # The devkit asserts that it is a list.
             file = Path(self._api.can_dir) / f'{scene_name}_pose.json'
-            raise ValueError(f'{file}: expected a list of messages as JSON, found {error}. Unpack it again') from error
+            found = error or 'no list'
+            raise ValueError(f'{file}: expected a list of messages as JSON, found {found}. Unpack it again') from error
         return messages
 
 
@@ -92,11 +93,12 @@ def check_messages(messages: Any, source: str) -> None:
         if not isinstance(message, dict):
             raise ValueError(f'{where}: expected a dict of signals, found {shown(message)}. {again}')
         time = message.get('utime')
-        if type(time) is not int or time < before:
+        if type(time) is not int or not before <= time < 2**63:
             raise ValueError(f'{where}: utime: expected microseconds from {before} on, found {shown(time)}. {again}')
         before = time
         for signal, length in SIGNALS.items():
             stacked = column([message.get(signal)], (length,))
-            if stacked is None or not np.isfinite(stacked).all():
+            if stacked is None or not (np.abs(stacked) <= FARTHEST).all():
                 found = shown(message.get(signal))
-                raise ValueError(f'{where}: {signal}: expected {length} finite numbers, found {found}. {again}')
+                expected = f'{length} finite numbers, at most {FARTHEST:g}'
+                raise ValueError(f'{where}: {signal}: expected {expected}, found {found}. {again}')

@@ -17,6 +17,7 @@ Found = tuple[str, int, str, str, str]
 """Kind of fault, position of the record, field, what was found, what was expected."""
 Records = list[dict[str, Any]]
 
+MOST_LABELS = 10_000
 LAG = (-1.0, 60.0)
 """Seconds by which a sweep may be older than its keyframe."""
 SAME_POSE = 1e-2
@@ -39,7 +40,10 @@ def relation_faults(
 
 
 def category_faults(metainfo: Mapping[str, Any]) -> Iterator[Found]:
-    """Categories are names with labels; nuScenes' own have the labels of mmdet3d's order."""
+    """The data set is named; categories are names with labels, nuScenes' own those of mmdet3d's order."""
+    for field in ('dataset', 'version'):
+        if not isinstance(metainfo.get(field, ''), str):
+            yield 'data set', 0, f'metainfo.{field}', shown(metainfo[field]), 'text'
     categories = metainfo.get('categories')
     if categories is None:
         return
@@ -47,8 +51,9 @@ def category_faults(metainfo: Mapping[str, Any]) -> Iterator[Found]:
         yield 'categories', 0, 'metainfo.categories', shown(categories), 'a dict of labels by name'
         return
     for name, label in categories.items():
-        if not isinstance(name, str) or type(label) is not int or label < -1:
-            yield 'categories', 0, f'metainfo.categories.{name}', shown(label), 'a name and a label from -1 on'
+        if not isinstance(name, str) or type(label) is not int or not -1 <= label < MOST_LABELS:
+            expected = f'a name and a label from -1 to below {MOST_LABELS}'
+            yield 'categories', 0, f'metainfo.categories.{name}', shown(label), expected
         elif metainfo.get('dataset') == 'nuscenes' and name in CATEGORIES and label != CATEGORIES.index(name):
             yield 'categories', 0, f'metainfo.categories.{name}', shown(label), f'{CATEGORIES.index(name)}'
 

@@ -18,13 +18,18 @@ from scipy.spatial.transform import Rotation
 
 from ...structures.ego_state import CAN_BUS_SIZE
 from .annotations import MAX_TIME_DIFF, yaw_of
+from .rules import column, shown
 from .sensors import NUM_POINT_FEATURES, as_list
+from .validate import faults_of
 
 Array = NDArray[np.float64]
 Sample = dict[str, Any]
 
 SENSOR_HEIGHT = 1.84
 """Metres above the ground of nuScenes' LiDAR, and of the frame of boxes where there is no LiDAR."""
+
+ALONE = {'frame_idx': 0, 'prev': '', 'next': '', 'instances': []}
+"""What a record of one sample by itself has of its neighbours in time and its boxes."""
 
 RIGID_TOLERANCE = 1e-3
 """Largest deviation of ``R R^T`` from the identity that rounding may leave."""
@@ -53,30 +58,34 @@ class Fields:
     def text(self, name: str) -> str:
         """Return a field that is a word or a whole number, as text."""
         value = self.get(name)
-        if not isinstance(value, str | int) or value == '':
+        if not isinstance(value, str | int) or isinstance(value, bool) or value == '':
             raise ValueError(f"{self.where}: '{name}' must be a word, got {value!r}")
         return str(value)
 
     def array(self, name: str, *shape: int) -> Array:
         """Return a field of finite numbers of one shape."""
-        try:
-            value = np.asarray(self.get(name), dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            if name not in self.values:
-                raise
-            raise ValueError(f"{self.where}: '{name}' must be numbers of shape {shape}") from error
-        if value.shape != shape or not np.isfinite(value).all():
-            raise ValueError(f"{self.where}: '{name}' must be finite numbers of shape {shape}, got {value.shape}")
-        return value
+        value = column([self.get(name)], shape)
+        if value is None or not np.isfinite(value).all():
+            found = shown(self.get(name))
+            raise ValueError(f"{self.where}: '{name}' must be finite numbers of shape {shape}, got {found}")
+        return value[0]
 
     def number(self, name: str) -> float:
         """Return a field that is one finite number."""
         return float(self.array(name))
 
+    def count(self, name: str) -> int | None:
+        """Return a field that is a whole number from 0 on, or may be absent."""
+        value = self.values.get(name)
+        whole = isinstance(value, int | float) and 0 <= value < 2**31 and value == int(value)
+        if value is not None and not whole:
+            raise ValueError(f"{self.where}: '{name}' must be a whole number from 0 on, got {value!r}")
+        return None if value is None else int(value)
+
     def pose(self, name: str) -> Array:
         """Return a field that is a rigid transform (4, 4)."""
         matrix = self.array(name, 4, 4)
-        turn = matrix[:3, :3]
+        turn = matrix[:3, :3].clip(-2, 2)
         if np.abs(turn @ turn.T - np.eye(3)).max() > RIGID_TOLERANCE or np.linalg.det(turn) < 0:
             raise ValueError(f"{self.where}: '{name}' is no rigid transform: its 3 x 3 part is not a rotation")
         if np.abs(matrix[3] - [0, 0, 0, 1]).max() > 0:
@@ -108,14 +117,15 @@ def read_samples(file: Path) -> Iterator[tuple[str, Sample]]:
     """
     if not file.is_file():
         raise FileNotFoundError(f'no file {file}; expected one JSON object per line, see docs/own_data.md')
-    with open(file, encoding='utf-8') as lines:
+    with open(file, 'rb') as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 where = f'{file} line {number}'
                 try:
-                    yield where, json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise ValueError(f'{where} is no JSON ({error.msg}); expected one object per line') from error
+                    sample = json.loads(line)
+                except (ValueError, RecursionError) as error:
+                    raise ValueError(f'{where} is no JSON ({error}); expected one object per line') from error
+                yield where, sample
 
 
 def record_of(sample: Sample, where: str, root: Path) -> dict[str, Any]:
@@ -142,7 +152,8 @@ def record_of(sample: Sample, where: str, root: Path) -> dict[str, Any]:
         points['lidar_path'] = _point_file(lidar, root)
         points['points2lidar'] = as_list(np.linalg.inv(lidar2ego) @ lidar.pose('sensor2ego'))
     images = {}
-    for name, values in dict(sample.get('cameras') or {}).items():
+    cameras = {} if sample.get('cameras') is None else sample['cameras']
+    for name, values in Fields(cameras, f'{where}, cameras').values.items():
         camera = Fields(values, f'{where}, camera {name}')
         exposed = camera.pose('ego2global') if 'ego2global' in camera.values else ego2global
         sensor2ego = camera.pose('sensor2ego')
@@ -155,7 +166,7 @@ def record_of(sample: Sample, where: str, root: Path) -> dict[str, Any]:
         }
     if not images and lidar is None:
         raise ValueError(f'{where}: a sample needs cameras, a lidar or both, and has neither')
-    return {
+    record = {
         'token': fields.text('token'),
         'timestamp': fields.number('timestamp'),
         'ego2global': as_list(ego2global),
@@ -166,6 +177,10 @@ def record_of(sample: Sample, where: str, root: Path) -> dict[str, Any]:
         'ego2global_rotation': np.roll(Rotation.from_matrix(ego2global[:3, :3]).as_quat(), 1).tolist(),
         'ego2global_translation': ego2global[:3, 3].tolist(),
     }
+    alone = {'metainfo': {'dataset': 'own'}, 'data_list': [record | ALONE]}
+    for fault in faults_of(alone, bool(images), has_lidar):
+        raise ValueError(f'{where}: {fault.field}: expected {fault.expected}, found {fault.found}')
+    return record
 
 
 def _point_file(lidar: Fields, root: Path) -> str:
@@ -188,10 +203,13 @@ class Boxes:
     """
 
     def __init__(self, sample: Sample, where: str) -> None:
-        rows = [Fields(box, f'{where}, box {i}') for i, box in enumerate(sample.get('boxes') or [])]
+        boxes = [] if sample.get('boxes') is None else sample['boxes']
+        if not isinstance(boxes, list):
+            raise ValueError(f"{where}: 'boxes' must be a list, got {shown(boxes)}")
+        rows = [Fields(box, f'{where}, box {i}') for i, box in enumerate(boxes)]
         self.categories = [row.text('category') for row in rows]
         self.tracks = [row.text('track') if row.values.get('track') is not None else None for row in rows]
-        self.points = [row.values.get('num_points') for row in rows]
+        self.points = [row.count('num_points') for row in rows]
         self.centres = np.array([row.array('centre', 3) for row in rows]).reshape(-1, 3)
         self.sizes = np.array([row.array('size', 3) for row in rows]).reshape(-1, 3)
         self.yaws = np.array([row.number('yaw') for row in rows])
@@ -213,9 +231,9 @@ class Boxes:
             {
                 'bbox_label': labels[category],
                 'bbox_3d': box,
-                'bbox_3d_isvalid': points is None or int(points) > 0,
+                'bbox_3d_isvalid': points is None or points > 0,
                 'bbox_label_3d': labels[category],
-                'num_lidar_pts': 0 if points is None else int(points),
+                'num_lidar_pts': points or 0,
                 'num_radar_pts': 0,
                 'velocity': velocity,
             }

@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 
 from .files import ENDING, write_infos
 from .neutral import Boxes, fill_velocities, read_samples, record_of
+from .validate import require_valid
 
 DATASET = 'own'
 """What the files say their data are; paths in them are relative to the data root."""
@@ -48,13 +49,20 @@ def import_own_data(root: str | Path, files: Sequence[str], out_dir: str | Path 
     seen = Counter(name for pairs in read.values() for _, boxes in pairs for name in boxes.categories)
     labels = {name: label for label, name in enumerate(sorted(seen))}
     metainfo = {'categories': labels, 'dataset': DATASET, 'version': DATASET, 'info_version': '1.1'}
+    infos: dict[Path, dict[str, Any]] = {
+        source: {'metainfo': metainfo, 'data_list': in_scenes(pairs, labels)} for source, pairs in read.items()
+    }
+    for source, content in infos.items():
+        cameras = all(record['images'] for record in content['data_list'])
+        lidar = all('lidar_path' in record['lidar_points'] for record in content['data_list'])
+        require_valid(content, str(source), cameras, lidar, advice='Correct the sample, or leave it out')
     written = []
     for source, pairs in read.items():
         written.append(out / f'own_infos_{source.stem}{ENDING}')
-        write_infos(written[-1], {'metainfo': metainfo, 'data_list': in_scenes(pairs, labels)})
+        write_infos(written[-1], infos[source])
         scenes = len({record['scene_token'] for record, _ in pairs})
-        cameras = ', '.join(dict.fromkeys(name for record, _ in pairs for name in record['images']))
-        print_log(f'{written[-1]}: {len(pairs)} samples of {scenes} scenes; cameras {cameras or "none"}', 'current')
+        names = ', '.join(dict.fromkeys(name for record, _ in pairs for name in record['images']))
+        print_log(f'{written[-1]}: {len(pairs)} samples of {scenes} scenes; cameras {names or "none"}', 'current')
     boxes = ', '.join(f'{name} {count}' for name, count in seen.most_common())
     print_log(f'boxes by category: {boxes or "none"}. Name those to detect in the config: metainfo.classes', 'current')
     return written

@@ -27,6 +27,8 @@ class FilesOnDisk:
 
     def __contains__(self, filename: object) -> bool:
         folder, name = os.path.split(str(filename))
+        if os.path.isabs(folder) or '..' in folder.split('/'):
+            return False  # It leads out of the root.
         if folder not in self._listed:
             path = os.path.join(self._root, folder)
             self._listed[folder] = frozenset(os.listdir(path) if os.path.isdir(path) else ())

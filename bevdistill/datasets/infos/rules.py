@@ -143,8 +143,9 @@ INTRINSIC = Rule(
     'a 3 x 3 matrix with positive focal lengths and centre, at most 1e5 pixels, last row 0, 0, 1', _intrinsic
 )
 QUATERNION = numbers(
-    'a unit quaternion w, x, y, z', (4,), lambda q: np.abs(np.sqrt((q * q).sum(axis=1)) - 1) < TURN_TOLERANCE
-)
+    'a unit quaternion w, x, y, z', (4,),
+    lambda q: np.abs(np.sqrt((q.clip(-9, 9) ** 2).sum(axis=1)) - 1) < TURN_TOLERANCE,
+)  # fmt: skip
 POSITION = numbers('3 finite numbers, metres', (3,), _within(-FARTHEST, FARTHEST))
 CAN_BUS = numbers('18 finite numbers', (18,), _within(-FARTHEST, FARTHEST))
 BOX = numbers(

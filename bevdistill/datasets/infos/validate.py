@@ -47,7 +47,7 @@ IMAGE: dict[str, Rule] = {
     'img_path': rules.INSIDE, 'cam2img': rules.INTRINSIC, 'lidar2cam': rules.CALIBRATION,
     'cam2ego': rules.CALIBRATION.optional, 'timestamp': rules.TIME.optional, 'sample_data_token': rules.TEXT.optional,
 }  # fmt: skip
-LIDAR: dict[str, Rule] = {'lidar2ego': rules.CALIBRATION}
+LIDAR: dict[str, Rule] = {'lidar2ego': rules.CALIBRATION, 'points2lidar': rules.CALIBRATION.optional}
 POINTS: dict[str, Rule] = {'lidar_path': rules.INSIDE, 'num_pts_feats': rules.FEATURES}
 SWEEP: dict[str, Rule] = {'timestamp': rules.TIME, 'ego2global': rules.POSE.optional}
 SWEEP_POINTS: dict[str, Rule] = {
@@ -55,7 +55,7 @@ SWEEP_POINTS: dict[str, Rule] = {
 }  # fmt: skip
 INSTANCE: dict[str, Rule] = {
     'bbox_3d': rules.BOX, 'velocity': rules.VELOCITY, 'num_lidar_pts': rules.COUNT, 'bbox_3d_isvalid': rules.FLAG,
-    'num_radar_pts': rules.COUNT.optional,
+    'num_radar_pts': rules.COUNT.optional, 'category': rules.TEXT.optional,
 }  # fmt: skip
 LABELS = ('bbox_label_3d', 'bbox_label')
 
@@ -181,7 +181,8 @@ def label_rule(metainfo: Mapping[str, Any]) -> Rule:
     categories = metainfo.get('categories')
     known = {v for v in categories.values() if type(v) is int} if isinstance(categories, dict) else set()
     known = known | {-1} if known else set(range(-1, 1000))
-    words = f'-1 to {max(known)}' if known == set(range(-1, max(known) + 1)) else f'one of {sorted(known)}'
+    whole = len(known) == max(known) + 2 and min(known) == -1
+    words = f'-1 to {max(known)}' if whole else f'one of {sorted(known)}'
     return rules.each(f'a label of the categories, {words}', lambda value: type(value) is int and value in known)
 
 

@@ -65,7 +65,8 @@ class ResizeCropCameras(BaseTransform):
         crop: (top, left, height, width) of the part that stays, in pixels after resizing; None keeps all.
 
     Raises:
-        ValueError: If both or neither of `scale` and `size` are given, or the crop leaves the image.
+        ValueError: If both or neither of `scale` and `size` are given, `scale` is not above 0, or the crop leaves the
+            image.
     """
 
     def __init__(
@@ -76,6 +77,8 @@ class ResizeCropCameras(BaseTransform):
     ) -> None:
         if (scale is None) == (size is None):
             raise ValueError(f'ResizeCropCameras needs either scale or size, got scale={scale}, size={size}')
+        if scale is not None and not scale > 0:
+            raise ValueError(f'scale of ResizeCropCameras is a number above 0, got {scale}')
         self.scale = scale
         self.size = size
         self.crop = crop

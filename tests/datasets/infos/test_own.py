@@ -100,13 +100,22 @@ def change(sample: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     ('path', 'value', 'message'),
     [
         ('token', None, r"train.jsonl line 2: field 'token' is missing; there are scene, "),
-        ('ego2global', [[1.0]], r"line 2: 'ego2global' must be finite numbers of shape \(4, 4\), got \(1, 1\)"),
+        ('ego2global', [[1.0]], r"line 2: 'ego2global' must be finite numbers of shape \(4, 4\), got \[\[1\.0\]\]"),
         ('ego2global', np.diag([2.0, 1, 1, 1]).tolist(), "line 2: 'ego2global' is no rigid transform"),
         ('ego2global', (np.eye(4) + np.eye(4, k=-3)).tolist(), "the last row of 'ego2global' must be 0 0 0 1"),
-        ('timestamp', 'noon', r"'timestamp' must be numbers of shape \(\)"),
+        ('timestamp', 'noon', r"'timestamp' must be finite numbers of shape \(\), got 'noon'"),
         ('cameras.front.intrinsics', [1.0, 2.0], r"camera front: 'intrinsics' must be .* of shape \(3, 3\)"),
         ('boxes.1.size', [1.0, -1.0, 1.0], "box 1: 'size' is length, width, height and positive"),
         ('boxes.0.category', None, "box 0: field 'category' is missing"),
+        ('boxes', {'a': 1}, r"line 2: 'boxes' must be a list, got \{'a': 1\}"),
+        ('boxes.0.num_points', 'many', r"box 0: 'num_points' must be a whole number from 0 on, got 'many'"),
+        ('boxes.0.yaw', '0.3', r"box 0: 'yaw' must be finite numbers"),
+        ('boxes.0.size', [1e4, 1.0, 1.0], r'drive-1: instances\.0\.bbox_3d: .*at most 200 m.*Correct the sample'),
+        ('cameras', [1], r'line 2, cameras: expected an object with named fields, got list'),
+        ('cameras.front.intrinsics', np.zeros((3, 3)).tolist(), r'line 2: images\.front\.cam2img: .* positive focal'),
+        ('cameras.front.sensor2ego', (np.eye(4) + np.eye(4, k=3) * 1e3).tolist(), r'images\.front\.lidar2cam: .*100 m'),
+        ('token', 'a/b', r"line 2: token: expected a name without slashes, found 'a/b'"),
+        ('timestamp', 100.0, r'sample drive-1: timestamp: expected more than the frame before it'),
         ('token', 'drive-0', r"line 2: token 'drive-0' is that of .*line 1 too"),
     ],
 )
@@ -126,6 +135,7 @@ def test_files_that_are_missing_or_cut_are_named(tmp_path: Path) -> None:
     (tmp_path / sample['lidar']['points']).write_bytes(bytes(19))
     with pytest.raises(ValueError, match=r'lidar: .* has 19 bytes, not a multiple of 20: points are rows of 5 float32'):
         imported(tmp_path, [made_up_sample(tmp_path, 1), {**made_up_sample(tmp_path, 2), 'lidar': sample['lidar']}])
-    (tmp_path / 'train.jsonl').write_text('{"token": 1,\n')
-    with pytest.raises(ValueError, match=r'train.jsonl line 1 is no JSON'):
-        import_own_data(tmp_path, ['train.jsonl'])
+    for content in (b'{"token": 1,\n', b'\xff\xfe\n', b'[' * 100_000):
+        (tmp_path / 'train.jsonl').write_bytes(content)
+        with pytest.raises(ValueError, match=r'train.jsonl line 1 is no JSON'):
+            import_own_data(tmp_path, ['train.jsonl'])

@@ -93,6 +93,12 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], Any], str, str]] = {
     'velocity': (lambda r: r['instances'][0].update(velocity=[1e9, 0]), 'instances.0.velocity', '200'),
     'count': (lambda r: r['instances'][0].update(num_lidar_pts=-1), 'instances.0.num_lidar_pts', 'from 0 on'),
     'flag': (lambda r: r['instances'][0].update(bbox_3d_isvalid='no'), 'instances.0.bbox_3d_isvalid', 'true or false'),
+    'category': (
+        lambda r: [box.update(category=['car']) for box in r['instances']], 'instances.0.category', 'expected text',
+    ),
+    'points moved': (
+        lambda r: r['lidar_points'].update(points2lidar=scaled(np.eye(4))), 'lidar_points.points2lidar', 'rigid',
+    ),
     'odd box': (lambda r: r['instances'][2].update(more=1), 'instances.2', r"\['more'\] unlike the first"),
 }  # fmt: skip
 
@@ -114,6 +120,10 @@ def test_categories_of_nuscenes_have_their_labels(toy_records: Records) -> None:
     (fault,) = faults_of(infos_of(toy_records, categories={'car': 1, 'truck': 1, 'animal': 0}))
     assert str(fault) == 'sample token-0: metainfo.categories.car: expected 0, found 1'
     assert faults_of(infos_of(toy_records, categories={'car': 1, 'truck': 0}, dataset='mine')) == []
+    (fault,) = faults_of(infos_of(toy_records, categories={'car': 0, 'truck': 1, 'dog': 2**62}))  # Memory stays small.
+    assert fault.expected == 'a name and a label from -1 to below 10000'
+    (fault,) = faults_of(infos_of(toy_records, dataset={}, categories=None))
+    assert str(fault) == 'sample token-0: metainfo.dataset: expected text, found {}'
     (fault,) = faults_of(infos_of(toy_records, categories=['car']))
     assert fault.expected == 'a dict of labels by name'
 

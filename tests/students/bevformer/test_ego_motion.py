@@ -27,6 +27,17 @@ def test_shift_is_forward_and_right_motion_over_the_range():
     torch.testing.assert_close(shift, torch.tensor([[-3 / 40, 0.0]]), atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize('turn', [0.4, 2.0, -3.1])
+def test_a_turned_world_gives_the_same_shift(turn: float) -> None:
+    """Only the motion as the car sees it counts: not where east is."""
+    grid, cos, sin = BEVGrid((-20, -40, -5, 20, 40, 3), 10, 8), math.cos(turn), math.sin(turn)
+    still = ego_shift(can_bus(3.0, -2.0, 0.7), grid)
+    turned = ego_shift(can_bus(3 * cos + 2 * sin, 3 * sin - 2 * cos, 0.7 + turn), grid)
+    torch.testing.assert_close(turned, still, atol=1e-6, rtol=0)
+    mirrored = ego_shift(can_bus(3.0, 2.0, -0.7), grid)
+    torch.testing.assert_close(mirrored, still * torch.tensor([-1, 1]), atol=1e-6, rtol=0)
+
+
 def test_the_release_swaps_the_extents():
     grid = BEVGrid((-20, -40, -5, 20, 40, 3), 10, 8)
     state = can_bus(6.0, 0.0, 0.0)

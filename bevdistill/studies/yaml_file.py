@@ -1,0 +1,38 @@
+"""Read YAML files as plain data, with one line where they are damaged."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+MOST_ENTRIES = 100_000
+"""Entries of a file, those behind an anchor counted wherever it is named."""
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file.
+
+    Raises:
+        FileNotFoundError: If it is missing.
+        ValueError: If it is no YAML, holds objects of Python, or its anchors make more of it than anybody writes.
+    """
+    try:
+        tree = yaml.safe_load(path.read_bytes())
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: of a date that cannot be, say.
+        raise ValueError(f'{path} is not YAML: {error}') from None
+    if _size(tree, {}) > MOST_ENTRIES:
+        raise ValueError(f'{path}: expected at most {MOST_ENTRIES} entries, found more, from anchors')
+    return tree
+
+
+def _size(node: Any, known: dict[int, float]) -> float:
+    """Count the entries of a tree as if each part were written out; infinite where a part holds itself."""
+    if not isinstance(node, dict | list):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        known[id(node)] = 1 + sum(_size(part, known) for part in (node.values() if isinstance(node, dict) else node))
+    return known[id(node)]
