@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import add_data
+from .arguments import add_data, score
 from .loading import load_libraries, read_config_of, say
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument('--token', nargs='+', default=[], help='samples of the test data')
     which.add_argument('--scene', metavar='TOKEN', help='all samples of a scene of the test data')
     parser.add_argument('--calibration', type=Path, metavar='FILE', help='JSON lines with the calibration of --images')
-    parser.add_argument('--threshold', type=_score, default=0.2, help='leave out what scores less (default: 0.2)')
+    parser.add_argument('--threshold', type=score, default=0.2, help='leave out what scores less (default: 0.2)')
     parser.add_argument('--no-pictures', action='store_true', help='write no pictures')
     parser.add_argument('--video', action='store_true', help='write the pictures as OUT/video.mp4 too, 2 per second')
     add_data(parser)
@@ -125,10 +124,3 @@ class _Pictures:
     def close(self) -> None:
         if self.video is not None:
             self.video.close()
-
-
-def _score(word: str) -> float:
-    number = float(word)
-    if not (math.isfinite(number) and 0 <= number <= 1):
-        raise argparse.ArgumentTypeError(f'must lie in [0, 1], got {word}')
-    return number

@@ -6,11 +6,13 @@ Legend: N objects, P predictions of a sample, K classes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from nuscenes.eval.common.data_classes import EvalBoxes
+
+if TYPE_CHECKING:
+    from nuscenes.eval.common.data_classes import EvalBoxes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

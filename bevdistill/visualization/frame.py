@@ -98,13 +98,13 @@ class Frame:
         """Return a copy with only the ground truth whose centre lies on the grid, which a model can find."""
         return self if self.truth is None else replace(self, truth=self.truth.within(grid))
 
-    def targets(self) -> Targets:
+    def targets(self, device: torch.device | str | None = None) -> Targets:
         """Convert the ground truth to targets of a batch of one; empty where there is none."""
         if self.truth is None:
-            return Targets((torch.zeros(0, 9),), (torch.zeros(0, dtype=torch.long),))
+            return Targets((torch.zeros(0, 9, device=device),), (torch.zeros(0, dtype=torch.long, device=device),))
         sample = Det3DDataSample()
         sample.gt_instances_3d = _instances(self.truth)
-        return Targets.from_samples([sample])
+        return Targets.from_samples([sample], device)
 
 
 def _current_matrices(meta: Mapping[str, Any], cameras: int) -> Array:

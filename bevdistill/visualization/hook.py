@@ -23,7 +23,9 @@ from ..structures import BEVGrid, BEVOutputs
 from .boxes import BoxSet
 from .figures import save_figure
 from .frame import Frame
-from .report import ModelMaps, Page, report_page
+from .index_page import Entry, write_index
+from .map_panels import ModelMaps
+from .report import Page, page_title, report_page
 from .window import require_windows, show_picture
 
 SENSORS: dict[str | None, tuple[str, ...]] = {
@@ -107,10 +109,12 @@ class BEVVisualizationHook(Hook):
         self._seen = 0
         self._saved = 0
         self._outputs: BEVOutputs | None = None
+        self._index: list[Entry] = []
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Count from zero again."""
         self._seen = self._saved = 0
+        self._index = []
 
     def _wanted(self, batch_size: int) -> list[int]:
         """Return the places in the coming batch of the samples to save."""
@@ -147,11 +151,17 @@ class BEVVisualizationHook(Hook):
             page = self._page(runner, inputs, outputs[place], kept, place)
             path = save_figure(report_page(page), self._folder(runner) / f'{name_of_file(page.frame.token)}.png')
             print_log(f'saved {path}', logger='current')
+            self._index.append(Entry(path, page.caption()))
             show_in_back_ends(runner.visualizer, f'pages/{page.frame.token[:8]}', path, runner.iter)
             if self.wait_time is not None:
                 show_picture(path, self.wait_time)
             self._saved += 1
         self._seen += len(outputs)
+
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Write the index of the pages."""
+        if self._index:
+            write_index(self._folder(runner), f'Pages of {Path(runner.work_dir).name}', self._index)
 
     def _folder(self, runner: Runner) -> Path:
         return Path(self.folder) if self.folder else Path(runner.work_dir) / 'pages'
@@ -171,7 +181,7 @@ class BEVVisualizationHook(Hook):
             frame = frame.with_truth_of(dataset, sample.sample_idx)
         maps = () if kept is None else (ModelMaps.from_outputs(role, kept, place),)
         return Page(
-            title=f'{role} · sample {frame.token[:8]}',
+            title=page_title(role, frame.token, str(sample.metainfo.get('scene_token', ''))),
             frame=frame,
             grid=kept.grid if kept is not None else _grid_of(detector),
             classes=dataset.metainfo['classes'],
