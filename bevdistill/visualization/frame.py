@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from mmdet3d.structures import Det3DDataSample
 from mmengine.structures import InstanceData
 from numpy.typing import NDArray
 
+from ..datasets.transforms import LoadLidarPoints
 from ..structures import BEVGrid, Targets
 from ..structures.cameras import CAMERAS
 from .boxes import BoxSet
@@ -83,6 +85,20 @@ class Frame:
     def with_truth_of(self, dataset: Any, index: int) -> Frame:
         """Return a copy with the ground truth of a data set's information file, unless it has its own."""
         return self if self.truth is not None else replace(self, truth=truth_of_info(dataset.get_data_info(index)))
+
+    def with_points_of(self, dataset: Any, index: int) -> Frame:
+        """Return a copy with the LiDAR points of sample `index` of a data set, if it has none and the root has them."""
+        lidar = dataset.get_data_info(index).get('lidar_points') or {}
+        if self.points is not None or 'lidar_path' not in lidar:
+            return self
+        # A data set of cameras alone leaves the path as it is in the information file.
+        path = Path(dataset.data_prefix.get('pts', '')) / lidar['lidar_path']
+        if not path.is_file():
+            return self
+        size = lidar.get('num_pts_feats', 5)
+        loader = LoadLidarPoints(load_dim=size, use_dim=size)
+        record = dict(token=self.token, lidar_points={**lidar, 'lidar_path': str(path)})
+        return replace(self, points=loader.transform(record)['points'].tensor.float().numpy())
 
     def filled_from(self, other: Frame) -> Frame:
         """Return a copy whose missing parts come from another view of the same sample."""

@@ -55,7 +55,7 @@ class BEVVisualizationHook(Hook):
     """Save a report page of every `interval`-th sample of a test.
 
     Ground truth is that of the data sample, else of the data set (``eval_ann_info``). The page holds whatever there
-    is: cameras if the model is given images, points if it is given points, maps if it is a :class:`BEVDetector`. The
+    is: cameras if the model is given images, points if the root has them, maps if it is a :class:`BEVDetector`. The
     outputs are those of the prediction itself: a second pass would cost time and move a temporal student's history.
     Back ends of the run's visualizer other than the work dir, such as TensorBoard, get the pages too.
 
@@ -179,6 +179,8 @@ class BEVVisualizationHook(Hook):
         frame = Frame.from_item(inputs, sample)
         if 'sample_idx' in sample.metainfo:
             frame = frame.with_truth_of(dataset, sample.sample_idx)
+            if 'points' in self.sensors:
+                frame = frame.with_points_of(dataset, sample.sample_idx)
         maps = () if kept is None else (ModelMaps.from_outputs(role, kept, place),)
         return Page(
             title=page_title(role, frame.token, str(sample.metainfo.get('scene_token', ''))),
