@@ -48,8 +48,9 @@ class ModelMaps:
 
 def comparable(maps: Sequence[ModelMaps]) -> bool:
     """Tell whether there are several maps, of the same ground and with equally many channels."""
-    first = maps[0] if maps else None
-    return len(maps) > 1 and all(m.grid.same_range(first.grid) and len(m.bev) == len(first.bev) for m in maps)
+    return len(maps) > 1 and all(
+        other.grid.same_range(maps[0].grid) and len(other.bev) == len(maps[0].bev) for other in maps[1:]
+    )
 
 
 def difference(first: ModelMaps, second: ModelMaps) -> ModelMaps:

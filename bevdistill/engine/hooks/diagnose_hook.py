@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.distributed.fsdp import FullyShardedDataParallel
 
 from ...detection.hungarian import UNMATCHED
-from ...distillers import BEVDistiller
+from ...distillers import BEVDistiller, as_float32
 from ...distillers.diagnosis import effective_numbers, gradient_norms, map_agreement, matched_distances, score_gaps
 from ...distributed.wrappers import unwrap_model
 from ...losses import InstanceDistillLoss
@@ -112,23 +112,22 @@ class DiagnoseDistillation(Hook):
     ) -> None:
         """Keep sums and numbers of what is to be averaged, on the device."""
         assert self._model is not None
-        taps = self._model.teacher.taps
-        targets = Targets.from_samples(samples, student.bev.device)
+        taps, places = self._model.teacher.taps, [place for place, sample in enumerate(samples) if has_labels(sample)]
         ratios: dict[str, Ratio] = {}
         with torch.no_grad(), torch.autocast(student.bev.device.type, enabled=False):
+            outputs, targets = as_float32(student), Targets.from_samples(samples, student.bev.device)
             if 'bev' in taps:
-                agreement = map_agreement(student, teacher)
+                agreement = map_agreement(outputs, teacher)
                 ratios['cka_bev'] = agreement.nan_to_num(), agreement.isfinite()
-            labelled = [place for place, sample in enumerate(samples) if has_labels(sample)]
-            ratios['score_gap'] = score_gaps(student, targets, labelled, self.score_threshold)
+            ratios['score_gap'] = score_gaps(outputs, targets, places, self.score_threshold)
             if 'logits' in taps:
-                ratios['score_gap_teacher'] = score_gaps(teacher, targets, labelled, self.score_threshold)
-                pairing = self._pairing(student, teacher, targets, slice(-1, None))
-                ratios['matched_distance_m'] = matched_distances(student, pairing)
+                ratios['score_gap_teacher'] = score_gaps(teacher, targets, places, self.score_threshold)
+                pairing = self._pairing(outputs, teacher, targets, slice(-1, None))
+                ratios['matched_distance_m'] = matched_distances(outputs, pairing)
                 if self._sparse is not None:
                     weights = self._sparse.quality(pairing.teacher_boxes, targets).numerator
                     ratios['effective_weights'] = effective_numbers(weights, pairing.matched[-1])
-            self._used.append(self._busy(student, targets))
+            self._used.append(self._busy(outputs, targets))
         if self._shares:
             scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
             scale = scaler.get_scale() if isinstance(scaler, torch.amp.GradScaler) else 1.0
@@ -139,9 +138,8 @@ class DiagnoseDistillation(Hook):
 
     def _busy(self, student: BEVOutputs, targets: Targets) -> Tensor:
         """Tell which queries are matched to an object of the batch or score enough, (Q,)."""
-        logits_1BQK, codes_1BQ = student.logits[-1:].detach().float(), student.codes[-1:].detach().float()
-        matched_BQ = self._matcher.match(logits_1BQK, codes_1BQ, targets)[0] != UNMATCHED
-        scores_BQ = logits_1BQK[0].sigmoid().amax(dim=-1) >= self.score_threshold
+        matched_BQ = self._matcher.match(student.logits[-1:], student.codes[-1:], targets)[0] != UNMATCHED
+        scores_BQ = student.logits[-1].sigmoid().amax(dim=-1) >= self.score_threshold
         return (matched_BQ | scores_BQ).any(dim=0)
 
     def _fetch(self) -> dict[str, float]:
