@@ -13,7 +13,6 @@ from mmdet3d.structures import Det3DDataSample
 from mmengine.structures import InstanceData
 from numpy.typing import NDArray
 
-from ..datasets.transforms import LoadLidarPoints
 from ..structures import BEVGrid, Targets
 from ..structures.cameras import CAMERAS
 from .boxes import BoxSet
@@ -91,6 +90,8 @@ class Frame:
         lidar = dataset.get_data_info(index).get('lidar_points') or {}
         if self.points is not None or 'lidar_path' not in lidar:
             return self
+        from ..datasets.transforms import LoadLidarPoints  # has what predictions alone do without
+
         # A data set of cameras alone leaves the path as it is in the information file.
         path = Path(dataset.data_prefix.get('pts', '')) / lidar['lidar_path']
         if not path.is_file():

@@ -23,7 +23,7 @@ CAMERA_WIDTH = PAGE_WIDTH / 3
 HEADING_HEIGHT = 0.5
 LOWER_HEIGHT = 6.3
 BEV_WIDTH = LOWER_HEIGHT - 0.1
-FOOTER_HEIGHT = 0.5
+FOOTER_HEIGHT = 0.6
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def report_page(page: Page) -> Figure:
 
 
 def _write_footer(footer: SubFigure, sentences: Sequence[str]) -> None:
-    """Write in two lines what the maps say."""
-    half = -(-len(sentences) // 2)
-    for line, y in ((sentences[:half], 0.75), (sentences[half:], 0.3)):
-        footer.text(0.006, y, '   '.join(line), fontsize=LABEL_SIZE + 0.5, color='0.25', va='center')
+    """Write what the maps say, two sentences a line."""
+    for line, y in zip(range(0, len(sentences), 2), (0.82, 0.5, 0.18), strict=False):
+        text = '   '.join(sentences[line : line + 2])
+        footer.text(0.006, y, text, fontsize=LABEL_SIZE + 0.5, color='0.25', va='center')
