@@ -20,8 +20,8 @@ default_hooks = dict(
     logged_numbers=dict(type='LoggedNumbersHook'),
     repeatable_run=dict(type='RepeatableRunHook'),
     resume=dict(type='ResumeHook'),
-    # Of distillers alone, every so many iterations; 0: never. docs/diagnosis.md.
-    diagnose=dict(type='DiagnoseDistillation', interval=0),
+    # Of distillers alone, every so many iterations; -1: never. docs/diagnosis.md.
+    diagnose=dict(type='DiagnoseDistillation', interval=-1),
 )
 custom_hooks = []
 # Where numbers go: scalars.json in the work dir; docs/keeping_the_best.md has TensorBoard and W&B.

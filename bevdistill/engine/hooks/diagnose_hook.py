@@ -51,19 +51,21 @@ class DiagnoseDistillation(Hook):
     steps cost nothing, and models that are no distillers are left alone.
 
     Args:
-        interval: Measure each such iteration; 0 measures none.
+        interval: Measure each such iteration; -1 measures none.
         score_threshold: Score from which a box counts.
         window: Measured steps that a query may be idle.
 
     Raises:
-        ValueError: If `interval` is negative or `window` is not positive.
+        ValueError: If `interval` or `window` is out of range.
     """
 
     priority = 'NORMAL'
 
     def __init__(self, interval: int = 50, score_threshold: float = 0.1, window: int = 10) -> None:
-        if interval < 0 or window < 1:
-            raise ValueError(f'interval must be at least 0 and window at least 1, got {interval} and {window}')
+        if (interval < 1 and interval != -1) or window < 1:
+            raise ValueError(
+                f'interval must be at least 1, or -1 for never, and window at least 1, got {interval} and {window}'
+            )
         self.interval = interval
         self.score_threshold = score_threshold
         self._model: BEVDistiller | None = None
@@ -74,7 +76,7 @@ class DiagnoseDistillation(Hook):
     def before_train(self, runner: Runner) -> None:
         """Find out whether there is something to measure."""
         model = unwrap_model(runner.model)
-        self._model = model if isinstance(model, BEVDistiller) and model.losses and self.interval else None
+        self._model = model if isinstance(model, BEVDistiller) and model.losses and self.interval > 0 else None
         self._used.clear()
         if self._model is None:
             return

@@ -128,7 +128,7 @@ def test_other_steps_and_other_models_cost_nothing(save_teacher, batch, tmp_path
     assert syncs.number == 0, str(syncs)
     student = SimpleNamespace(model=run.bare.student, iter=2)
     off = SimpleNamespace(model=run.bare, iter=2)
-    for other, idle in ((student, hook), (off, DiagnoseDistillation(interval=0))):
+    for other, idle in ((student, hook), (off, DiagnoseDistillation(interval=-1))):
         idle.before_train(other)
         idle.before_train_iter(other, 2)
         idle.after_train_iter(other, 2)
@@ -154,8 +154,8 @@ def test_what_cannot_be_walked_twice_is_said(save_teacher, batch, tmp_path: Path
     run.train([batch(1)])
     assert 'gradient_share/* are not measured: a part of the head' in said[0]
     assert not any(name.startswith('gradient_share') for name in run.logged()[0])
-    with pytest.raises(ValueError, match='interval must be at least 0 and window at least 1, got -1 and 10'):
-        DiagnoseDistillation(interval=-1)
+    with pytest.raises(ValueError, match='interval must be at least 1, or -1 for never, and window at least 1, got 0 and 10'):
+        DiagnoseDistillation(interval=0)
 
 
 def run_rank(rank: int, teacher: Path, folder: Path, batches: list[dict[str, Any]]) -> None:
