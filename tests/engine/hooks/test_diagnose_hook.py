@@ -154,7 +154,7 @@ def test_what_cannot_be_walked_twice_is_said(save_teacher, batch, tmp_path: Path
     run.train([batch(1)])
     assert 'gradient_share/* are not measured: a part of the head' in said[0]
     assert not any(name.startswith('gradient_share') for name in run.logged()[0])
-    with pytest.raises(ValueError, match='interval must be at least 1, or -1 for never, and window at least 1, got 0 and 10'):
+    with pytest.raises(ValueError, match='at least 1, or -1 for never, and window at least 1, got 0 and 10'):
         DiagnoseDistillation(interval=0)
 
 
