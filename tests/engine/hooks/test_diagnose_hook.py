@@ -14,10 +14,10 @@ from forked import CONTEXT
 from host_syncs import count_host_syncs
 from mmdet3d.registry import MODELS
 from mmengine.logging import MMLogger
-from mmengine.optim import build_optim_wrapper
 from mmengine.visualization import LocalVisBackend, Visualizer
 
 from bevdistill.distributed import HostDistributedDataParallel
+from bevdistill.engine import Bfloat16OptimWrapper
 from bevdistill.engine.hooks import DiagnoseDistillation
 from bevdistill.structures import Targets
 
@@ -52,8 +52,7 @@ class Run:
         )
         self.bare.init_weights()
         self.model = HostDistributedDataParallel(self.bare) if dist.is_initialized() else self.bare
-        wrapper = dict(type='Bfloat16OptimWrapper', optimizer=dict(type='SGD', lr=0.01), **options)
-        self.optim_wrapper = build_optim_wrapper(self.bare, wrapper)
+        self.optim_wrapper = Bfloat16OptimWrapper(torch.optim.SGD(self.bare.parameters(), lr=0.01), **options)
         self.optim_wrapper.initialize_count_status(self.model, 0, 4)
         self.visualizer = Visualizer('test', [LocalVisBackend(str(folder))], str(folder))
         self.logger, self.timestamp, self.folder = MMLogger.get_current_instance(), 'now', folder
