@@ -14,7 +14,7 @@ from forked import CONTEXT
 from host_syncs import count_host_syncs
 from mmdet3d.registry import MODELS
 from mmengine.logging import MMLogger
-from mmengine.visualization import LocalVisBackend, Visualizer
+from mmengine.visualization import Visualizer
 
 from bevdistill.distributed import HostDistributedDataParallel
 from bevdistill.engine import Bfloat16OptimWrapper
@@ -54,7 +54,7 @@ class Run:
         self.model = HostDistributedDataParallel(self.bare) if dist.is_initialized() else self.bare
         self.optim_wrapper = Bfloat16OptimWrapper(torch.optim.SGD(self.bare.parameters(), lr=0.01), **options)
         self.optim_wrapper.initialize_count_status(self.model, 0, 4)
-        self.visualizer = Visualizer('test', [LocalVisBackend(str(folder))], str(folder))
+        self.visualizer = Visualizer(f'run of {folder}', vis_backends=[dict(type='LocalVisBackend')], save_dir=str(folder))
         self.logger, self.timestamp, self.folder = MMLogger.get_current_instance(), 'now', folder
         self.hook = hook
 
