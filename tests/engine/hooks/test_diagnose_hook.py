@@ -54,7 +54,8 @@ class Run:
         self.model = HostDistributedDataParallel(self.bare) if dist.is_initialized() else self.bare
         self.optim_wrapper = Bfloat16OptimWrapper(torch.optim.SGD(self.bare.parameters(), lr=0.01), **options)
         self.optim_wrapper.initialize_count_status(self.model, 0, 4)
-        self.visualizer = Visualizer(f'run of {folder}', vis_backends=[dict(type='LocalVisBackend')], save_dir=str(folder))
+        backends = [dict(type='LocalVisBackend')]
+        self.visualizer = Visualizer(f'run of {folder}', vis_backends=backends, save_dir=str(folder))
         self.logger, self.timestamp, self.folder = MMLogger.get_current_instance(), 'now', folder
         self.hook = hook
 
