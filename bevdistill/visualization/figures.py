@@ -33,8 +33,8 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
 def write_beside(axes: Axes, x: float, y: float, text: str, colour: Colour) -> None:
     """Write a small caption whose lower left corner is at (x, y), readable on any ground; cut at the axes."""
     stroke = [patheffects.Stroke(linewidth=1.4, foreground='black', alpha=0.8), patheffects.Normal()]
-    size = LABEL_SIZE - 2
-    axes.text(x, y, text, fontsize=size, color=colour, va='bottom', path_effects=stroke, clip_on=True, zorder=7)
+    size, pale = LABEL_SIZE - 2, [0.5 + 0.5 * part for part in colour]
+    axes.text(x, y, text, fontsize=size, color=pale, va='bottom', path_effects=stroke, clip_on=True, zorder=7)
 
 
 def dark_panel(axes: Axes, title: str) -> None:

@@ -110,6 +110,7 @@ def _fill(figure: SubFigure, columns: Sequence[tuple[Draw | None, Draw | None]])
                 axes[row, column].set_axis_off()
             else:
                 draw(axes[row, column])
+                axes[row, column].title.set_fontsize(LABEL_SIZE + 0.5)
         axes[1, column].set_xlabel('x, right (m)', fontsize=LABEL_SIZE - 1, labelpad=1)
     for row in range(2):
         axes[row, 0].set_ylabel('y, forward (m)', fontsize=LABEL_SIZE - 1, labelpad=0)

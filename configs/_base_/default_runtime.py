@@ -21,7 +21,7 @@ default_hooks = dict(
     repeatable_run=dict(type='RepeatableRunHook'),
     resume=dict(type='ResumeHook'),
     # Of distillers alone, every so many iterations; -1: never. docs/diagnosis.md.
-    diagnose=dict(type='DiagnoseDistillation', interval=-1),
+    diagnose=dict(type='DiagnoseDistillation', interval=50),
 )
 custom_hooks = []
 # Where numbers go: scalars.json in the work dir; docs/keeping_the_best.md has TensorBoard and W&B.
