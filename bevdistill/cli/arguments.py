@@ -54,9 +54,10 @@ def add_run(parser: argparse.ArgumentParser, holds: str) -> None:
 
 
 def add_samples(parser: argparse.ArgumentParser, by: str, **options: Any) -> None:
-    """Add ``--num`` samples spread evenly, or certain ones by the option `by`."""
+    """Add ``--num`` samples spread evenly, every one of some ``--interval``, or certain ones by the option `by`."""
     which = parser.add_mutually_exclusive_group()
     which.add_argument('--num', type=positive, default=4, metavar='N', help='samples, spread evenly (default: 4)')
+    which.add_argument('--interval', type=positive, metavar='N', help='every N-th sample, from the first on')
     which.add_argument(by, nargs='+', default=[], help='these samples', **options)
 
 
@@ -90,6 +91,11 @@ def score(word: str) -> float:
     if not (math.isfinite(number) and 0 <= number <= 1):
         raise argparse.ArgumentTypeError(f'must lie in [0, 1], got {word}')
     return number
+
+
+def chosen(args: argparse.Namespace, total: int) -> list[int]:
+    """Choose indices by ``--num`` or ``--interval`` of :func:`add_samples`."""
+    return list(range(0, total, args.interval)) if args.interval else spread(args.num, total)
 
 
 def spread(count: int, total: int) -> list[int]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .arguments import add_data, add_samples, spread
+from .arguments import add_data, add_samples, chosen
 from .loading import config_of
 
 HELP = "samples of a config's data after its pipeline, with their boxes"
@@ -68,28 +68,32 @@ def draw(args: argparse.Namespace) -> list[Path]:
 
     from bevdistill.datasets.infos.names import name_of_file
     from bevdistill.structures import BEVGrid
-    from bevdistill.visualization import Frame, Page, report_page, save_figure
+    from bevdistill.visualization import Entry, Frame, Page, page_title, report_page, save_figure, write_index
 
     init_default_scope(cfg.get('default_scope', 'mmdet3d'))
     source = cfg[f'{args.split}_dataloader'].dataset
     grid = BEVGrid.from_config(range_of(innermost(source).pipeline), CELLS, CELLS)
     dataset = DATASETS.build(source)
-    paths = []
-    for index in args.index or spread(args.num, len(dataset)):
+    paths, entries = [], []
+    for index in args.index or chosen(args, len(dataset)):
         if not 0 <= index < len(dataset):
             raise ValueError(f'there is no sample {index}: the {args.split} data has {len(dataset)}')
         frame = Frame.from_dataset(dataset, index)
+        scene = str(dataset.get_data_info(index).get('scene_token', ''))
         boxes = None if frame.truth is None else replace(frame.truth, scores=np.ones(len(frame.truth)))
         page = Page(
-            title=f'{Path(args.config).stem} · {args.split} sample {frame.token[:8]}',
+            title=page_title(f'{Path(args.config).stem} · {args.split}', frame.token, scene),
             frame=frame,
             grid=grid,
             classes=list(dataset.metainfo['classes']),
             predictions=boxes,
             note=f'sample {index} of {len(dataset)}, boxes are ground truth',
             limit=len(frame.truth or ()),
+            judged=False,
         )
         name = f'{args.split}_{index:05d}_{name_of_file(frame.token)[:8]}.png'
         paths.append(save_figure(report_page(page), args.out / name))
+        entries.append(Entry(paths[-1], page.title))
         print(f'saved {paths[-1]}', flush=True)
+    print(f'saved {write_index(args.out, f"Samples of {args.config}", entries)}', flush=True)
     return paths

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import add_data, add_samples, spread
+from .arguments import add_data, add_samples, chosen, score
 from .loading import check_checkpoints, load_libraries, read_config_of
 
 if TYPE_CHECKING:
@@ -28,11 +28,14 @@ examples:
   # the predictions of another model beside its own, from above, in one more picture
   bevdistill show model CONFIG CHECKPOINT --beside 'not distilled' OTHER_CONFIG OTHER_CHECKPOINT --out pictures
 
+  # every 50th sample, boxes that score 0.3 or more
+  bevdistill show model CONFIG CHECKPOINT --interval 50 --score-thr 0.3 --out pictures
+
   # one sample
   bevdistill show model CONFIG CHECKPOINT --token 0123456789abcdef --out pictures
 
-Ground truth is white, predictions have the colour of their class. A distiller shows its student, and its teacher's maps
-if the teacher's weights are still where they were when it was trained.
+DIR/index.html lists the pages. Ground truth is white, predictions have the colour of their class. A distiller shows its
+student, and its teacher's maps if the teacher's weights are still where they were when it was trained.
 """
 
 
@@ -50,7 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--beside', nargs=3, metavar=('TITLE', *names), help='one more picture: its predictions beside the model'
     )
     parser.add_argument('--title', help='what the pages call the model (default: the name of its config)')
-    parser.add_argument('--threshold', type=float, default=0.2, help='draw predictions from this score (default: 0.2)')
+    parser.add_argument(
+        '--score-thr', '--threshold', type=score, default=0.2, help='draw predictions from this score (default: 0.2)'
+    )
     add_data(parser, 'the first config')
 
 
@@ -67,7 +72,7 @@ def draw(args: argparse.Namespace) -> list[Path]:
 
     from bevdistill.datasets.infos.names import name_of_file
     from bevdistill.engine.overrides import parse_overrides
-    from bevdistill.visualization import ModelViewer, report_page, save_figure, side_by_side_page
+    from bevdistill.visualization import Entry, ModelViewer, report_page, save_figure, side_by_side_page, write_index
 
     common = dict(data_root=args.data_root, device=get_device())
     role = 'teacher' if args.student else 'student' if args.teacher else None
@@ -79,25 +84,30 @@ def draw(args: argparse.Namespace) -> list[Path]:
     if args.beside:
         beside, config, checkpoint = args.beside
         other = ModelViewer(config, checkpoint, beside, **common)
-    indices = [model.position(token) for token in args.token] or spread(args.num, len(model.dataset))
-    paths = []
+    indices = [model.position(token) for token in args.token] or chosen(args, len(model.dataset))
+    name, about = args.title or Path(args.config).stem, checkpoint_note(Path(args.checkpoint))
+    entries: list[Entry] = []
     for index in indices:
-        page = _page(args, model, maps_of, index)
+        page = _page(args, model, maps_of, index, name, about)
         token = page.frame.token
-        figures = {'': report_page(page)}
+        figures = {'': (report_page(page), page.caption())}
         if other is not None:
-            predictions = other.view(other.position(token)).predictions
-            pair = [(beside, predictions), (args.title or Path(args.config).stem, page.predictions)]
-            figures['_beside'] = side_by_side_page(replace(page, title=f'sample {token[:8]}'), pair)
-        for ending, figure in figures.items():
-            paths.append(save_figure(figure, args.out / f'{index:05d}_{name_of_file(token)[:8]}{ending}.png'))
-            print(f'saved {paths[-1]}', flush=True)
-    return paths
+            pair = [(beside, other.view(other.position(token)).predictions), (name, page.predictions)]
+            title = page.title.replace(name, f'{beside} | {name}', 1)
+            figures['_beside'] = (side_by_side_page(replace(page, title=title), pair), title)
+        for ending, (figure, caption) in figures.items():
+            path = save_figure(figure, args.out / f'{index:05d}_{name_of_file(token)[:8]}{ending}.png')
+            entries.append(Entry(path, caption))
+            print(f'saved {path}', flush=True)
+    print(f'saved {write_index(args.out, name, entries, about)}', flush=True)
+    return [entry.path for entry in entries]
 
 
-def _page(args: argparse.Namespace, model: ModelViewer, maps_of: ModelViewer | None, index: int) -> Page:
+def _page(
+    args: argparse.Namespace, model: ModelViewer, maps_of: ModelViewer | None, index: int, name: str, about: str
+) -> Page:
     """Run the models on a sample and gather what its page shows."""
-    from bevdistill.visualization import Page
+    from bevdistill.visualization import Page, page_title
 
     view = model.view(index)
     maps = {maps.name: maps for maps in view.maps}
@@ -106,13 +116,22 @@ def _page(args: argparse.Namespace, model: ModelViewer, maps_of: ModelViewer | N
         maps |= {maps.name: maps for maps in beside.maps if maps.name == maps_of.role}
         view = replace(view, frame=view.frame.filled_from(beside.frame))
     return Page(
-        title=f'{args.title or Path(args.config).stem} · sample {view.frame.token[:8]}',
+        title=page_title(name, view.frame.token, model.scene(index)),
         frame=view.frame,
         grid=model.detector.grid,
         classes=model.classes,
         predictions=view.predictions,
         maps=sorted(maps.values(), key=lambda entry: entry.name != 'teacher'),
-        note=f'{Path(args.checkpoint).name}, test sample {index} of {len(model.dataset)}',
-        threshold=args.threshold,
+        note=f'{about}; test sample {index} of {len(model.dataset)}',
+        threshold=args.score_thr,
         foreground_of=model.role,
+        pairs=view.pairs,
     )
+
+
+def checkpoint_note(checkpoint: Path) -> str:
+    """Name a checkpoint, with the scores of its newest test below its folder."""
+    from bevdistill.apis.model_card import metrics_of
+
+    scores = [line.removeprefix('* ') for line in metrics_of(checkpoint)] if checkpoint.is_file() else []
+    return ', '.join([checkpoint.name, *scores[-2:]])

@@ -23,6 +23,8 @@ from .taps import check_wiring
 from .teacher_checkpoint import TeacherCheckpoint
 from .teacher_init import TeacherInit
 
+StepListener = Callable[[BEVOutputs, BEVOutputs, list[Det3DDataSample], dict[str, Tensor]], None]
+
 
 @MODELS.register_module()
 class BEVDistiller(Base3DDetector):
@@ -75,6 +77,10 @@ class BEVDistiller(Base3DDetector):
     """
 
     teacher: FrozenTeacher
+
+    step_listener: StepListener | None = None
+    """Called at the end of :meth:`loss` with the outputs of student and teacher, the samples and all entries; for what
+    measures a step while its graph is there."""
 
     def __init__(
         self,
@@ -214,6 +220,8 @@ class BEVDistiller(Base3DDetector):
         losses: dict[str, Tensor] = self.student.loss_from_outputs(outputs, samples)
         if teacher is not None:
             losses |= self.distill(outputs, teacher, samples)
+            if self.step_listener is not None:
+                self.step_listener(outputs, teacher, samples, losses)
         return losses | entries
 
     def distill(

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .hooks import CompileHook, FiniteLossHook, NotFiniteError, RepeatableRunHook, ResumeHook, StopHook
+    from .hooks import (
+        CompileHook,
+        DiagnoseDistillation,
+        FiniteLossHook,
+        NotFiniteError,
+        RepeatableRunHook,
+        ResumeHook,
+        StopHook,
+    )
     from .host_memory import keep_freed_memory
     from .launch import build_runner, load_config, run_testing, run_training
     from .optim import Bfloat16OptimWrapper, SummaryOptimWrapperConstructor
@@ -18,6 +26,7 @@ __all__ = [
     'STOPPED',
     'Bfloat16OptimWrapper',
     'CompileHook',
+    'DiagnoseDistillation',
     'FiniteLossHook',
     'NotFiniteError',
     'RepeatableRunHook',

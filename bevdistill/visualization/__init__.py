@@ -9,12 +9,16 @@ if TYPE_CHECKING:
     from .boxes import BoxSet
     from .camera_view import draw_boxes_in_image, draw_camera, draw_cameras
     from .figures import new_figure, save_figure
+    from .found import Found
     from .frame import Frame, truth_of, truth_of_info
     from .hook import BEVVisualizationHook, predicting_model
+    from .index_page import Entry, write_index
+    from .map_panels import ModelMaps
     from .map_view import PrincipalColours, channel_norm, draw_map
+    from .pairs import MatchedPairs
     from .palette import class_colours, score_alpha
     from .projection import project_points, project_segments
-    from .report import ModelMaps, Page, report_page
+    from .report import Page, page_title, report_page
     from .side_by_side import side_by_side_page
     from .viewer import ModelViewer, View
     from .wires import footprints, heading_marks, wireframes
@@ -22,7 +26,10 @@ if TYPE_CHECKING:
 __all__ = [
     'BEVVisualizationHook',
     'BoxSet',
+    'Entry',
+    'Found',
     'Frame',
+    'MatchedPairs',
     'ModelMaps',
     'ModelViewer',
     'Page',
@@ -40,6 +47,7 @@ __all__ = [
     'heading_marks',
     'map_extent',
     'new_figure',
+    'page_title',
     'predicting_model',
     'project_points',
     'project_segments',
@@ -50,6 +58,7 @@ __all__ = [
     'truth_of',
     'truth_of_info',
     'wireframes',
+    'write_index',
 ]
 
 __getattr__ = lazy_names(__name__)

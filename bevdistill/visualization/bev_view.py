@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..structures import BEVGrid
 from .boxes import BoxSet
-from .figures import LABEL_SIZE, dark_panel
+from .figures import LABEL_SIZE, dark_panel, write_beside
 from .palette import EGO_COLOUR, GRID_COLOUR, PANEL_COLOUR, POINT_COLOUR, TRUTH_COLOUR, Colour, score_alpha
 from .wires import footprints, heading_marks
 
@@ -93,6 +93,15 @@ def draw_outlines(
     return outlines
 
 
+def write_captions(
+    axes: Axes, boxes: BoxSet, names: Sequence[str], colours: Sequence[Colour] | None = None
+) -> None:
+    """Write class and score of each box at its upper right, in the class colour or in white; nothing without names."""
+    for corners, label, text in zip(boxes.corners(), boxes.labels, boxes.captions(names), strict=False):
+        x, y = corners[:, :2].max(axis=0)
+        write_beside(axes, x, y, text, TRUTH_COLOUR if colours is None else colours[label])
+
+
 def draw_bev(
     axes: Axes,
     grid: BEVGrid,
@@ -102,6 +111,8 @@ def draw_bev(
     colours: Sequence[Colour],
     threshold: float = 0.0,
     title: str = "bird's-eye view",
+    names: Sequence[str] = (),
+    missed: NDArray[np.bool_] | None = None,
 ) -> None:
     """Draw one sample from above.
 
@@ -114,6 +125,8 @@ def draw_bev(
         colours: One RGB colour per class.
         threshold: Score at which the opacity of predictions starts.
         title: Title of the panel.
+        names: Names of the classes to write, with the score, at each prediction; empty to write nothing.
+        missed: Mask of the objects that no prediction found, whose class is written too.
     """
     dark_panel(axes, title)
     _draw_frame(axes, grid)
@@ -127,6 +140,9 @@ def draw_bev(
         draw_outlines(axes, truth, colours, linewidth=1.0)
     if predictions is not None and len(predictions):
         draw_outlines(axes, predictions, colours, threshold, linewidth=1.6)
+        write_captions(axes, predictions, names, colours)
+    if truth is not None and missed is not None:
+        write_captions(axes, truth.select(missed), names)
 
 
 def legend_handles(

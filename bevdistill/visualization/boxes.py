@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +64,14 @@ class BoxSet:
             return self
         order = np.argsort(-self.scores, kind='stable')[:limit]
         return self.select(order[self.scores[order] >= threshold][::-1].copy())
+
+    def captions(self, names: Sequence[str]) -> list[str]:
+        """Name each box: its class, and its score in hundredths where it has one; none without names."""
+        if not names:
+            return []
+        if self.scores is None:
+            return [names[label] for label in self.labels]
+        return [f'{names[label]} {100 * score:.0f}' for label, score in zip(self.labels, self.scores, strict=True)]
 
     def corners(self) -> Array:
         """Compute corners in mmdet3d's order, (n, 8, 3) metres."""

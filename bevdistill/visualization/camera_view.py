@@ -12,7 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 
 from .boxes import BoxSet
-from .figures import LABEL_SIZE
+from .figures import LABEL_SIZE, write_beside
 from .palette import TRUTH_COLOUR, Colour, score_alpha
 from .projection import inside_image, project_segments
 from .wires import EDGES_PER_BOX, wireframes
@@ -22,6 +22,9 @@ Image = NDArray[np.uint8]
 
 MONTAGE = (('CAM_FRONT_LEFT', 'CAM_FRONT', 'CAM_FRONT_RIGHT'), ('CAM_BACK_LEFT', 'CAM_BACK', 'CAM_BACK_RIGHT'))
 """Layout of nuScenes' six cameras in a montage."""
+
+LOW_WIDTH = 500
+"""Pixels; an image of fewer is drawn larger than it is."""
 
 
 def _segment_colours(boxes: BoxSet, colours: Sequence[Colour], threshold: float) -> list[tuple[float, ...]]:
@@ -39,6 +42,7 @@ def draw_boxes_in_image(
     lidar2img: Array,
     colours: Sequence[Colour],
     threshold: float = 0.0,
+    names: Sequence[str] = (),
 ) -> LineCollection:
     """Add the wireframes of boxes to the axes of an image.
 
@@ -49,6 +53,7 @@ def draw_boxes_in_image(
         lidar2img: (4, 4), LiDAR frame to pixels.
         colours: One RGB colour per class.
         threshold: The score at which the opacity starts.
+        names: Names of the classes to write, with the score, above each box; empty to write nothing.
 
     Returns:
         The lines, possibly none, in the order of the boxes.
@@ -65,6 +70,10 @@ def draw_boxes_in_image(
     outline = [patheffects.Stroke(linewidth=base + 1.2, foreground='black', alpha=0.35), patheffects.Normal()]
     collection.set_path_effects(outline)
     axes.add_collection(collection, autolim=False)
+    for ends, seen, label, text in zip(pixels, shown, boxes.labels, boxes.captions(names), strict=False):
+        if seen.any():
+            x, y = ends[seen].reshape(-1, 2).min(axis=0)
+            write_beside(axes, max(x, 0.0), max(y, 0.16 * size[1]), text, colours[label])
     return collection
 
 
@@ -77,17 +86,23 @@ def draw_camera(
     predictions: BoxSet | None,
     colours: Sequence[Colour],
     threshold: float = 0.0,
+    names: Sequence[str] = (),
 ) -> None:
-    """Draw one camera: the image (height, width, 3) in RGB, ground truth, predictions and the camera's name."""
+    """Draw one camera: the image (height, width, 3) in RGB, ground truth, predictions and the camera's name.
+
+    Images of fewer than :data:`LOW_WIDTH` pixels are captioned with their size.
+    """
     height, width = image.shape[:2]
     axes.imshow(image, interpolation='bilinear')
     for boxes in (truth, predictions):
         if boxes is not None and len(boxes):
-            draw_boxes_in_image(axes, (width, height), boxes, lidar2img, colours, threshold)
+            named = () if boxes is truth else names
+            draw_boxes_in_image(axes, (width, height), boxes, lidar2img, colours, threshold, named)
     axes.set_xlim(-0.5, width - 0.5)
     axes.set_ylim(height - 0.5, -0.5)
     axes.set_axis_off()
     label = name.removeprefix('CAM_').replace('_', ' ').lower()
+    label += f', {width} x {height} pixels' if width < LOW_WIDTH else ''
     axes.text(
         0.012, 0.965, label, transform=axes.transAxes, fontsize=LABEL_SIZE, color='white', va='top',
         bbox=dict(facecolor='black', alpha=0.55, linewidth=0, boxstyle='round,pad=0.25'),
@@ -102,6 +117,7 @@ def draw_cameras(
     predictions: BoxSet | None,
     colours: Sequence[Colour],
     threshold: float = 0.0,
+    names: Sequence[str] = (),
 ) -> list[Axes]:
     """Fill a figure with the montage of all cameras that are there.
 
@@ -114,6 +130,7 @@ def draw_cameras(
         predictions: Predictions, or None.
         colours: One RGB colour per class.
         threshold: Score at which the opacity starts.
+        names: Names of the classes to write, with the score, at each prediction; empty to write nothing.
 
     Returns:
         The axes, row by row.
@@ -128,6 +145,6 @@ def draw_cameras(
     for row, row_names in enumerate(layout):
         for column, name in enumerate(row_names):
             axes = figure.add_subplot(grid[row, column])
-            draw_camera(axes, images[name], name, lidar2img[name], truth, predictions, colours, threshold)
+            draw_camera(axes, images[name], name, lidar2img[name], truth, predictions, colours, threshold, names)
             drawn.append(axes)
     return drawn

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from .palette import GRID_COLOUR, PANEL_COLOUR
+from .palette import GRID_COLOUR, PANEL_COLOUR, Colour
 
 TITLE_SIZE = 10
 LABEL_SIZE = 8
@@ -27,6 +28,13 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
     return path
+
+
+def write_beside(axes: Axes, x: float, y: float, text: str, colour: Colour) -> None:
+    """Write a small caption whose lower left corner is at (x, y), readable on any ground; cut at the axes."""
+    stroke = [patheffects.Stroke(linewidth=1.4, foreground='black', alpha=0.8), patheffects.Normal()]
+    size, pale = LABEL_SIZE - 2, [0.5 + 0.5 * part for part in colour]
+    axes.text(x, y, text, fontsize=size, color=pale, va='bottom', path_effects=stroke, clip_on=True, zorder=7)
 
 
 def dark_panel(axes: Axes, title: str) -> None:

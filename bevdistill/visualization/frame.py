@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,22 @@ class Frame:
         """Return a copy with the ground truth of a data set's information file, unless it has its own."""
         return self if self.truth is not None else replace(self, truth=truth_of_info(dataset.get_data_info(index)))
 
+    def with_points_of(self, dataset: Any, index: int) -> Frame:
+        """Return a copy with the LiDAR points of sample `index` of a data set, if it has none and the root has them."""
+        lidar = dataset.get_data_info(index).get('lidar_points') or {}
+        if self.points is not None or 'lidar_path' not in lidar:
+            return self
+        from ..datasets.transforms import LoadLidarPoints  # has what predictions alone do without
+
+        # A data set of cameras alone leaves the path as it is in the information file.
+        path = Path(dataset.data_prefix.get('pts', '')) / lidar['lidar_path']
+        if not path.is_file():
+            return self
+        size = lidar.get('num_pts_feats', 5)
+        loader = LoadLidarPoints(load_dim=size, use_dim=size)
+        record = dict(token=self.token, lidar_points={**lidar, 'lidar_path': str(path)})
+        return replace(self, points=loader.transform(record)['points'].tensor.float().numpy())
+
     def filled_from(self, other: Frame) -> Frame:
         """Return a copy whose missing parts come from another view of the same sample."""
         return replace(
@@ -98,13 +115,13 @@ class Frame:
         """Return a copy with only the ground truth whose centre lies on the grid, which a model can find."""
         return self if self.truth is None else replace(self, truth=self.truth.within(grid))
 
-    def targets(self) -> Targets:
+    def targets(self, device: torch.device | str | None = None) -> Targets:
         """Convert the ground truth to targets of a batch of one; empty where there is none."""
         if self.truth is None:
-            return Targets((torch.zeros(0, 9),), (torch.zeros(0, dtype=torch.long),))
+            return Targets((torch.zeros(0, 9, device=device),), (torch.zeros(0, dtype=torch.long, device=device),))
         sample = Det3DDataSample()
         sample.gt_instances_3d = _instances(self.truth)
-        return Targets.from_samples([sample])
+        return Targets.from_samples([sample], device)
 
 
 def _current_matrices(meta: Mapping[str, Any], cameras: int) -> Array:

@@ -23,7 +23,9 @@ from ..structures import BEVGrid, BEVOutputs
 from .boxes import BoxSet
 from .figures import save_figure
 from .frame import Frame
-from .report import ModelMaps, Page, report_page
+from .index_page import Entry, write_index
+from .map_panels import ModelMaps
+from .report import Page, page_title, report_page
 from .window import require_windows, show_picture
 
 SENSORS: dict[str | None, tuple[str, ...]] = {
@@ -53,7 +55,7 @@ class BEVVisualizationHook(Hook):
     """Save a report page of every `interval`-th sample of a test.
 
     Ground truth is that of the data sample, else of the data set (``eval_ann_info``). The page holds whatever there
-    is: cameras if the model is given images, points if it is given points, maps if it is a :class:`BEVDetector`. The
+    is: cameras if the model is given images, points if the root has them, maps if it is a :class:`BEVDetector`. The
     outputs are those of the prediction itself: a second pass would cost time and move a temporal student's history.
     Back ends of the run's visualizer other than the work dir, such as TensorBoard, get the pages too.
 
@@ -113,10 +115,12 @@ class BEVVisualizationHook(Hook):
         self._seen = 0
         self._saved = 0
         self._outputs: BEVOutputs | None = None
+        self._index: list[Entry] = []
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Count from zero again."""
         self._seen = self._saved = 0
+        self._index = []
 
     def _wanted(self, batch_size: int) -> list[int]:
         """Return the places in the coming batch of the samples to save."""
@@ -153,11 +157,17 @@ class BEVVisualizationHook(Hook):
             page = self._page(runner, inputs, outputs[place], kept, place)
             path = save_figure(report_page(page), self._folder(runner) / f'{name_of_file(page.frame.token)}.png')
             print_log(f'saved {path}', logger='current')
+            self._index.append(Entry(path, page.caption()))
             show_in_back_ends(runner.visualizer, f'pages/{page.frame.token[:8]}', path, runner.iter)
             if self.wait_time is not None:
                 show_picture(path, self.wait_time)
             self._saved += 1
         self._seen += len(outputs)
+
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Write the index of the pages."""
+        if self._index:
+            write_index(self._folder(runner), f'Pages of {Path(runner.work_dir).name}', self._index)
 
     def _folder(self, runner: Runner) -> Path:
         return Path(self.folder) if self.folder else Path(runner.work_dir) / 'pages'
@@ -175,9 +185,11 @@ class BEVVisualizationHook(Hook):
         frame = Frame.from_item(inputs, sample)
         if 'sample_idx' in sample.metainfo:
             frame = frame.with_truth_of(dataset, sample.sample_idx)
+            if 'points' in self.sensors:
+                frame = frame.with_points_of(dataset, sample.sample_idx)
         maps = () if kept is None else (ModelMaps.from_outputs(role, kept, place),)
         return Page(
-            title=f'{role} · sample {frame.token[:8]}',
+            title=page_title(role, frame.token, str(sample.metainfo.get('scene_token', ''))),
             frame=frame,
             grid=kept.grid if kept is not None else _grid_of(detector),
             classes=dataset.metainfo['classes'],

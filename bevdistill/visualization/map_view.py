@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
@@ -125,7 +126,9 @@ def draw_map(
         vmin=low, vmax=max(high, low + 1e-9), aspect='equal',
     )  # fmt: skip
     if truth is not None and len(truth):
-        draw_outlines(axes, truth, linewidth=0.6)
+        outlines = draw_outlines(axes, truth, linewidth=0.6)
+        # White on the bright cells of a map as well.
+        outlines.set_path_effects([patheffects.Stroke(linewidth=1.6, foreground='black'), patheffects.Normal()])
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, top)
     if colourbar and values.ndim == 2:

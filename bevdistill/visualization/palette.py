@@ -17,17 +17,20 @@ EGO_COLOUR: Colour = (0.30, 0.95, 0.55)
 POINT_COLOUR: Colour = (0.62, 0.70, 0.82)
 
 _CLASS_COLOURS: dict[str, str] = {
-    'car': '#ff9e1b',
-    'truck': '#ff5a4d',
-    'trailer': '#c77dff',
-    'bus': '#ffe14d',
-    'construction_vehicle': '#b5794a',
-    'bicycle': '#35d0ba',
-    'motorcycle': '#ff6fb5',
-    'pedestrian': '#4da3ff',
-    'traffic_cone': '#9be564',
-    'barrier': '#9aa9c1',
+    'car': '#ff9f00',
+    'truck': '#df4000',
+    'trailer': '#bf9fff',
+    'bus': '#ffff80',
+    'construction_vehicle': '#bf9f60',
+    'bicycle': '#60ffbf',
+    'motorcycle': '#bf00ff',
+    'pedestrian': '#bfdfff',
+    'traffic_cone': '#008060',
+    'barrier': '#80609f',
 }
+"""Apart from one another, from white and from the panel also for eyes that lack one kind of cones."""
+
+_SHORT = {'construction_vehicle': 'constr.', 'motorcycle': 'motorc.', 'pedestrian': 'pedestr.', 'traffic_cone': 'cone'}
 _SPARE_COLOURS = ('#e6b800', '#00c2d1', '#ff8fa3', '#8ac926', '#b28dff', '#f3722c')
 
 
@@ -46,6 +49,11 @@ def class_colours(classes: Sequence[str]) -> list[Colour]:
             colours.append(_to_rgb(_SPARE_COLOURS[spare % len(_SPARE_COLOURS)]))
             spare += 1
     return colours
+
+
+def short_names(classes: Sequence[str]) -> list[str]:
+    """Return class names that fit beside a box."""
+    return [_SHORT.get(name, name.replace('_', ' ')) for name in classes]
 
 
 def score_alpha(score: float, threshold: float = 0.0) -> float:

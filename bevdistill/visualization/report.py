@@ -5,46 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from torch import Tensor
 
-from ..detection import gaussian_foreground
-from ..structures import BEVGrid, BEVOutputs
-from .bev_view import draw_bev, draw_legend, legend_handles
+from ..structures import BEVGrid
+from .bev_view import draw_bev, draw_legend, legend_handles, write_captions
 from .boxes import BoxSet
 from .camera_view import draw_cameras
 from .figures import LABEL_SIZE, new_figure
+from .found import Found
 from .frame import Frame
-from .map_view import PrincipalColours, channel_norm, draw_map
-from .palette import class_colours
+from .map_panels import ModelMaps, draw_maps
+from .pairs import MatchedPairs
+from .palette import class_colours, short_names
 
 PAGE_WIDTH = 16.0
 CAMERA_WIDTH = PAGE_WIDTH / 3
+HEADING_HEIGHT = 0.5
 LOWER_HEIGHT = 6.3
-
-
-@dataclass(frozen=True)
-class ModelMaps:
-    """Maps of one model for one sample.
-
-    Args:
-        name: What the model is called on the page, such as ``teacher``.
-        grid: Grid of the maps.
-        bev: BEV map, (C, H, W).
-        heatmap: Logits of the auxiliary class heatmap, (K, H, W), or None.
-    """
-
-    name: str
-    grid: BEVGrid
-    bev: Tensor
-    heatmap: Tensor | None = None
-
-    @classmethod
-    def from_outputs(cls, name: str, outputs: BEVOutputs, index: int = 0) -> ModelMaps:
-        """Take the maps of one sample of a batch."""
-        heatmap = None if outputs.heatmap is None else outputs.heatmap[index].detach().cpu()
-        return cls(name, outputs.grid, outputs.bev[index].detach().cpu(), heatmap)
+BEV_WIDTH = LOWER_HEIGHT - 0.1
+FOOTER_HEIGHT = 0.6
 
 
 @dataclass(frozen=True)
@@ -58,10 +37,12 @@ class Page:
         classes: Class names.
         predictions: Decoded predictions of the model that the page is about, or None.
         maps: Maps of the models to show side by side, teacher first.
-        note: Small print at the right of the title.
+        note: Small print below the title.
         foreground_of: The model in `maps` whose predicted foreground is shown; by default the last that has one.
         threshold: Predictions that score less are not drawn.
         limit: At most so many predictions are drawn.
+        pairs: Matched pairs of a sparse distillation loss, or None.
+        judged: Whether the predictions are compared with the ground truth; False where they are the ground truth.
     """
 
     title: str
@@ -74,6 +55,29 @@ class Page:
     foreground_of: str | None = None
     threshold: float = 0.2
     limit: int = 60
+    pairs: MatchedPairs | None = None
+    judged: bool = True
+
+    def drawn(self) -> BoxSet | None:
+        """Return the predictions that are drawn: on the grid, from the threshold on, the best of them."""
+        if self.predictions is None:
+            return None
+        return self.predictions.within(self.grid).confident(self.threshold, self.limit)
+
+    def caption(self) -> str:
+        """Return the title with what is found."""
+        found = self.found(self.drawn())
+        return self.title if found is None else f'{self.title} · {found}'
+
+    def found(self, predictions: BoxSet | None) -> Found | None:
+        """Compare drawn predictions with the ground truth on the grid, if there is one."""
+        truth = self.frame.within(self.grid).truth
+        return None if truth is None or predictions is None or not self.judged else Found.of(truth, predictions)
+
+
+def page_title(model: str, token: str, scene: str = '') -> str:
+    """Name a page: model, sample and scene, by the first digits of their tokens."""
+    return f'{model} · sample {token[:8]}' + (f' · scene {scene[:8]}' if scene else '')
 
 
 def _camera_height(frame: Frame) -> float:
@@ -86,51 +90,16 @@ def _camera_height(frame: Frame) -> float:
 
 def draw_heading(heading: SubFigure, page: Page) -> None:
     """Write title and small print of a page."""
-    heading.text(0.006, 0.45, page.title, fontsize=13, fontweight='bold', va='center')
-    heading.text(0.994, 0.45, page.note, fontsize=9, color='0.35', va='center', ha='right')
-
-
-def _foreground_panels(page: Page, upper: Axes, lower: Axes) -> None:
-    """Draw the ground-truth foreground mask above, the foreground that a model predicts below."""
-    truth = page.frame.truth
-    grid = page.maps[0].grid if page.maps else page.grid
-    mask = gaussian_foreground(page.frame.targets(), grid)[0].double().numpy()
-    draw_map(upper, grid, mask, 'foreground mask, ground truth', truth, 'magma', (0.0, 1.0))
-    predicted = [maps for maps in page.maps if maps.heatmap is not None and page.foreground_of in (None, maps.name)]
-    if not predicted:
-        lower.set_axis_off()
-        return
-    maps = predicted[-1]
-    assert maps.heatmap is not None
-    heat = maps.heatmap.sigmoid().amax(dim=0).double().numpy()
-    limits = (0.0, max(float(heat.max()), 0.1))
-    draw_map(lower, maps.grid, heat, f'foreground that {maps.name} predicts', truth, 'magma', limits)
-
-
-def _model_panels(page: Page, maps: ModelMaps, upper: Axes, lower: Axes) -> None:
-    """Draw the norm of a BEV map above, its principal components below."""
-    draw_map(upper, maps.grid, channel_norm(maps.bev), f'{maps.name} BEV map, norm', page.frame.truth)
-    painted = PrincipalColours.fit(maps.bev).paint(maps.bev)
-    draw_map(lower, maps.grid, painted, f'{maps.name} BEV map, PCA colours', colourbar=False)
-
-
-def _map_panels(figure: SubFigure, page: Page) -> None:
-    columns = 1 + len(page.maps)
-    axes = figure.subplots(2, columns, squeeze=False)
-    _foreground_panels(page, axes[0, 0], axes[1, 0])
-    for column, maps in enumerate(page.maps, start=1):
-        _model_panels(page, maps, axes[0, column], axes[1, column])
-    for column in range(columns):
-        axes[1, column].set_xlabel('x, right (m)', fontsize=LABEL_SIZE - 1, labelpad=1)
-    for row in range(2):
-        axes[row, 0].set_ylabel('y, forward (m)', fontsize=LABEL_SIZE - 1, labelpad=0)
+    heading.text(0.006, 0.7, page.title, fontsize=13, fontweight='bold', va='center')
+    heading.text(0.006, 0.22, page.note, fontsize=9, color='0.35', va='center')
 
 
 def report_page(page: Page) -> Figure:
     """Draw a report page.
 
-    Above: the cameras with projected boxes (ground truth white, predictions in class colours) and a legend. Below: the
-    scene from above, the foreground mask and each model's BEV map, all with forward up and in metres.
+    Above: how many objects are found, the cameras with projected boxes (ground truth white, predictions in class
+    colours, each with class and score) and a legend. Below: the scene from above, the foreground mask, each model's BEV
+    map and their difference, all with forward up and in metres, and what they say.
 
     Args:
         page: What to show; cameras, points, ground truth, predictions and maps may each be absent.
@@ -138,31 +107,42 @@ def report_page(page: Page) -> Figure:
     Returns:
         The figure, ready to be saved.
     """
+    predictions = page.drawn()
+    found = page.found(predictions)
     frame = page.frame.within(page.grid)
-    page = replace(page, frame=frame)
-    colours = class_colours(page.classes)
-    predictions = page.predictions
-    if predictions is not None:
-        predictions = predictions.within(page.grid).confident(page.threshold, page.limit)
-    camera_height = _camera_height(frame)
-    rows = [height for height in (0.36, camera_height, 0.46, LOWER_HEIGHT) if height > 0]
+    page = replace(page, frame=frame, title=page.caption())
+    colours, names = class_colours(page.classes), short_names(page.classes) if page.judged else []
+    has_maps = bool(page.maps) or frame.truth is not None
+    heights = (HEADING_HEIGHT, _camera_height(frame), 0.46, LOWER_HEIGHT, FOOTER_HEIGHT if page.maps else 0.0)
+    rows = [height for height in heights if height > 0]
     figure = new_figure(PAGE_WIDTH, sum(rows))
     parts = figure.subfigures(len(rows), 1, squeeze=False, height_ratios=rows, hspace=0).ravel().tolist()
     draw_heading(parts.pop(0), page)
-    if camera_height:
-        draw_cameras(parts.pop(0), frame.images, frame.lidar2img, frame.truth, predictions, colours, page.threshold)
+    if frame.images:
+        cameras = (frame.images, frame.lidar2img, frame.truth, predictions)
+        draw_cameras(parts.pop(0), *cameras, colours, page.threshold, names)
     handles = legend_handles(page.classes, colours, frame.truth is not None, predictions is not None, page.threshold)
     draw_legend(parts.pop(0).add_axes((0, 0, 1, 1)), handles, columns=len(handles))
-    bev_width = LOWER_HEIGHT - 0.1
-    if not page.maps and frame.truth is None:
-        middle = parts.pop(0)
-        middle.subplots_adjust(bottom=0.065, top=0.955)
-        draw_bev(middle.add_subplot(), page.grid, frame.points, None, predictions, colours, page.threshold)
-        return figure
-    left, right = parts.pop(0).subfigures(1, 2, width_ratios=(bev_width, PAGE_WIDTH - bev_width), wspace=0)
-    left.subplots_adjust(left=0.07, right=0.995, bottom=0.065, top=0.955)
+    left = middle = parts.pop(0)
+    if has_maps:
+        left, right = middle.subfigures(1, 2, width_ratios=(BEV_WIDTH, PAGE_WIDTH - BEV_WIDTH), wspace=0)
+        right.subplots_adjust(left=0.055, right=0.95, bottom=0.065, top=0.955, wspace=0.24, hspace=0.16)
+        said = draw_maps(right, page.maps, frame, page.grid, page.foreground_of, page.pairs)
+        if page.maps:
+            _write_footer(parts.pop(0), said)
+        left.subplots_adjust(left=0.07, right=0.995)
+    left.subplots_adjust(bottom=0.065, top=0.955)
+    axes = left.add_subplot()
     title = "bird's-eye view" if frame.points is None else "bird's-eye view and LiDAR points"
-    draw_bev(left.add_subplot(), page.grid, frame.points, frame.truth, predictions, colours, page.threshold, title)
-    right.subplots_adjust(left=0.055, right=0.95, bottom=0.065, top=0.955, wspace=0.24, hspace=0.16)
-    _map_panels(right, page)
+    seen = (frame.points, frame.truth, predictions)
+    draw_bev(axes, page.grid, *seen, colours, page.threshold, title, names, None if found is None else found.missed)
+    if predictions is not None and not page.judged:
+        write_captions(axes, replace(predictions, scores=None), short_names(page.classes), colours)
     return figure
+
+
+def _write_footer(footer: SubFigure, sentences: Sequence[str]) -> None:
+    """Write what the maps say, two sentences a line."""
+    for line, y in zip(range(0, len(sentences), 2), (0.82, 0.5, 0.18), strict=False):
+        text = '   '.join(sentences[line : line + 2])
+        footer.text(0.006, y, text, fontsize=LABEL_SIZE + 0.5, color='0.25', va='center')

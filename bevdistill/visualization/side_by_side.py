@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from matplotlib.figure import Figure
 
 from .bev_view import draw_bev, draw_legend, legend_handles
 from .boxes import BoxSet
 from .figures import new_figure
-from .palette import class_colours
-from .report import LOWER_HEIGHT, Page, draw_heading
+from .palette import class_colours, short_names
+from .report import HEADING_HEIGHT, LOWER_HEIGHT, Page, draw_heading
 
 LEGEND_HEIGHT = 0.72
 """Of two lines: one is wider than two panels."""
@@ -24,7 +25,7 @@ def side_by_side_page(page: Page, models: Sequence[tuple[str, BoxSet | None]]) -
         models: Name and decoded predictions of each model (None: it has none), from left to right.
     """
     frame, colours = page.frame.within(page.grid), class_colours(page.classes)
-    rows = [0.36, LEGEND_HEIGHT, LOWER_HEIGHT]
+    rows = [HEADING_HEIGHT, LEGEND_HEIGHT, LOWER_HEIGHT]
     width = LOWER_HEIGHT * max(2, len(models))
     figure = new_figure(width, sum(rows))
     heading, legend, panels = figure.subfigures(len(rows), 1, squeeze=False, height_ratios=rows, hspace=0).ravel()
@@ -33,7 +34,11 @@ def side_by_side_page(page: Page, models: Sequence[tuple[str, BoxSet | None]]) -
     draw_legend(legend.add_axes((0, 0, 1, 1)), handles, columns=-(-len(handles) // 2))
     panels.subplots_adjust(left=0.04, right=0.995, bottom=0.065, top=0.955, wspace=0.12)
     axes = panels.subplots(1, len(models), squeeze=False)[0]
+    names = short_names(page.classes)
     for axis, (name, predictions) in zip(axes, models, strict=True):
-        shown = None if predictions is None else predictions.within(page.grid).confident(page.threshold, page.limit)
-        draw_bev(axis, page.grid, frame.points, frame.truth, shown, colours, page.threshold, name)
+        own = replace(page, predictions=predictions)
+        shown = own.drawn()
+        found = own.found(shown)
+        title, missed = (name, None) if found is None else (f'{name}: {found}', found.missed)
+        draw_bev(axis, page.grid, frame.points, frame.truth, shown, colours, page.threshold, title, names, missed)
     return figure

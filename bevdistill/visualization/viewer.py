@@ -24,12 +24,15 @@ from ..checkpoints import (
 from ..checkpoints.existing import existing_checkpoint
 from ..checkpoints.find import unreadable_checkpoints_explained
 from ..datasets.sequence_dataset import MissingSensorError
+from ..distillers import as_float32
 from ..engine.launch import load_config
+from ..losses import InstanceDistillLoss
 from ..structures import BEVOutputs
 from .boxes import BoxSet
 from .frame import Frame
 from .hook import predicting_model
-from .report import ModelMaps
+from .map_panels import ModelMaps
+from .pairs import MatchedPairs
 
 SENSORS = {'img': 'use_camera', 'points': 'use_lidar'}
 """Inputs of a data set item, and the modality that loads each."""
@@ -37,11 +40,12 @@ SENSORS = {'img': 'use_camera', 'points': 'use_lidar'}
 
 @dataclass(frozen=True)
 class View:
-    """Inputs and outputs of one model for one sample: sensors, predictions, and BEV maps, teacher first."""
+    """Inputs and outputs of one model for one sample: sensors, predictions, BEV maps, teacher first, matched pairs."""
 
     frame: Frame
     predictions: BoxSet
     maps: tuple[ModelMaps, ...]
+    pairs: MatchedPairs | None = None
 
 
 class ModelViewer:
@@ -123,10 +127,19 @@ class ModelViewer:
         frame = Frame.from_item(item['inputs'], item['data_samples']).with_truth_of(self.dataset, index)
         outputs, inputs, samples = self._outputs(item)
         predicted: list[Det3DDataSample] = self.detector.predict_from_outputs(outputs, samples)
-        maps = [ModelMaps.from_outputs(self.role, outputs)]
+        maps, pairs = [ModelMaps.from_outputs(self.role, outputs)], None
         if self.shows_teacher:
-            maps.insert(0, ModelMaps.from_outputs('teacher', self.model.teacher(inputs, samples)))
-        return View(frame, BoxSet.from_instances(predicted[0].pred_instances_3d), tuple(maps))
+            taught = self.model.teacher(inputs, samples)
+            maps.insert(0, ModelMaps.from_outputs('teacher', taught))
+            losses = getattr(self.model, 'losses', {}).values()
+            sparse = next((loss for loss in losses if isinstance(loss, InstanceDistillLoss)), None)
+            if sparse is not None:
+                pairs = MatchedPairs.of(sparse, as_float32(outputs), taught, frame.targets(outputs.bev.device))
+        return View(frame, BoxSet.from_instances(predicted[0].pred_instances_3d), tuple(maps), pairs)
+
+    def scene(self, index: int) -> str:
+        """Return the scene of sample `index`, empty where the data set does not say."""
+        return str(self.dataset.get_data_info(index).get('scene_token', ''))
 
     def _history(self, index: int) -> list[int]:
         """List the frames of the scene before a sample, over which a detector with history runs first."""

@@ -20,6 +20,8 @@ default_hooks = dict(
     logged_numbers=dict(type='LoggedNumbersHook'),
     repeatable_run=dict(type='RepeatableRunHook'),
     resume=dict(type='ResumeHook'),
+    # Of distillers alone, every so many iterations; -1: never. docs/diagnosis.md.
+    diagnose=dict(type='DiagnoseDistillation', interval=50),
     # Draws where a command asks for pictures (test --show-dir), mmdet3d's tools/test.py too.
     visualization=dict(type='BEVVisualizationHook', draw=False),
 )

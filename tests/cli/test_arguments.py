@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from bevdistill.cli.arguments import add_samples, errors_of, spread
+from bevdistill.cli.arguments import add_samples, chosen, errors_of, spread
 from bevdistill.cli.main import module_of, verb_parser
 
 
@@ -18,8 +18,10 @@ def test_samples_are_spread_over_all(count: int, total: int, expected: list[int]
 def test_samples_by_number_or_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     parser = argparse.ArgumentParser()
     add_samples(parser, '--index', type=int)
-    assert parser.parse_args([]) == argparse.Namespace(num=4, index=[])
+    assert parser.parse_args([]) == argparse.Namespace(num=4, interval=None, index=[])
     assert parser.parse_args(['--index', '3', '5']).index == [3, 5]
+    assert chosen(parser.parse_args(['--interval', '4']), 10) == [0, 4, 8]
+    assert chosen(parser.parse_args(['--num', '2']), 10) == [2, 7]
     for words, message in (('--num 0', 'must be at least 1, got 0'), ('--num 2 --index 1', 'not allowed')):
         with pytest.raises(SystemExit):
             parser.parse_args(words.split())

@@ -54,7 +54,14 @@ def test_pair_of_models(models: Path, tmp_path: Path, visualize: Run) -> None:
     assert sorted(path.name for path in tmp_path.glob('*.png')) == [
         '00001_t1.png', '00001_t1_beside.png', '00003_t3.png', '00003_t3_beside.png'
     ]  # fmt: skip
-    assert done.out.count('saved') == 4
+    assert done.out.count('saved') == 5
+    index = (tmp_path / 'index.html').read_text()
+    assert 'a student · sample t1 · 1 of 1 found, 0 false' in index
+    assert 'another | a student · sample t3' in index
+    every = ('--interval', 2, '--score-thr', 0.95, '--out', tmp_path / 'every')
+    assert visualize(models / 'camera.py', weights, *every).code == 0
+    assert 'sample t2 · 0 of 1 found, 0 false' in (tmp_path / 'every' / 'index.html').read_text()
+    assert sorted(path.name for path in (tmp_path / 'every').glob('*.png')) == ['00000_t0.png', '00002_t2.png']
 
 
 def test_errors_are_one_line(models: Path, tmp_path: Path, visualize: Run) -> None:
@@ -62,3 +69,5 @@ def test_errors_are_one_line(models: Path, tmp_path: Path, visualize: Run) -> No
     assert failed.code != 0
     assert failed.err.strip().splitlines()[-1].startswith('visualize.py: error: no checkpoint')
     assert 'Traceback' not in failed.err
+    wrong = visualize(models / 'camera.py', models / 'weights.pth', '--out', tmp_path, '--score-thr', 2)
+    assert (wrong.code, 'must lie in [0, 1], got 2' in wrong.err) == (2, True)

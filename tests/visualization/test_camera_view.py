@@ -46,7 +46,8 @@ def test_montage_puts_the_six_cameras_in_their_places() -> None:
     images = {name: np.full((64, 176, 3), 20 * i, dtype=np.uint8) for i, name in enumerate(names)}
     figure = new_figure(6, 2)
     axes = draw_cameras(figure, dict(reversed(images.items())), dict.fromkeys(names, CAMERA), None, None, COLOURS)
-    assert [ax.texts[0].get_text() for ax in axes[:3]] == ['front left', 'front', 'front right']
+    named = [f'{name}, 176 x 64 pixels' for name in ('front left', 'front', 'front right')]
+    assert [ax.texts[0].get_text() for ax in axes[:3]] == named
     left, front = axes[0].get_position(), axes[1].get_position()
     assert left.x0 < front.x0
     assert axes[3].get_position().y0 < left.y0

@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -124,3 +125,17 @@ def test_real_keyframe_boxes_meet_their_points(keyframe: Path) -> None:
         side = edges[:, 0] * offset[..., 1] - edges[:, 1] * offset[..., 0]
         inside = (side >= 0).all(axis=1) | (side <= 0).all(axis=1)
         assert inside.sum() >= 0.9 * item['num_lidar_pts']
+
+
+def test_points_of_the_root_fill_pages_of_cameras(tmp_path: Path) -> None:
+    points = np.arange(20, dtype=np.float32).reshape(4, 5)
+    points.tofile(tmp_path / 'a.bin')
+    lidar = dict(lidar_path='a.bin', num_pts_feats=5, points2lidar=np.diag([1.0, -1.0, 1.0, 1.0]).tolist())
+    data = SimpleNamespace(data_prefix=dict(pts=str(tmp_path)), get_data_info=lambda index: dict(lidar_points=lidar))
+    frame = Frame('a').with_points_of(data, 0)
+    assert frame.points is not None
+    np.testing.assert_array_equal(frame.points, points * [1, -1, 1, 1, 1])
+    assert frame.with_points_of(data, 0) is frame
+    for gone in (dict(lidar_path='gone.bin'), {}, None):
+        data.get_data_info = lambda index, gone=gone: dict(lidar_points=gone)
+        assert Frame('a').with_points_of(data, 0).points is None

@@ -89,12 +89,15 @@ def _test(hook: BEVVisualizationHook, model: nn.Module, batches: list[int]) -> N
         outputs = model.predict(batch['inputs'], batch['data_samples'])
         hook.after_test_iter(runner, index, batch, outputs)
         first += size
+    hook.after_test_epoch(runner)
 
 
 def test_saves_every_nth_sample_across_batches(tmp_path: Path) -> None:
     model = Detector()
     _test(BEVVisualizationHook(str(tmp_path), interval=3), model, [2, 2, 2, 1])
     assert sorted(path.stem for path in tmp_path.glob('*.png')) == ['token0', 'token3', 'token6']
+    index = (tmp_path / 'index.html').read_text()
+    assert index.count('<img') == 3 and 'Pages of run' in index
     assert model.calls == 4, 'pictures must not cost another forward pass'
     assert model.outputs_listener is None
 

@@ -1,8 +1,11 @@
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.text import Text
 from PIL import Image
 
 from bevdistill.structures import BEVGrid, BEVOutputs
@@ -44,6 +47,25 @@ def test_full_page_is_a_picture_of_the_right_size(tmp_path: Path) -> None:
     assert path.stat().st_size > 20_000
 
 
+def texts_of(figure: Any) -> list[str]:
+    return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
+
+
+def test_page_says_what_is_found_and_names_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [[2, 8, -1, 4, 2, 1.5, 1.6], [-9, -5, -1, 1, 1, 2, 0], [5, 5, -1, 1, 1, 2, 0]]
+    predictions = box_set(rows, labels=[0, 1, 1], scores=[0.7, 0.31, 0.1])
+    frame = _frame()
+    frame = replace(frame, truth=box_set([rows[0], [8, 1, 0, 4, 2, 1, 0]], labels=[0, 0]))
+    page = Page('a model', frame, GRID, CLASSES, predictions)
+    texts = texts_of(report_page(page))
+    assert 'a model · 1 of 2 found, 1 false' in texts
+    assert 'car 70' in texts and 'pedestr. 31' in texts and 'pedestr. 10' not in texts
+    assert texts.count('car') == 2, 'the legend, and the object that is missed'
+    assert sum('176 x 64 pixels' in text for text in texts) == 6
+    unjudged = texts_of(report_page(replace(page, judged=False)))
+    assert 'a model' in unjudged and 'car 70' not in unjudged and 'pedestr.' in unjudged
+
+
 @pytest.mark.parametrize('sensors', [(True, False), (False, True), (False, False)])
 def test_pages_with_what_there_is(tmp_path: Path, sensors: tuple[bool, bool]) -> None:
     cameras, points = sensors
@@ -79,7 +101,7 @@ def test_one_object_in_the_same_place_of_picture_map_and_mask() -> None:
     assert frame.truth is not None
     assert (centre - frame.truth.boxes.gravity_center[0, :2]).abs().max() <= 1.0
     figure = report_page(Page('a', frame, GRID, CLASSES, maps=(_maps('student'),)))
-    panels = [axes for part in figure.subfigs[-1].subfigs for axes in part.axes if axes.axison and axes.get_title()]
+    panels = [axes for part in figure.subfigs[-2].subfigs for axes in part.axes if axes.axison and axes.get_title()]
     assert len(panels) == 5
     assert {axes.get_xlim() for axes in panels} == {(-20.0, 20.0)}
     assert {axes.get_ylim() for axes in panels} == {(-10.0, 10.0)}

@@ -19,7 +19,8 @@ def outlines(predictions: BoxSet, other: BoxSet) -> list[list[np.ndarray]]:
     page = Page('sample', Frame('0123', {}, {}, None, truth), GRID, CLASSES, threshold=0.3)
     figure = side_by_side_page(page, [('one', predictions), ('other', other)])
     axes = [axis for part in figure.subfigs for axis in part.axes if axis.get_title()]
-    assert [axis.get_title() for axis in axes] == ['one', 'other']
+    assert [axis.get_title().partition(': ')[0] for axis in axes] == ['one', 'other']
+    assert axes[0].get_title().startswith('one: 0 of 1 found, ')
     return [
         [path.vertices for drawn in axis.collections if isinstance(drawn, PolyCollection) for path in drawn.get_paths()]
         for axis in axes

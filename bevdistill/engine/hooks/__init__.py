@@ -1,6 +1,7 @@
 """Hooks of mmengine's runner."""
 
 from .compile_hook import CompileHook
+from .diagnose_hook import DiagnoseDistillation
 from .finite_loss_hook import FiniteLossHook, NotFiniteError
 from .logged_numbers_hook import LoggedNumbersHook
 from .repeatable_run_hook import RepeatableRunHook
@@ -9,6 +10,7 @@ from .stop_hook import StopHook
 
 __all__ = [
     'CompileHook',
+    'DiagnoseDistillation',
     'FiniteLossHook',
     'LoggedNumbersHook',
     'NotFiniteError',

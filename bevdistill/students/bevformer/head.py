@@ -129,8 +129,9 @@ class BEVFormerHead(QueryHead):
         bev_BCHW = bev_BQC.transpose(1, 2).unflatten(-1, (self.grid.rows, self.grid.cols))
         if len(self.output_convs):
             bev_BCHW = self.output_convs(bev_BCHW)
-            bev_BQC = bev_BCHW.flatten(2).transpose(1, 2)
         heatmap = self.run_aux_heatmap(bev_BCHW) if with_heatmap else (None, None)
+        # From the map that is offered, so that gradients with respect to it hold those of the decoder.
+        bev_BQC = bev_BCHW.flatten(2).transpose(1, 2)
         decoded = self.transformer.decode(bev_BQC, self.query_embedding.weight, self.reg_branches)
         return self.outputs(bev_BCHW, decoded, heatmap)
 
