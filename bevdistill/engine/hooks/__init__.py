@@ -6,6 +6,7 @@ from .logged_numbers_hook import LoggedNumbersHook
 from .repeatable_run_hook import RepeatableRunHook
 from .resume_hook import ResumeHook
 from .stop_hook import StopHook
+from .tf32_hook import Tf32Hook
 
 __all__ = [
     'CompileHook',
@@ -15,4 +16,5 @@ __all__ = [
     'RepeatableRunHook',
     'ResumeHook',
     'StopHook',
+    'Tf32Hook',
 ]
