@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import re
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +15,9 @@ from mmengine.config import Config
 
 WAIT_SECONDS = 300
 """How long a batch may take before its worker counts as lost, where a data loader's ``timeout`` says nothing else."""
+
+_KILL_SECONDS = 5.0
+"""How long a killed worker may take to end: one in the middle of a read of a hanging disk does not end at all."""
 
 _LOST = re.compile(
     r'DataLoader (?:worker \(pid(?:\(s\))? (?P<pid>[\d, ]+)\) '
@@ -60,10 +65,25 @@ def lost_worker_explained() -> Iterator[None]:
         found = _LOST.search(str(error))
         if found is None:
             raise
-        for child in multiprocessing.active_children():
-            if child.daemon:
-                child.kill()
+        _kill_workers()
         raise LostWorkerError(_message(found)) from error
+
+
+def _kill_workers() -> None:
+    """Kill the workers and wait for their end, unheard by torch.
+
+    Its handler of SIGCHLD raises wherever the process is when a worker ends by a signal, here in place of the one line.
+    """
+    heard = signal.getsignal(signal.SIGCHLD) if threading.current_thread() is threading.main_thread() else None
+    if heard is not None:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    workers = [child for child in multiprocessing.active_children() if child.daemon]
+    for worker in workers:
+        worker.kill()
+    for worker in workers:
+        worker.join(_KILL_SECONDS)
+    if heard is not None:
+        signal.signal(signal.SIGCHLD, heard)
 
 
 def _message(found: re.Match[str]) -> str:

@@ -43,8 +43,8 @@ def test_killed_and_stopped_workers(number: int, message: str) -> None:
         list(loader)
     assert '\n' not in str(caught.value)
     assert time.monotonic() - began < 15
-    for child in multiprocessing.active_children():
-        child.join(5)
+    # Nothing is heard of them later, either: torch's handler raises when a worker ends by a signal.
+    assert callable(signal.getsignal(signal.SIGCHLD))
     assert not [child for child in multiprocessing.active_children() if child.daemon], 'a stopped worker was left'
 
 
