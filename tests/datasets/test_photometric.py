@@ -57,7 +57,7 @@ def test_draws_have_the_distribution_of_mmdet3d() -> None:
     quantiles = torch.tensor([0.0, 0.1, 0.2, 0.5, 0.8, 0.9, 1.0])
     spread = want.amax(dim=0) - want.amin(dim=0)
     apart = (own.quantile(quantiles, dim=0) - want.quantile(quantiles, dim=0)).abs() / spread
-    assert float(apart.max()) < 0.05
+    assert float(apart.max()) < 0.08
     unchanged = torch.tensor((0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 2.0))
     shares = [(side == unchanged).float().mean(dim=0) for side in (own, want)]
     torch.testing.assert_close(*shares, atol=0.04, rtol=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,16 @@ from bevdistill.engine.hooks.tf32_hook import Tf32Hook
 REPO = Path(__file__).resolve().parents[3]
 
 
+@pytest.fixture
+def _switches_as_before() -> Iterator[None]:
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    yield
+    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+
+@pytest.mark.usefixtures('_switches_as_before')
 @pytest.mark.parametrize(('matmul', 'convolution'), [(True, True), (False, False), (True, False)])
-def test_sets_both_switches(matmul: bool, convolution: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    for switches in (torch.backends.cuda.matmul, torch.backends.cudnn):
-        # What a test sets is set back at its end.
-        monkeypatch.setattr(switches, 'allow_tf32', switches.allow_tf32)
+def test_sets_both_switches(matmul: bool, convolution: bool) -> None:
     Tf32Hook(matmul, convolution).before_run(None)
     assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == (matmul, convolution)
 
