@@ -8,9 +8,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +79,7 @@ def run_block(name: str, out: Path, device: str, limit: float) -> dict[str, Any]
             try:
                 state = 'passed' if process.wait(limit) == 0 else 'FAILED'
             except subprocess.TimeoutExpired:
-                os.killpg(process.pid, 9)
-                process.wait()
+                end_group(process)
     found = json.loads(file.read_text()) if file.is_file() else {}
     if found.get('skipped') and state == 'passed':
         state = 'skipped'
@@ -87,6 +88,19 @@ def run_block(name: str, out: Path, device: str, limit: float) -> dict[str, Any]
     if state == 'FAILED' and not summary:
         summary = ''.join(said)
     return dict(state=state, seconds=round(time.monotonic() - begin, 1), summary=summary, results=found)
+
+
+def end_group(process: subprocess.Popen[bytes], patience: float = 5.0) -> None:
+    """End a block and all it started: SIGTERM first, at which torchrun ends its workers, which have own groups."""
+    os.killpg(process.pid, signal.SIGTERM)
+    end = time.monotonic() + patience
+    with suppress(ProcessLookupError):
+        while time.monotonic() < end:
+            process.poll()
+            os.killpg(process.pid, 0)
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 if __name__ == '__main__':

@@ -43,7 +43,7 @@ class Check:
     def data(self) -> Path:
         """The small synthetic nuScenes, made by the first block that asks."""
         root = self.out / 'data'
-        if not (root / 'nuscenes_infos_val.pkl').is_file():
+        if not (root / 'nuscenes_infos_val.msgpack.gz').is_file():
             from ..models import make_data
 
             make_data(root, quick=True)

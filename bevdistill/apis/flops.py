@@ -46,6 +46,8 @@ OPERATORS: dict[Any, Callable[[Tensor, Any], int]] = {
     aten.upsample_nearest2d: lambda _, output: output.numel(),
     aten.upsample_bilinear2d: lambda _, output: 4 * output.numel(),
     aten.grid_sampler_2d: lambda _, output: 4 * output.numel(),
+    # Which torch's formulas lack; of self-attention, with as many keys as queries.
+    aten._scaled_dot_product_flash_attention_for_cpu: lambda given, _: 2 * given.numel() * given.shape[-2],
 }
 
 

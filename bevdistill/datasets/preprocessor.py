@@ -16,6 +16,7 @@ from torch.nn import functional
 from ..layers.voxels import count_voxels, hard_voxels, voxel_coordinates
 from ..structures import keep_host_sizes
 from .grid_mask import GridMask
+from .photometric import PhotometricDistortion, distort
 
 
 @MODELS.register_module()
@@ -31,23 +32,34 @@ class BEVDataPreprocessor(Det3DDataPreprocessor):
     Args:
         grid_mask: Options of :class:`GridMask`, or None. In training it covers the current frame (the last of the
             queue), after normalisation; history frames never see it.
+        photometric: Options of :class:`~.photometric.PhotometricDistortion`, or None. In training it distorts every
+            image on the device, which takes the work from the loaders and lets images travel as bytes; the pipeline's
+            own stage has to go (``photometric=None`` there). It sees images after the pipeline's resizing, not before.
         **kwargs: Of mmdet3d's preprocessor: mean, std, bgr_to_rgb, pad_size_divisor, voxel, voxel_type, voxel_layer,
             non_blocking (here True).
     """
 
-    def __init__(self, grid_mask: Mapping[str, float] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        grid_mask: Mapping[str, float] | None = None,
+        photometric: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**{'non_blocking': True, **kwargs})
         self._voxel_counts: list[int] | None = None
         self.grid_mask = None if grid_mask is None else GridMask(**grid_mask)
+        self.photometric = None if photometric is None else PhotometricDistortion(**photometric)
+        self._distorting = False
 
     def simple_process(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Process a batch; `training` turns the grid mask on."""
+        """Process a batch; `training` turns distortion and grid mask on."""
+        self._distorting = training and self.photometric is not None
         processed: dict[str, Any] = super().simple_process(data, training)
         imgs = processed['inputs'].get('imgs')
         if training and self.grid_mask is not None and imgs is not None:
             mask = self.grid_mask.draw(*imgs.shape[-2:])
             if mask is not None:
-                imgs[:, -1] *= mask.to(imgs)
+                imgs[:, -1] *= mask.to(imgs, non_blocking=True)
         return processed
 
     def preprocess_img(self, _batch_img: Tensor) -> Tensor:
@@ -63,7 +75,8 @@ class BEVDataPreprocessor(Det3DDataPreprocessor):
         """Move to the device, normalise, pad and stack.
 
         Raises:
-            ValueError: If an image tensor is not (T, N, 3, h, w), or T or N differ in a batch.
+            ValueError: If an image tensor is not (T, N, 3, h, w), or T or N differ in a batch, or images to distort are
+                not bytes.
         """
         for sample in data.get('data_samples') or ():
             if 'bboxes_3d' in sample.get('gt_instances_3d', ()):
@@ -75,10 +88,23 @@ class BEVDataPreprocessor(Det3DDataPreprocessor):
         if queues is not None:
             frames = queues[0].shape[:2]
             stacked = multiview_img_stack_batch(
-                [self.preprocess_img(queue).flatten(0, 1) for queue in queues], self.pad_size_divisor, self.pad_value
+                [self.preprocess_img(self._distorted(queue.flatten(0, 1))) for queue in queues],
+                self.pad_size_divisor,
+                self.pad_value,
             )
             data['inputs']['imgs'] = stacked.unflatten(1, frames)
         return data
+
+    def _distorted(self, images: Tensor) -> Tensor:
+        """Distort images (I, 3, h, w), each by numbers of its own, if this is a training pass that wants it."""
+        if not self._distorting or self.photometric is None:
+            return images
+        if images.dtype != torch.uint8:
+            raise ValueError(
+                f'data_preprocessor.photometric wants images as bytes, got {images.dtype}: the pipeline has distorted '
+                'them already. Set train_dataloader.dataset.dataset.pipeline.images.transforms.photometric=None'
+            )
+        return distort(images, self.photometric.draw(len(images)).to(images.device, non_blocking=True))
 
     def voxelize(self, points: Sequence[Tensor], data_samples: Any) -> dict[str, Tensor]:
         """Make voxels of all samples, as mmdet3d's method does."""

@@ -41,7 +41,7 @@ class QueryDecoder(BaseModule):
     After layer i its regression branch moves the references, ``r' = sigmoid(t + logit(r))``, which are detached
     before the next layer (BEVFormer, arXiv 2203.17270, section 3.5; Deformable DETR, arXiv 2010.04159). Built on
     mmcv's transformer layer, whose parameter names are those of the released checkpoints. References and regression
-    are computed in float32 also under automatic mixed precision.
+    are computed in float32 also under automatic mixed precision. Multi-head attention is torch's fused operator.
 
     Args:
         num_layers: L.
@@ -93,6 +93,9 @@ class QueryDecoder(BaseModule):
         self.num_layers = num_layers
         self.num_levels = num_levels
         self.layers = ModuleList([BaseTransformerLayer(**_copied(layer)) for _ in range(num_layers)])
+        for module in self.modules():
+            if isinstance(module, nn.MultiheadAttention):
+                module.register_forward_pre_hook(_without_weights, with_kwargs=True)
 
     def init_weights(self) -> None:
         """Draw every matrix Xavier-uniform, then set the deformable attentions' own start values."""
@@ -149,3 +152,10 @@ class QueryDecoder(BaseModule):
 def _copied(config: dict[str, Any]) -> dict[str, Any]:
     """Copy a layer's config, whose nested ones mmcv writes into."""
     return {**config, 'attn_cfgs': [dict(entry) for entry in config['attn_cfgs']], 'ffn_cfgs': dict(config['ffn_cfgs'])}
+
+
+def _without_weights(
+    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Ask for no averaged weights, which nothing reads and which keep torch from its fused operator."""
+    return args, {**kwargs, 'need_weights': False}

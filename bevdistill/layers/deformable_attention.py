@@ -1,4 +1,4 @@
-"""Deformable attention over feature levels: mmcv's module in float32.
+"""Deformable attention over feature levels: mmcv's module with sampling in float32.
 
 Legend: B batch, S tokens of all levels, M heads, Q queries, L levels, P points, C channels.
 """
@@ -29,11 +29,10 @@ def predict_sampling(query: Tensor, offsets: nn.Linear, weights: nn.Linear) -> T
         weights: Layer that predicts weights.
 
     Returns:
-        (..., outputs of both layers), offsets first.
+        (..., outputs of both layers), offsets first, in float32 at least; the product itself follows autocast.
     """
-    return functional.linear(
-        query, torch.cat((offsets.weight, weights.weight)), torch.cat((offsets.bias, weights.bias))
-    )
+    matrix, bias = torch.cat((offsets.weight, weights.weight)), torch.cat((offsets.bias, weights.bias))
+    return full_precision(functional.linear(query, matrix, bias))
 
 
 def reset_attentions(module: nn.Module) -> None:
@@ -46,13 +45,14 @@ def reset_attentions(module: nn.Module) -> None:
 
 @MODELS.register_module()
 class DeformableAttention(MultiScaleDeformableAttention):
-    """mmcv's multi-scale deformable attention in float32 at least, without synchronising host and device.
+    """mmcv's multi-scale deformable attention, without synchronising host and device.
 
     Parameters and start values are mmcv's. The sizes of the maps come as :class:`FeatureLevels`: mmcv's own forward
     pass compares sizes on the device with the number of tokens, which makes the host wait in every layer.
 
     Note:
-        The originals force float32 here too: sampling locations lose up to a cell in float16.
+        Sampling locations, softmax and sums are in float32 at least: locations lose up to a cell in float16. The matrix
+        products follow autocast; the originals force float32 on all of it.
 
     Args:
         batch_first: Must be True: tensors are (B, Q, C).
@@ -94,16 +94,13 @@ class DeformableAttention(MultiScaleDeformableAttention):
         Returns:
             (B, Q, C), float32 at least.
         """
-        with torch.autocast(query.device.type, enabled=False):
-            query = full_precision(query)
-            value = query if value is None else full_precision(value)
-            identity = query if identity is None else full_precision(identity)
-            query_at = query if query_pos is None else query + full_precision(query_pos)
-            shape = (*query.shape[:2], self.num_heads, self.num_levels, self.num_points)
-            predicted = predict_sampling(query_at, self.sampling_offsets, self.attention_weights)
-            offsets, weights = predicted.split((self.sampling_offsets.out_features, math.prod(shape[2:])), dim=-1)
-            offsets = offsets.unflatten(-1, (*shape[2:], 2)) / levels.extents(query)[:, None]
-            locations = full_precision(reference_points)[:, :, None, :, None] + offsets
-            tokens = self.value_proj(value).unflatten(-1, (self.num_heads, -1))
-            sampled = sample_deformable(tokens, levels, locations, weights.unflatten(-1, shape[2:]), softmax=True)
-            return self.dropout(self.output_proj(sampled)) + identity
+        identity = full_precision(query if identity is None else identity)
+        query_at = query if query_pos is None else query + query_pos
+        shape = (*query.shape[:2], self.num_heads, self.num_levels, self.num_points)
+        predicted = predict_sampling(query_at, self.sampling_offsets, self.attention_weights)
+        offsets, weights = predicted.split((self.sampling_offsets.out_features, math.prod(shape[2:])), dim=-1)
+        offsets = offsets.unflatten(-1, (*shape[2:], 2)) / levels.extents(predicted)[:, None]
+        locations = full_precision(reference_points)[:, :, None, :, None] + offsets
+        tokens = self.value_proj(query if value is None else value).unflatten(-1, (self.num_heads, -1))
+        sampled = sample_deformable(tokens, levels, locations, weights.unflatten(-1, shape[2:]), softmax=True)
+        return self.dropout(self.output_proj(sampled)) + identity

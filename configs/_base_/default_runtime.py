@@ -19,6 +19,7 @@ default_hooks = dict(
     finite_loss=dict(type='FiniteLossHook'),
     logged_numbers=dict(type='LoggedNumbersHook'),
     repeatable_run=dict(type='RepeatableRunHook'),
+    tf32=dict(type='Tf32Hook', matmul=False, convolution=True),  # torch's own defaults; docs/performance.md
     resume=dict(type='ResumeHook'),
     # Of distillers alone, every so many iterations; -1: never. docs/diagnosis.md.
     diagnose=dict(type='DiagnoseDistillation', interval=50),

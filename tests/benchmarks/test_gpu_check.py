@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
 
@@ -46,6 +48,20 @@ def test_one_line_and_one_entry_for_each_block(stand_in: Path, capsys: pytest.Ca
     results = json.loads((stand_in / 'results.json').read_text())
     assert results['steps']['results']['summary'] == 'steps on cpu', 'found before the time-out'
     assert (stand_in / 'cache.log').read_text().splitlines() == ['first line', 'what is wrong']
+
+
+def test_a_block_may_end_what_it_started(tmp_path: Path) -> None:
+    """torchrun's workers are in groups of their own: only torchrun ends them, if it is asked to by SIGTERM."""
+    script = 'trap "touch asked; exit" TERM; touch began; while :; do sleep 0.05; done'
+    process = subprocess.Popen(['bash', '-c', script], cwd=tmp_path, start_new_session=True)
+    stubborn = 'trap "" TERM; touch second; while :; do sleep 0.05; done'
+    other = subprocess.Popen(['bash', '-c', stubborn], cwd=tmp_path, start_new_session=True)
+    while not (tmp_path / 'began').exists() or not (tmp_path / 'second').exists():
+        time.sleep(0.01)
+    for child in (process, other):
+        gpu_check.end_group(child, patience=0.5)
+    assert (tmp_path / 'asked').exists()
+    assert (process.returncode, other.returncode) == (0, -9)
 
 
 def test_nothing_starts_when_the_time_is_used_up(stand_in: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from mmdet3d.structures import Det3DDataSample, LiDARInstance3DBoxes
 from mmengine.structures import InstanceData
 
 from bevdistill.datasets import BEVDataPreprocessor
+from bevdistill.datasets.photometric import distort
 from bevdistill.structures import Targets
 
 MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
@@ -99,6 +100,25 @@ def test_grid_mask_covers_the_current_frame_in_training_only() -> None:
     assert dropped.any()
     assert not dropped.all()
     assert (dropped == dropped[0, 0, 0]).all(), 'one mask for all images of the call'
+
+
+def test_images_are_distorted_in_training_only_each_by_itself() -> None:
+    preprocessor = BEVDataPreprocessor(photometric={})
+    image = torch.randint(1, 256, (1, 1, 3, 8, 9), dtype=torch.uint8).expand(2, 3, -1, -1, -1)
+
+    def process(image: torch.Tensor, training: bool) -> torch.Tensor:
+        torch.manual_seed(0)
+        return preprocessor({'inputs': {'img': [image]}}, training)['inputs']['imgs']
+
+    torch.testing.assert_close(process(image, False)[0], image.float())
+    found = process(image, True)
+    torch.manual_seed(0)
+    want = distort(image.flatten(0, 1), preprocessor.photometric.draw(6))
+    torch.testing.assert_close(found.flatten(0, 2), want)
+    assert not torch.equal(found[0, 0, 0], found[0, 1, 2])
+    with pytest.raises(ValueError, match=r'wants images as bytes, got torch.float32: the pipeline has distorted them'):
+        process(image.float(), True)
+    assert process(image.float(), False).dtype == torch.float32
 
 
 def test_the_inputs_are_left_as_they_were() -> None:

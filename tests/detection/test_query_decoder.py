@@ -128,6 +128,23 @@ class SwapSelfAttention(nn.Module):
         return query + self.conv1(query + query_pos)
 
 
+def test_self_attention_is_one_operator_with_the_numbers_of_the_parts():
+    decoder = QueryDecoder(1, 16, num_heads=2, num_levels=2, dropout=0.0)
+    branches = [make_reg_branch(16)]
+    attention = decoder.layers[0].attentions[0].attn
+    found = []
+    for fused in (True, False):
+        if not fused:
+            attention._forward_pre_hooks.clear()
+        torch.manual_seed(0)
+        with torch.profiler.profile() as profile:
+            states = decoder(*small_inputs(2), branches).states
+        names = {event.name for event in profile.events()}
+        assert ('aten::scaled_dot_product_attention' in names) == fused
+        found.append([states, *torch.autograd.grad(states.square().sum(), decoder.layers.parameters())])
+    torch.testing.assert_close(*found)
+
+
 def test_another_self_attention():
     decoder = QueryDecoder(
         2, 16, num_heads=2, feedforward_channels=24, num_levels=2, self_attention=dict(type='SwapSelfAttention')

@@ -7,6 +7,7 @@ from .logged_numbers_hook import LoggedNumbersHook
 from .repeatable_run_hook import RepeatableRunHook
 from .resume_hook import ResumeHook
 from .stop_hook import StopHook
+from .tf32_hook import Tf32Hook
 
 __all__ = [
     'CompileHook',
@@ -17,4 +18,5 @@ __all__ = [
     'RepeatableRunHook',
     'ResumeHook',
     'StopHook',
+    'Tf32Hook',
 ]

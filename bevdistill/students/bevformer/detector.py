@@ -45,6 +45,8 @@ class BEVFormer(BEVDetector):
             frame is used, with the motion since the previous frame set to zero, which is what the original does for
             the first frame of a sequence.
         video_test_mode: Use history in testing. Without it, every frame is the first of its sequence.
+        channels_last: Keep the channels of a pixel side by side in memory, in backbone and neck: the same numbers to
+            rounding, which many devices compute faster.
         data_preprocessor: Config of the data preprocessor.
         init_cfg: Config of the initialisation.
         train_cfg: Empty or None, as mmdet3d's tools pass it; nothing reads it.
@@ -66,6 +68,7 @@ class BEVFormer(BEVDetector):
         pts_bbox_head: dict[str, Any],
         queue_length: int = 1,
         video_test_mode: bool = True,
+        channels_last: bool = False,
         data_preprocessor: dict[str, Any] | None = None,
         init_cfg: dict[str, Any] | None = None,
         train_cfg: dict[str, Any] | None = None,
@@ -76,6 +79,7 @@ class BEVFormer(BEVDetector):
             raise ValueError(f'queue_length counts the current frame and must be at least 1, got {queue_length}')
         self.queue_length = queue_length
         self.video_test_mode = video_test_mode
+        self.channels_last = channels_last
         self.memory = BEVMemory()
         self.img_backbone = MODELS.build(img_backbone)
         self.img_neck = MODELS.build(img_neck)
@@ -96,7 +100,10 @@ class BEVFormer(BEVDetector):
             Levels of the neck, (B, N, C, h, w) each.
         """
         batch_cams = imgs.shape[:2]
-        features = self.img_neck(self.img_backbone(imgs.flatten(0, 1)))
+        images = imgs.flatten(0, 1)
+        if self.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        features = self.img_neck(self.img_backbone(images))
         return [level.unflatten(0, batch_cams) for level in features]
 
     def forward_outputs(

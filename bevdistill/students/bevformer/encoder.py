@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from ...layers import FeatureLevels
-from ...structures import BEVGrid, full_precision
+from ...structures import BEVGrid
 from .frame import CameraHits, FrameGeometry, with_camera_hits
 from .spatial_attention import SpatialCrossAttention
 from .temporal_attention import History, TemporalSelfAttention
@@ -187,8 +187,6 @@ class BEVFormerEncoder(BaseModule):
             history = History(prev_bev_BQC, history_exists_B, query_BQC)
         bev_levels = FeatureLevels.of([(self.grid.rows, self.grid.cols)], query_BQC.device)
         references_BQ22 = self.references(shift_B2, history)
-        # Once for all layers: under autocast the tokens come in half precision.
-        value_BNSC = full_precision(value_BNSC)
         context = (query_pos_BQC, value_BNSC, levels, hits, references_BQ22, bev_levels, history)
         recompute = self.with_cp and self.training and torch.is_grad_enabled()
         for layer in self.layers:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 
-import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -82,7 +81,7 @@ class SpatialCrossAttention(BaseModule):
     """Average over the cameras that see a query's pillar of deformable attention into each.
 
     ``out = query + dropout(W * mean over seeing cameras of deformable_attention(query, camera))`` (BEVFormer, arXiv
-    2203.17270, equation 4). The residual is inside. Computed in float32.
+    2203.17270, equation 4). The residual is inside. Matrix products follow autocast, the rest is in float32 at least.
 
     Args:
         embed_dims: C.
@@ -118,8 +117,5 @@ class SpatialCrossAttention(BaseModule):
         Returns:
             (B, Q, C), float32.
         """
-        with torch.autocast(query_BQC.device.type, enabled=False):
-            query_BQC = full_precision(query_BQC)
-            value_ISC = full_precision(value_BNSC).flatten(0, 1)
-            slots = self.deformable_attention(query_BQC.flatten(0, 1), value_ISC, hits, levels)
-            return query_BQC + self.dropout(self.output_proj(slots.view_as(query_BQC)))
+        slots = self.deformable_attention(query_BQC.flatten(0, 1), value_BNSC.flatten(0, 1), hits, levels)
+        return full_precision(query_BQC) + self.dropout(self.output_proj(slots.view_as(query_BQC)))

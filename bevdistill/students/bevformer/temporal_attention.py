@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.nn.functional import linear
 
 from ...layers import FeatureLevels, reset_projection, reset_sampling, sample_deformable
 from ...structures import full_precision
@@ -39,7 +39,7 @@ class TemporalSelfAttention(BaseModule):
     ``out = query + dropout(W * mean over entries of deformable_attention)``, where offsets and weights are predicted
     from the history concatenated with ``query + query_pos``. A sample without history attends its own running query
     in both entries; one with history attends the encoder's input as the present, as the original does.
-    The residual is inside. Computed in float32.
+    The residual is inside. Matrix products follow autocast, the rest is in float32 at least.
 
     Args:
         embed_dims: C.
@@ -93,41 +93,40 @@ class TemporalSelfAttention(BaseModule):
         Returns:
             (B, Q, C), float32.
         """
-        with torch.autocast(query_BQC.device.type, enabled=False):
-            query_BQC, query_pos_BQC = full_precision(query_BQC), full_precision(query_pos_BQC)
-            entries = None if history is None else self._entries(query_BQC, history)
-            predicted = self._predict(query_BQC, query_pos_BQC, None if entries is None else entries[0])
-            shape = (self.num_heads, ENTRIES, self.num_points)
-            offsets, weights = predicted.split((2 * math.prod(shape), math.prod(shape)), dim=-1)
-            offsets = offsets.unflatten(-1, (*shape, 2)) / levels.extents(predicted)
-            locations = references_BQ22[:, :, None, :, None] + offsets
-            weights = weights.unflatten(-1, shape).softmax(dim=-1) / ENTRIES
-            if entries is None:
-                # Both entries look at the same map, so they are points of one level.
-                attended = self._attend(query_BQC, levels, locations.flatten(3, 4), weights.flatten(3))
-            else:
-                past, present = (
-                    self._attend(tokens_BQC, levels, locations[:, :, :, entry], weights[:, :, :, entry])
-                    for entry, tokens_BQC in enumerate(entries)
-                )
-                attended = past + present
-            return query_BQC + self.dropout(self.output_proj(attended))
+        query_BQC = full_precision(query_BQC)
+        entries = None if history is None else self._entries(query_BQC, history)
+        predicted = self._predict(query_BQC, query_pos_BQC, None if entries is None else entries[0])
+        shape = (self.num_heads, ENTRIES, self.num_points)
+        offsets, weights = predicted.split((2 * math.prod(shape), math.prod(shape)), dim=-1)
+        offsets = offsets.unflatten(-1, (*shape, 2)) / levels.extents(predicted)
+        locations = references_BQ22[:, :, None, :, None] + offsets
+        weights = weights.unflatten(-1, shape).softmax(dim=-1) / ENTRIES
+        if entries is None:
+            # Both entries look at the same map, so they are points of one level.
+            attended = self._attend(query_BQC, levels, locations.flatten(3, 4), weights.flatten(3))
+        else:
+            past, present = (
+                self._attend(tokens_BQC, levels, locations[:, :, :, entry], weights[:, :, :, entry])
+                for entry, tokens_BQC in enumerate(entries)
+            )
+            attended = past + present
+        return query_BQC + self.dropout(self.output_proj(attended))
 
     def _predict(self, query_BQC: Tensor, query_pos_BQC: Tensor, past_BQC: Tensor | None) -> Tensor:
         """Predict offsets and weights from ``(past, query + query_pos)``; without history the past is the query.
 
         The halves of the layers' matrices are applied one by one: nothing is concatenated, and the past, which has no
-        gradient, costs no backward pass.
+        gradient, costs no backward pass. Their sum is in float32 at least.
         """
         matrix = torch.cat((self.sampling_offsets.weight, self.attention_weights.weight))
         bias = torch.cat((self.sampling_offsets.bias, self.attention_weights.bias))
         of_past, of_present = matrix.chunk(2, dim=1)
         if past_BQC is None:
             # A position that all samples share is multiplied once.
-            of_query_BQA = functional.linear(query_BQC, of_past + of_present)
-            return of_query_BQA + functional.linear(query_pos_BQC, of_present, bias)
-        of_query_BQA = functional.linear(query_BQC + query_pos_BQC, of_present, bias)
-        return functional.linear(past_BQC, of_past) + of_query_BQA
+            parts = linear(query_BQC, of_past + of_present), linear(query_pos_BQC, of_present, bias)
+        else:
+            parts = linear(past_BQC, of_past), linear(query_BQC + query_pos_BQC, of_present, bias)
+        return full_precision(parts[0]) + full_precision(parts[1])
 
     def _attend(self, tokens_BQC: Tensor, levels: FeatureLevels, locations: Tensor, weights: Tensor) -> Tensor:
         """Attend one map: locations (B, Q, M, points, 2), weights (B, Q, M, points)."""

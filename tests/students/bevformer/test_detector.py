@@ -146,6 +146,23 @@ def test_vehicle_state_and_images_matter(make_batch):
         assert (model.forward_outputs(inputs, samples).bev - before).abs().max() > 1e-3
 
 
+def test_order_of_channels_in_memory_changes_rounding_alone(make_batch):
+    model = MODELS.build(small()).eval()
+    model.init_weights()
+    inputs, samples = make_batch([2, 1])
+    seen = []
+    model.img_backbone.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    found = []
+    for model.channels_last in (True, False):
+        model.zero_grad()
+        losses = model.loss_from_outputs(model.forward_outputs(inputs, samples), samples)
+        sum(losses.values()).backward()
+        weight = next(value for value in model.img_backbone.parameters() if value.grad is not None)
+        found.append({**{name: value.detach() for name, value in losses.items()}, 'gradient': weight.grad})
+    assert [images.is_contiguous(memory_format=torch.channels_last) for images in seen] == [True, False]
+    torch.testing.assert_close(*found, rtol=1e-5, atol=1e-5)
+
+
 def test_mixed_precision(make_batch):
     model = MODELS.build(small())
     model.init_weights()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import pytest
 import torch
 from torch.nn import functional
 
 from bevdistill.layers import FeatureLevels
 from bevdistill.layers.sampling import use_backend
-from bevdistill.students.bevformer import PillarDeformableAttention, SpatialCrossAttention
+from bevdistill.students.bevformer import PillarDeformableAttention, SpatialCrossAttention, spatial_attention
 from bevdistill.students.bevformer.frame import CameraHits
 
 
@@ -125,7 +127,7 @@ def test_nothing_seen():
     assert query.grad is not None and query.grad.isfinite().all()
 
 
-def test_float32_under_autocast():
+def test_under_autocast_products_alone_are_in_half_precision(monkeypatch):
     attention = SpatialCrossAttention(8, 2, num_levels=1, num_points=4, dropout=0.0)
     arguments = (
         torch.randn(1, 6, 8),
@@ -134,8 +136,13 @@ def test_float32_under_autocast():
         FeatureLevels.of([(4, 5)]),
     )
     want = attention(*arguments)
+    sampled = mock.Mock(wraps=spatial_attention.sample_views)
+    monkeypatch.setattr(spatial_attention, 'sample_views', sampled)
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        assert torch.equal(attention(*arguments), want)
+        got = attention(*arguments)
+    tokens, _, offsets, logits = sampled.call_args.args[:4]
+    assert (tokens.dtype, offsets.dtype, logits.dtype) == (torch.bfloat16, torch.float32, torch.float32)
+    assert got.dtype == torch.float32 and 0 < float((got - want).norm() / want.norm()) < 0.02
 
 
 def test_messages():

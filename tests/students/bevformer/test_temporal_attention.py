@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import pytest
 import torch
 
 from bevdistill.layers import FeatureLevels
-from bevdistill.students.bevformer import History, TemporalSelfAttention
+from bevdistill.students.bevformer import History, TemporalSelfAttention, temporal_attention
 
 LEVELS = FeatureLevels.of([(10, 8)])
 
@@ -67,6 +69,23 @@ def test_mixed_batch():
     first = attention(query[:1], pos[:1], refs[:1], LEVELS, always(current[:1], prev[:1]))
     second = attention(query[1:], pos[1:], refs[1:], LEVELS)
     torch.testing.assert_close(output, torch.cat((first, second)), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize('with_history', [True, False])
+def test_under_autocast_products_alone_are_in_half_precision(with_history, monkeypatch):
+    attention = TemporalSelfAttention(16, num_heads=2, dropout=0.0)
+    query, prev = torch.randn(2, 80, 16), torch.randn(2, 80, 16)
+    arguments = query, torch.randn(1, 80, 16), torch.rand(2, 80, 2, 2), LEVELS
+    arguments += (always(query, prev) if with_history else None,)
+    want = attention(*arguments)
+    sampled = mock.Mock(wraps=temporal_attention.sample_deformable)
+    monkeypatch.setattr(temporal_attention, 'sample_deformable', sampled)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        got = attention(*arguments)
+    for call in sampled.call_args_list:
+        tokens, _, locations, weights = call.args
+        assert (tokens.dtype, locations.dtype, weights.dtype) == (torch.bfloat16, torch.float32, torch.float32)
+    assert got.dtype == torch.float32 and 0 < float((got - want).norm() / want.norm()) < 0.02
 
 
 def test_message():
