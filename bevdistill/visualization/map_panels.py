@@ -77,7 +77,8 @@ def draw_maps(
         What the panels say, in sentences.
     """
     truth = frame.truth
-    columns = [_foreground(maps, frame, grid, foreground_of), *_models(maps, truth)]
+    columns: list[tuple[Draw | None, Draw | None]] = [_foreground(maps, frame, grid, foreground_of)]
+    columns += _models(maps, truth)
     said = ['Foreground mask: where objects are, and the losses look.'] if maps else []
     if maps:
         said.append("Strength: root mean square of a cell's channels.")
