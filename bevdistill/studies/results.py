@@ -20,6 +20,8 @@ from .work_dirs import ERRORS, METRICS, read_metrics, read_training_seconds, spl
 
 DELETE = 'Delete it: the job runs again'
 """What to do with a damaged file."""
+SAME, TIMES = ('job', 'seed', 'identity', 'checkpoint'), ('time', 'data_time')
+"""What one run has alike in the manifests of two sessions, and which of its metrics are not scores."""
 MOST_LINES = 8
 HELD_OUT = ('held_out', 'final')
 """Kinds of the jobs that test on the held-out world; manifests before 2027 have the second name."""
@@ -154,6 +156,7 @@ def read_manifests(paths: Sequence[Path], held_out: bool = False) -> Results:
     """Read the manifest of a study, or those of one study that was run in several sessions.
 
     A row's runs are those of all sessions; each is compared with the base's run of its own seed, hence of its session.
+    A run that a session took over from an earlier one counts once.
 
     Args:
         paths: Files ``manifest.json``. Metrics, and a row's title and base, are those of the first that has them.
@@ -169,8 +172,9 @@ def read_manifests(paths: Sequence[Path], held_out: bool = False) -> Results:
     every = [(path, job) for path, tree in zip(paths, trees, strict=True) for job in tree['jobs']]
     jobs = [(path, job) for path, job in every if job.get('kind', kinds[0]) in kinds]
     done = [(path, job) for path, job in jobs if job.get('state') == 'done' and job.get('metrics')]
-    done = [(path, job) for path, job in done if job['row'] in order]
-    missing = [job['job'] for path, job in jobs if (path, job) not in done]
+    done = _once([(path, job) for path, job in done if job['row'] in order])
+    finished = {job['job'] for _, job in done}
+    missing = [job['job'] for path, job in jobs if (path, job) not in done and job['job'] not in finished]
     if not done:
         note = ' on the held-out world, see bevdistill study run --held-out' if held_out else ''
         raise ValueError(f'{", ".join(map(str, paths))}: no run is done{note}')
@@ -188,6 +192,21 @@ def read_manifests(paths: Sequence[Path], held_out: bool = False) -> Results:
         {name: entries[name]['base'] for name in found if entries[name]['base'] in found},
         tuple(trees[0]['metrics']), missing, [job for _, job in done], _known_parts(paths, trees),
     )  # fmt: skip
+
+
+def _once(done: Sequence[tuple[Path, dict[str, Any]]]) -> list[tuple[Path, dict[str, Any]]]:
+    """Leave out what a session took over from an earlier one: the same checkpoint with the same numbers."""
+    kept: list[tuple[Path, dict[str, Any]]] = []
+    for path, job in done:
+        weights = job.get('checkpoint') or job.get('identity', {}).get('inputs')
+        if not weights or not any(_alike(job, other) for _, other in kept):
+            kept.append((path, job))
+    return kept
+
+
+def _alike(job: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    scores = ({key: value for key, value in each['metrics'].items() if key not in TIMES} for each in (job, other))
+    return next(scores) == next(scores) and all(job.get(key) == other.get(key) for key in SAME)
 
 
 def _check_sessions(done: Sequence[tuple[Path, Mapping[str, Any]]]) -> None:

@@ -94,6 +94,24 @@ def test_sessions_of_one_study_are_one_table(tmp_path: Path) -> None:
     assert found.by_seed('b', 'NDS').to_dict() == pytest.approx({0: 0.3, 1: 0.4, 2: 0.5})
 
 
+def test_a_run_that_a_session_took_over_counts_once(tmp_path: Path) -> None:
+    def written(name: str, **different: Any) -> Path:
+        job = dict(job='a_seed0', kind='run', row='a', seed=0, state='done', metrics=dict(NDS=0.1),
+                   checkpoint=dict(sha256='x'))  # fmt: skip
+        held = dict(job='final-a_seed0', kind='final', row='a', seed=0, state='done', metrics=dict(NDS=0.2),
+                    identity=dict(inputs=dict(checkpoint='x')))  # fmt: skip
+        rows = [dict(name='a', title='a', base=None)]
+        return manifest(tmp_path, name, jobs=[job | different, held | different], rows=rows)
+
+    first, second = written('first'), written('second')
+    # Tested again, of which the time differs.
+    second.write_text(second.read_text().replace('0.2}', '0.2, "time": 9.0}'))
+    for held_out, nds in ((False, 0.1), (True, 0.2)):
+        assert read_manifests([first, second], held_out).by_seed('a', 'NDS').to_dict() == {0: nds}
+    with pytest.raises(ValueError, match=r'has seed 0 in .* and again in'):
+        read_manifests([first, written('other', metrics=dict(NDS=0.3))])
+
+
 def test_sessions_that_do_not_belong_together(tmp_path: Path) -> None:
     first = session(tmp_path, 'first', (0, 1))
     for other, message in (
