@@ -48,7 +48,7 @@ NOT_RUN = {
     r'bevdistill-t_convnext-b': 'needs mmpretrain: tests/cli/test_submission_end_to_end.py writes a submission',
     r'^bevdistill (show|score|errors) |error_split\.py': 'pictures: tests/cli/test_(cli_show_*|score|errors).py',
     r'^bevdistill compare .*(manifest\.json|_seed)': 'results of many seeds: tests/cli/test_compare.py',
-    r'^bevdistill report work_dirs/': 'studies, and many seeds: tests/studies/report',
+    r"^bevdistill report '?work_dirs/": 'studies, and many seeds: tests/studies/report',
     r'docs\.experiments\.|data/dgp$|_dgp\.py': 'other data: tests/experiments/test_dgp_layout.py makes some',
     r'^bevdistill compare work_dirs/teacher ': 'names of runs that are not there: docs/start.md compares runs/*',
     r'^bevdistill describe (CONFIG|configs/(bevdistill|synthetic))': 'tests/cli/test_describe.py counts FLOPs in small',

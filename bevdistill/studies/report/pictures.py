@@ -122,7 +122,8 @@ def _from_above(
         pixels[rows, columns] = np.asarray(POINT_COLOUR) * brightness
     layers = []
     for boxes, threshold in sets:
-        boxes = boxes.select((np.abs(boxes.centres[:, :2]) < reach).all(axis=1))
+        near = np.flatnonzero((np.abs(boxes.centres[:, :2]) < reach).all(axis=1))
+        boxes = boxes.select(near)
         corners = box_corners(boxes.centres, boxes.sizes, boxes.yaws)
         ends = zip(to_map(footprints(corners)), to_map(heading_marks(corners)[..., :2]), strict=True)
         lines = [f'{_path(outline, closed=True)}{_path(mark)}' for outline, mark in ends]

@@ -128,8 +128,9 @@ def confusion_of(
     title: str, predicted: Mapping[str, Boxes], truth: Mapping[str, Boxes], classes: Sequence[str], threshold: float
 ) -> Confusion:
     """Count the objects of all samples that were predicted."""
-    parts: Any = [_Boxes.of({token: each[token] for token in predicted}, classes) for each in (truth, predicted)]
-    matrix = confusion_matrix(*parts, classes, threshold)
+    objects: Any = _Boxes.of({token: truth[token] for token in predicted}, classes)
+    found: Any = _Boxes.of(predicted, classes)
+    matrix = confusion_matrix(objects, found, classes, threshold)
     names = [name.replace('_', ' ') for name in classes]
     rows = []
     for name, row in zip([*names, 'no object'], matrix.tolist(), strict=True):

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...json_file import read_json_object
-from ..results import COPY, Results, read_manifests, read_work_dirs
+from ..manifest import COPY, read_manifest
+from ..results import Results, read_manifests, read_work_dirs
 from ..work_dirs import split_seed
 
 MANIFEST = 'manifest.json'
@@ -139,7 +139,7 @@ def _studies(manifests: Sequence[Path]) -> Runs:
     notes: list[str] = []
     done = False
     for manifest in manifests:
-        tree = read_json_object(manifest, 'rows', 'jobs', advice=COPY)
+        tree = read_manifest(manifest)
         titles |= {entry['name']: entry['title'] for entry in tree['rows'] if entry['name'] not in titles}
         for job in tree['jobs']:
             if job.get('kind', 'run') != 'run':
