@@ -21,6 +21,7 @@ from ..checkpoints import (
     sha256_of,
     unreadable_advice,
 )
+from ..checkpoints.damage import check_content
 from ..checkpoints.fit import without_wrapper_prefix
 from ..checkpoints.foreign_file import weights_below
 
@@ -141,6 +142,7 @@ class TeacherCheckpoint:
                 f'{self.role} checkpoint {path} cannot be read as plain data. Either it is damaged, or it holds '
                 f'Python objects, and loading those could run code: {unreadable_advice(path)}'
             ) from None
+        check_content(checkpoint, str(path))
         return checkpoint
 
     def _other_sensor(self, weights: Mapping[str, Any], detector: nn.Module) -> list[str]:

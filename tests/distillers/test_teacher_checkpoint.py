@@ -97,6 +97,22 @@ def test_damaged_file(save_teacher) -> None:
         TeacherCheckpoint(path).load_into(detector())
 
 
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        ([1, 2], 'expected weights by name, found a list'),
+        (torch.zeros(2), 'expected weights by name, found a Tensor'),
+        (dict(state_dict=[1]), 'state_dict: expected entries by name, found a list'),
+        (dict(meta='text', state_dict={}), 'meta: expected entries by name, found a str'),
+    ],
+)
+def test_something_else_than_a_checkpoint(save_teacher, content: object, message: str) -> None:
+    path = save_teacher()
+    torch.save(content, path)
+    with pytest.raises(ValueError, match=rf'teacher\.pth: {message}'):
+        TeacherCheckpoint(path).load_into(detector())
+
+
 def test_classes_of_the_data(save_teacher) -> None:
     checkpoint = TeacherCheckpoint(save_teacher())
     checkpoint.load_into(detector())
