@@ -15,6 +15,7 @@ BOOT := $(shell for p in $(PYTHON) python3.11 python3.12 python3.13 python3 "$$(
   "$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { command -v "$$p"; break; }; done)
 all_extras = test lint studies docs export
 in_env = py="$$('$(BOOT)' -m tools.setup --python '$(PYTHON)' --extras $(1))" &&
+prove = $(call in_env,$(all_extras)) PYTHONPATH="$(CURDIR)/tests:$(PYTHONPATH)" OMP_NUM_THREADS=1 "$$py" -m faults.$(1)
 # Tracked files only, so that what a run or an experiment leaves in the checkout is nobody's fault.
 ruff = git ls-files -z '*.py' | xargs -0 "$$py" -m ruff check
 
@@ -52,16 +53,16 @@ bench: ## times, memory and their ratios to targets, on this machine
 	@$(call in_env,) "$$py" tools/analysis_tools/benchmark.py $(BENCH_ARGS)
 
 faults: ## kill, starve and damage every command that writes; 15 minutes
-	@$(call in_env,$(all_extras)) PYTHONPATH="$(CURDIR)/tests:$(PYTHONPATH)" OMP_NUM_THREADS=1 "$$py" -m faults.run $(FAULTS_ARGS)
+	@$(call prove,run) $(FAULTS_ARGS)
 
 nonsense: ## give every command wrong inputs, and read what it says; 10 minutes
-	@$(call in_env,$(all_extras)) PYTHONPATH="$(CURDIR)/tests:$(PYTHONPATH)" OMP_NUM_THREADS=1 "$$py" -m faults.nonsense $(NONSENSE_ARGS)
+	@$(call prove,nonsense) $(NONSENSE_ARGS)
 
 fuzz: ## change records, files and settings 110,000 times at random; 15 minutes
-	@$(call in_env,$(all_extras)) PYTHONPATH="$(CURDIR)/tests:$(PYTHONPATH)" OMP_NUM_THREADS=1 "$$py" -m faults.fuzz $(FUZZ_ARGS)
+	@$(call prove,fuzz) $(FUZZ_ARGS)
 
 mutants: ## make 150 small mistakes in losses, matching and statistics, and count those that tests notice; 20 minutes
-	@$(call in_env,$(all_extras)) PYTHONPATH="$(CURDIR)/tests:$(PYTHONPATH)" OMP_NUM_THREADS=1 "$$py" -m faults.mutants $(MUTANTS_ARGS)
+	@$(call prove,mutants) $(MUTANTS_ARGS)
 
 lint: ## ruff and mypy
 	@$(call in_env,lint) $(ruff) && "$$py" -m mypy

@@ -111,11 +111,3 @@ def errors_of(option: str) -> Iterator[None]:
         yield
     except ValueError as error:
         raise ValueError(f'{option}: {error}') from error
-
-
-def not_negative(word: str) -> int:
-    """Read a whole number from 0 on, for ``type=`` of an argument."""
-    number = int(word)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f'must be at least 0, got {number}')
-    return number

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .arguments import not_negative, score
+from .arguments import score, whole
 from .loading import say
 
 HELP = 'one page about some runs: scores, configs, curves, classes, samples with a slider'
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--against', metavar='ROW', help='compare with this row (default: the first work dir, in a study its own)'
     )
-    parser.add_argument('--samples', type=not_negative, default=3, metavar='N', help='samples to draw (default: 3)')
+    parser.add_argument('--samples', type=whole, default=3, metavar='N', help='samples to draw (default: 3)')
     parser.add_argument('--score', type=score, default=0.2, help='boxes from this score on (default: 0.2)')
     parser.add_argument('--data-root', type=Path, metavar='DIR', help="data root in place of the configs'")
     parser.add_argument('--ann-file', type=Path, metavar='FILE', help="information file in place of the configs'")

@@ -93,9 +93,10 @@ def lost_worker_explained(seconds: float = WAIT_SECONDS) -> Iterator[None]:
 def _end_stopped(done: threading.Event, ended: list[int], seconds: float) -> None:
     """Kill workers that are stopped for so long, until `done`; their process ids go to `ended`.
 
-    Looks are counted and not seconds: a run that was suspended as a whole, with its workers, goes on.
+    Looks are counted and not seconds: a run that was suspended as a whole, with its workers, goes on. A look asks every
+    process of the machine for its parent, so there are eight in that time and no more.
     """
-    own, interval = psutil.Process(), min(1.0, seconds / 4)
+    own, interval = psutil.Process(), seconds / 8
     looks: dict[int, int] = {}
     while not done.wait(interval):
         with contextlib.suppress(psutil.Error):

@@ -42,6 +42,21 @@ def take_nearest(apart: Floats, allowed: NDArray[np.bool_], score: Floats) -> In
     return taken_by
 
 
+def match_in_class(centres: Sequence[Floats], labels: Sequence[NDArray[Any]], score: Floats) -> Ints:
+    """Match boxes of one class whose centres are less than :data:`CONFUSION_DISTANCE` apart on the ground.
+
+    Args:
+        centres: Of the objects and of the predictions, metres, (N, 2) and (P, 2).
+        labels: Their classes, (N,) and (P,).
+        score: Of the predictions, (P,).
+
+    Returns:
+        The prediction that took each object, -1 where there is none, (N,).
+    """
+    apart = np.linalg.norm(centres[0][:, None] - centres[1][None], axis=-1)
+    return take_nearest(apart, (apart < CONFUSION_DISTANCE) & (labels[0][:, None] == labels[1][None]), score)
+
+
 def match_boxes(truth: Sequence[Any], predicted: Sequence[Any], limit: float, across: bool = False) -> Ints:
     """Match boxes of a sample whose centres are closer on the ground than a limit.
 

@@ -101,13 +101,25 @@ def read_log(work_dir: Path) -> Iterator[dict[str, float]]:
     A run that was killed leaves half a line.
     """
     for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
-        for line in path.read_bytes().splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(entry, dict):
-                yield {key: float(value) for key, value in entry.items() if isinstance(value, int | float)}
+        yield from (numbers for _, numbers in log_lines(path) if numbers is not None)
+
+
+def log_lines(file: Path) -> Iterator[tuple[int, dict[str, float] | None]]:
+    """Yield, of each line of a log, its place from 1 on and its numbers; None where it is no JSON object.
+
+    Whole numbers beyond 2^53 are no floats, and no numbers that a training logs: they are left out.
+    """
+    for place, line in enumerate(file.read_text(errors='replace').splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            entry = None
+        yield place, None if not isinstance(entry, dict) else {
+            key: float(value) for key, value in entry.items()
+            if isinstance(value, float) or (type(value) is int and abs(value) < 2**53)
+        }  # fmt: skip
 
 
 def read_origin(tested: Path, work_dir: Path) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluation.matching import CONFUSION_DISTANCE, take_nearest
+from ..evaluation.matching import match_in_class
 from .boxes import BoxSet
 
 
@@ -27,10 +27,8 @@ class Found:
     def of(cls, truth: BoxSet, predictions: BoxSet) -> Found:
         """Match boxes of one class whose centres are less than 2 m apart on the ground, the best-scored first."""
         places = [boxes.boxes.gravity_center[:, :2].double().numpy() for boxes in (truth, predictions)]
-        apart = np.linalg.norm(places[0][:, None] - places[1][None], axis=-1)
-        allowed = (apart < CONFUSION_DISTANCE) & (truth.labels[:, None] == predictions.labels[None])
         scores = np.ones(len(predictions)) if predictions.scores is None else predictions.scores
-        return cls(take_nearest(apart, allowed, scores), len(predictions))
+        return cls(match_in_class(places, (truth.labels, predictions.labels), scores), len(predictions))
 
     @property
     def missed(self) -> NDArray[np.bool_]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import small_student
 import tiny_runs
 import torch
 import yaml
+from faults.forks import forked
 from faults.jobs import SMALL, STUDENT
 from made_up_work_dirs import work_dir
 from mmengine.config import Config
@@ -78,6 +81,21 @@ def copy_of(good: Path, folder: Path) -> None:
         (os.link if source.endswith(SHARED) else shutil.copy2)(source, target)
 
     shutil.copytree(good, folder, copy_function=copy)
+
+
+@contextmanager
+def good_inputs(name: str) -> Iterator[Path]:
+    """Make the good inputs in the folder ``good`` of a new folder, which goes at the end."""
+    place = Path(tempfile.mkdtemp(prefix=f'{name}-'))
+    good = place / 'good'
+    good.mkdir()
+    try:
+        made = forked(lambda: (os.chdir(good), make_good(good))[1], place / 'log')
+        if made.status:
+            raise RuntimeError(f'no good inputs: {made.said[-3000:]}')
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def make_good(place: Path) -> None:

@@ -14,11 +14,9 @@ import argparse
 import json
 import os
 import resource
-import shlex
 import shutil
 import signal
 import sys
-import tempfile
 import time
 import traceback
 from collections import Counter
@@ -31,7 +29,8 @@ from typing import Any
 import mmdet3d.structures  # noqa: F401
 import torch
 from faults import fuzz_data, fuzz_settings
-from faults.case import copy_of, make_good
+from faults.as_typed import as_typed
+from faults.case import copy_of, good_inputs
 from faults.forks import forked
 
 from bevdistill.for_people import chain, is_users
@@ -157,22 +156,14 @@ def main() -> int:
     parser.add_argument('--out', type=Path, default=Path('docs/results/fuzz'), help='report without its ending')
     args = parser.parse_args()
     torch.set_num_threads(1)
-    began, place = time.monotonic(), Path(tempfile.mkdtemp(prefix='fuzz-'))
-    good = place / 'good'
-    good.mkdir()
-    kinds = {}
-    try:
-        made = forked(lambda: (os.chdir(good), make_good(good))[1], place / 'log')
-        if made.status:
-            raise RuntimeError(f'no good inputs: {made.said[-3000:]}')
+    began, kinds = time.monotonic(), {}
+    with good_inputs('fuzz') as place:
         for name, make, parts in (*fuzz_data.sections(), *fuzz_settings.sections()):
             if args.only in name:
-                found = kinds[name] = run(name, make, max(1, args.changes * parts // 1000), args.seed, good)
+                found = kinds[name] = run(name, make, max(1, args.changes * parts // 1000), args.seed, place / 'good')
                 print(f'{name}: {dict(found.counts)}, {found.seconds:.0f} s', *found.examples.items(), sep='\n  ')
                 sys.stdout.flush()
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-    text = report(kinds, time.monotonic() - began, shlex.join(['make', 'fuzz', *sys.argv[1:]]))
+    text = report(kinds, time.monotonic() - began, as_typed('fuzz'))
     args.out.with_suffix('.md').write_text(text)
     print(text)
     faults = sum(found.counts[name] for found in kinds.values() for name in (*FAULTS, 'crash'))

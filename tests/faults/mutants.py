@@ -15,7 +15,6 @@ import ast
 import copy
 import importlib.machinery
 import os
-import shlex
 import sys
 import tempfile
 import time
@@ -30,6 +29,7 @@ import pandas  # noqa: F401
 import pytest
 import scipy.stats  # noqa: F401
 import torch
+from faults.as_typed import as_typed
 
 REPO = Path(__file__).resolve().parents[2]
 TESTS = REPO / 'tests'
@@ -221,7 +221,7 @@ def main() -> int:
             print(f'{found[-1][1]}: {file}:{mutant.line} {mutant.what}', flush=True)
     alive = [mutant for mutant, what in found if what == 'survived']
     caught = len(found) - len(alive)
-    command = shlex.join(['make', 'mutants', *sys.argv[1:]])
+    command = as_typed('mutants')
     text = '\n'.join([
         '# Mistakes that tests notice', '', f'`{command}`, {time.strftime("%Y-%m-%d")}, {time.monotonic() - began:.0f} '
         f's: of {len(every):,} possible mistakes in {len(files)} files {len(found)} were drawn; {caught} '

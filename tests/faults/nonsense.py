@@ -13,10 +13,8 @@ import argparse
 import os
 import re
 import resource
-import shlex
 import shutil
 import sys
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -25,7 +23,8 @@ from typing import Any, NamedTuple
 import mmdet3d.structures  # noqa: F401
 import torch
 from faults import bad_data, bad_files, bad_settings
-from faults.case import GOOD, Case, copy_of, make_good
+from faults.as_typed import as_typed
+from faults.case import GOOD, Case, copy_of, good_inputs
 from faults.forks import Ended, forked
 
 from bevdistill.cli.main import main as bevdistill
@@ -116,26 +115,19 @@ def main() -> int:
     parser.add_argument('--out', type=Path, default=Path('docs/results/nonsense'), help='report without its ending')
     args = parser.parse_args()
     torch.set_num_threads(1)
-    began, place = time.monotonic(), Path(tempfile.mkdtemp(prefix='nonsense-'))
-    good = place / 'good'
-    good.mkdir()
-    try:
-        made = forked(lambda: (os.chdir(good), make_good(good))[1], place / 'log')
-        if made.status:
-            raise RuntimeError(f'no good inputs: {made.said[-3000:]}')
+    began, outcomes = time.monotonic(), []
+    with good_inputs('nonsense') as place:
+        good = place / 'good'
         for words in GOOD:
             found = run(Case('good', ' '.join(words), words), good, place / 'try')
             if found.outcome != 'taken silently':
                 raise RuntimeError(f'{words} is refused where nothing is wrong: {found.said}')
-        outcomes = []
         for case in (*bad_data.CASES, *bad_settings.CASES, *bad_files.CASES):
             if re.search(args.only, f'{case.kind}, {case.what}'):
                 outcomes.append(run(case, good, place / 'try'))
                 if outcomes[-1].outcome not in OUTCOMES[:2]:
                     print(f'{name_of(outcomes[-1])}: {outcomes[-1].outcome}: {outcomes[-1].said[-300:]}', flush=True)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-    text = report(outcomes, time.monotonic() - began, shlex.join(['make', 'nonsense', *sys.argv[1:]]))
+    text = report(outcomes, time.monotonic() - began, as_typed('nonsense'))
     args.out.with_suffix('.md').write_text(text.replace(str(place), ''))
     print(text.partition('## Harmless')[0])
     return 1 if any(found.outcome not in OUTCOMES[:2] for found in outcomes) else 0

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import shlex
 import shutil
 import signal
 import sys
@@ -25,6 +24,7 @@ from pathlib import Path
 import mmdet3d.structures  # noqa: F401
 import torch
 from faults import refusals
+from faults.as_typed import as_typed
 from faults.forks import STAGES, Work, dying, forked
 from faults.jobs import Job, jobs, progress_of
 
@@ -184,7 +184,7 @@ def main() -> int:
         refusals.lost_parts(faults)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    text = report(faults.tally, time.monotonic() - began, shlex.join(['make', 'faults', *sys.argv[1:]]))
+    text = report(faults.tally, time.monotonic() - began, as_typed('faults'))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.with_suffix('.md').write_text(text)
     print(text)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..work_dirs import METRICS
+from ..work_dirs import METRICS, log_lines
 
 Curves = dict[str, dict[float, float]]
 Entries = dict[int, dict[str, float]]
@@ -85,20 +84,10 @@ def _short(key: str) -> str:
 def _entries(file: Path, notes: list[str]) -> Iterator[dict[str, float]]:
     """Yield the numbers of each line that has a step; tell lines that are no JSON objects."""
     broken: list[int] = []
-    for number, line in enumerate(file.read_text(errors='replace').splitlines(), start=1):
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
-            entry = None
-        if not isinstance(entry, Mapping):
-            broken += [number] if line.strip() else []
-            continue
-        # Whole numbers beyond 2^53 are no floats, and no numbers that a training logs.
-        numbers = {
-            str(key): float(value) for key, value in entry.items()
-            if isinstance(value, float) or (type(value) is int and abs(value) < 2**53)
-        }  # fmt: skip
-        if abs(numbers.get('step', math.nan)) < 2**53:
+    for place, numbers in log_lines(file):
+        if numbers is None:
+            broken.append(place)
+        elif abs(numbers.get('step', math.nan)) < 2**53:
             yield numbers
     if broken:
         lines = f'line {broken[0]} is' if len(broken) == 1 else f'{len(broken)} lines, the first {broken[0]}, are'

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ...datasets.contents import as_points
-from ...evaluation.matching import CONFUSION_DISTANCE, take_nearest
+from ...evaluation.matching import match_in_class
 from ...visualization.palette import PANEL_COLOUR, POINT_COLOUR, TRUTH_COLOUR, class_colours, score_alpha
 from ...visualization.projection import inside_image, project_segments
 from ...visualization.wires import box_corners, footprints, heading_marks, wireframes
@@ -98,9 +98,8 @@ def _counted(count: int, word: str) -> str:
 
 
 def _found(truth: Boxes, boxes: Boxes) -> str:
-    apart = np.linalg.norm(truth.centres[:, None, :2] - boxes.centres[None, :, :2], axis=-1)
-    allowed = (apart < CONFUSION_DISTANCE) & (truth.labels[:, None] == boxes.labels[None])
-    found = int((take_nearest(apart, allowed, boxes.scores) >= 0).sum())
+    centres = truth.centres[:, :2], boxes.centres[:, :2]
+    found = int((match_in_class(centres, (truth.labels, boxes.labels), boxes.scores) >= 0).sum())
     return f'{found} of {_counted(len(truth), "object")} found, {len(boxes) - found} false'
 
 
