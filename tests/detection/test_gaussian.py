@@ -84,6 +84,13 @@ def test_hard_mask_marks_the_cell_of_a_box_smaller_than_a_cell() -> None:
     assert mask.sum() == 1 and mask[0, 64, 64] == 1
 
 
+
+def test_hard_mask_of_a_long_box_reaches_its_ends() -> None:
+    box = torch.tensor([[0.4, 0.4, 0.0, 24.2, 0.7, 3.0, 0.0, 0.0, 0.0]])
+    mask = hard_foreground(Targets((box,), (torch.tensor([0]),)), SQUARE)
+    assert mask.sum() == 31 and mask[0, 64, 49:80].all(), 'the row of y, columns whose centre is within 12.1 m'
+
+
 def test_one_object_off_centre_lies_in_the_row_of_y_and_the_column_of_x() -> None:
     box = torch.tensor([[15.0, 35.0, 0.0, 2.0, 2.0, 1.0, 0.0, 0.0, 0.0]])
     targets = Targets((box,), (torch.tensor([0]),))

@@ -7,7 +7,7 @@ import pytest
 from nuscenes.eval.common.data_classes import EvalBoxes
 from nuscenes.eval.detection.data_classes import DetectionBox
 
-from bevdistill.evaluation.matching import confusion_matrix, match_boxes, take_nearest
+from bevdistill.evaluation.matching import confusion_matrix, match_boxes, match_in_class, take_nearest
 
 
 def box(x: float, name: str, score: float = -1.0) -> DetectionBox:
@@ -24,6 +24,20 @@ def test_take_nearest_against_loops() -> None:
             expected[min(free, key=lambda n: apart[n, place])] = place
     assert take_nearest(apart, allowed, score).tolist() == expected
     assert take_nearest(np.zeros((0, 3)), np.zeros((0, 3), dtype=bool), np.ones(3)).tolist() == []
+
+
+
+def test_an_object_of_the_first_prediction_is_taken() -> None:
+    apart, everything = np.array([[0.0, 0.1]]), np.ones((1, 2), dtype=bool)
+    assert take_nearest(apart, everything, np.array([0.9, 0.8])).tolist() == [0]
+    assert take_nearest(apart, everything, np.array([0.8, 0.9])).tolist() == [1]
+
+
+def test_match_in_class_by_hand() -> None:
+    """Closer than 2 m on the ground, and of one class."""
+    truth, predicted = np.array([[10.0, -5.0], [0.0, 3.0]]), np.array([[11.0, -5.0], [0.0, 5.0], [10.5, -5.0]])
+    labels = np.array([0, 1]), np.array([0, 1, 2])
+    assert match_in_class((truth, predicted), labels, np.array([0.5, 0.9, 0.9])).tolist() == [0, -1]
 
 
 def test_matching_is_within_classes_unless_asked() -> None:

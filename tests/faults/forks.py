@@ -52,13 +52,16 @@ def start(work: Work, log: Path, file_limit: int | None = None, without_rights: 
         without_rights: Without the rights of root, to whom no folder is read-only.
     """
     sys.stdout.flush()
+    handle = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o666)  # Here, so that it is there at any moment.
     child = os.fork()
     if child:
+        os.close(handle)
+        with contextlib.suppress(ProcessLookupError):
+            os.setpgid(child, child)  # By both, so that a signal sent at once finds the group.
         return child
     status = 70
     try:
-        os.setsid()
-        handle = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o666)
+        os.setpgid(0, 0)
         os.dup2(handle, 1)
         os.dup2(handle, 2)
         if file_limit is not None:

@@ -139,7 +139,10 @@ def _changes(node: Any) -> Iterator[str]:
         yield 'the condition turned round'
     elif isinstance(node, ast.Constant) and isinstance(node.value, bool | int | float):
         value = node.value
-        node.value = not value if isinstance(value, bool) else value + 1 if isinstance(value, int) else value * 1.5
+        if isinstance(value, bool):
+            node.value = not value
+        else:
+            node.value = value + 1 if isinstance(value, int) or not value else value * 1.5
         yield f'{value} -> {node.value}'
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in NAMES:
         node.func.attr = NAMES[node.func.attr]

@@ -127,15 +127,15 @@ class Faults:
         train = job.name.startswith('train')
         before = progress_of(folder / 'run') if train else 0
         ended = forked(work, folder / 'log', moment, number)
-        allowed = {-signal.SIGKILL, 0} if number == signal.SIGKILL else {STOPPED, 0}
-        if 'Iter(train)' not in ended.said and not list((folder / 'run').glob('*.pth')):
-            allowed |= {-number, 130}  # It had not begun to train.
         said = f'status {ended.status} after {ended.seconds:.1f} s: {ended.said[-300:]}'
         try:
             after = progress_of(folder / 'run') if train else 0
         except (AssertionError, ValueError) as error:
             self.tally.count(label, False, str(error))
             return
+        allowed = {-signal.SIGKILL, 0} if number == signal.SIGKILL else {STOPPED, 0}
+        if 'Iter(train)' not in ended.said and after == before:
+            allowed |= {-number, 130}  # It had not begun to train, or not begun again.
         self.tally.count(label, ended.status in allowed and after >= before, f'{before} -> {after}, {said}')
 
     def finish(self, label: str, job: Job, folder: Path) -> None:

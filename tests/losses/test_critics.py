@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from bevdistill.losses import ConvAdapter, LinearAdapter, MLPCritic
+from bevdistill.losses import MLPCritic
 from bevdistill.losses.critics import has_batch_norm
 
 
@@ -35,8 +35,3 @@ def test_messages() -> None:
         MLPCritic(4, 4, norm='GN')
     with pytest.raises(ValueError, match=r'built for 4 channels but got vectors of shape \(2, 5\)'):
         MLPCritic(4, 4)(torch.randn(2, 5))
-
-
-def test_adapters() -> None:
-    assert ConvAdapter(3, 5)(torch.randn(2, 3, 4, 6)).shape == (2, 5, 4, 6)
-    assert LinearAdapter(3, 5)(torch.randn(2, 4, 3)).shape == (2, 4, 5)

@@ -92,6 +92,16 @@ def test_similarities_of_all_rows_are_never_kept() -> None:
     assert max(kept) <= 1600 * 4
 
 
+
+@pytest.mark.parametrize('masked', [False, True])
+def test_negatives_of_all_samples_are_one_long_sample(masked: bool) -> None:
+    student, teacher, valid = torch.randn(3, 4, 5), torch.randn(3, 4, 5), torch.rand(3, 4) > 0.4
+    got = info_nce(student, teacher, valid if masked else None, 0.3, 'both', over_ranks=True)
+    flat = [side.reshape(1, 12, -1) for side in (student, teacher)]
+    want = info_nce(*flat, valid.reshape(1, 12) if masked else None, 0.3, 'both')
+    torch.testing.assert_close(got, want.view(3, 4))
+
+
 def test_messages() -> None:
     with pytest.raises(ValueError, match="'student', 'teacher' or 'both', got 'image'"):
         info_nce(torch.randn(1, 2, 3), torch.randn(1, 2, 3), anchor='image')

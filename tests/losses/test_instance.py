@@ -79,6 +79,9 @@ def test_box_term_matches_loops(make_outputs, make_targets, quality, average: st
 
         want = 0.25 * oracle(loss, student, teacher, targets, distance, layer, average)
         assert float(values[key]) == pytest.approx(want, rel=1e-4)
+    found = loss.pairing(student, teacher, targets, slice(-1, None))
+    taken = loss.quality(found.teacher_boxes, targets).numerator[found.matched[0]].tolist()
+    assert float(values['quality']) == pytest.approx(sum(taken) / len(taken))
 
 
 def test_class_term_matches_loops(make_outputs, make_targets) -> None:
@@ -261,6 +264,7 @@ def test_batch_by_default_weighs_samples_by_their_pairs(make_outputs, make_targe
         if 'loss' in name:
             want = (apart[0][name] * pairs[0] + apart[1][name] * pairs[1]) / (pairs[0] + pairs[1])
             torch.testing.assert_close(value, want)
+
 
 
 def test_shapes_may_differ(make_outputs, make_targets) -> None:

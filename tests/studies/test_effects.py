@@ -79,6 +79,13 @@ def test_runs_that_only_one_world_has_are_left_out() -> None:
     assert found.effects['a'].mean == pytest.approx((0.5 - 0.3 + 0.6 - 0.5) / 2)
 
 
+
+def test_a_base_that_one_world_lacks_is_refused() -> None:
+    first: Values = dict(base=dict(t=[0.3, 0.4]), a=dict(t=[0.5, 0.7]))
+    with pytest.raises(ValueError, match=r"--against: 'BASE' has no NDS in every world"):
+        compare_with(results(first, dict(a=dict(t=[0.6, 0.5]))), 'base', 'NDS', [['a']])
+
+
 def simulated(
     rng: np.random.Generator, teachers: int, worlds: int, seeds: int, teacher: float, world: float
 ) -> np.ndarray:

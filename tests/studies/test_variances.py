@@ -69,3 +69,9 @@ def test_each_world_is_an_average_over_its_runs() -> None:
     assert found.worlds == MeanSquare(pytest.approx(4.0), 1)
     assert found.number_of_worlds == 2
     assert found.seeds == MeanSquare(0.0, 2)
+
+
+def test_a_run_is_the_average_of_its_tests() -> None:
+    one = frame_of({('a', 't'): [1.0, 3.0], ('b', 't'): [2.0, 4.0]})
+    found = analyse(pd.concat([one, one.assign(world=1, value=[2.0, 4.0, 3.0, 5.0])]))
+    assert found.seeds == MeanSquare(pytest.approx(2.0), 2), 'averages 1.5 and 3.5, 2.5 and 4.5'
