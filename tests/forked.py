@@ -19,6 +19,7 @@ from typing import Any
 
 import mmdet3d.registry
 import torch
+import torch._dynamo  # the first optimizer imports it: a second that forks need not spend
 from mmengine.registry import Registry
 from mmengine.utils import ManagerMixin
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import runpy
 import subprocess
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,8 @@ from unittest.mock import patch
 from study_folder import StudyFolder
 
 from bevdistill.studies import run_job
+
+FORK = multiprocessing.get_context('fork')
 
 
 class InProcess:
@@ -39,6 +42,47 @@ class InProcess:
     def wait(self, timeout: float | None = None) -> int:
         """Return the exit status."""
         return self.status
+
+
+class ForkedSnakemake:
+    """In place of ``Popen``: ``[python, -m, MODULE, ARGUMENTS]`` in a fork of this process, which has the imports."""
+
+    def __init__(
+        self, words: Sequence[str], cwd: Path, stdout: TextIO, env: Mapping[str, str],
+        preexec_fn: Callable[[], None], **_: object,
+    ) -> None:  # fmt: skip
+        import snakemake.cli
+
+        # Looks for plugins, which takes as long as the imports.
+        snakemake.cli.get_argument_parser()
+        self._process = FORK.Process(target=self._run, args=(words, cwd, stdout, env, preexec_fn))
+        self._process.start()
+        self.pid, self.kill = self._process.pid, self._process.kill
+
+    @staticmethod
+    def _run(
+        words: Sequence[str], cwd: Path, stdout: TextIO, env: Mapping[str, str], preexec_fn: Callable[[], None]
+    ) -> None:
+        os.setsid()
+        preexec_fn()
+        for number in (1, 2):
+            os.dup2(stdout.fileno(), number)
+        sys.stdout, sys.stderr = (open(number, 'w', buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
+        sys.argv = list(words[2:])
+        sys.modules['snakemake.shell'].STDOUT = sys.stdout  # type: ignore[attr-defined]
+        with chdir(cwd), patch.dict(os.environ, env, clear=True):
+            runpy.run_module(words[2], run_name='__main__', alter_sys=True)
+
+    def poll(self) -> int | None:
+        """Return the exit status, None while it runs."""
+        return self._process.exitcode
+
+    returncode = property(poll)
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait for its end."""
+        self._process.join(timeout)
+        return self._process.exitcode
 
 
 class QuickStudy(StudyFolder):

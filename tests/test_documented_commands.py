@@ -137,6 +137,7 @@ def parses(command: str) -> None:
         verb_parser(module_of(words[0]), words[0]).parse_args([word.replace('*', '') for word in words[1:]])
 
 
+@pytest.mark.slow  # each of them, in one
 def test_every_command_runs_in_its_order(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first page first, whose runs the others use."""
     commands = [entry for page in PAGES for entry in page_commands(page)]

@@ -61,13 +61,16 @@ class Results:
 
     def values(self, row: str, column: str) -> pd.Series:
         """Return the numbers of a row that exist in a column, run by run."""
-        runs = self.runs[self.runs['row'] == row]
-        return (runs[column] if column in runs else pd.Series(dtype=float)).dropna()
+        if column not in self.runs:
+            return pd.Series(dtype=float)
+        return self.runs.loc[self.runs['row'] == row, column].dropna()
 
     def by_seed(self, row: str, column: str) -> pd.Series:
         """Return the numbers of a row in a column by seed."""
-        runs = self.runs[(self.runs['row'] == row) & self.runs['seed'].notna()]
-        return (runs.set_index('seed')[column] if column in runs else pd.Series(dtype=float)).dropna()
+        if column not in self.runs:
+            return pd.Series(dtype=float)
+        seeded = (self.runs['row'] == row) & self.runs['seed'].notna()
+        return self.runs.loc[seeded, ['seed', column]].set_index('seed')[column].dropna()
 
     def named(self, title: str, flag: str) -> str:
         """Return the row of a title or name.

@@ -68,6 +68,7 @@ def compare(lines: list[str], expected: list[str]) -> None:
     np.testing.assert_allclose(found, right, atol=2e-3)  # Three digits are printed.
 
 
+@pytest.mark.slow  # the exporter traces the student twice
 def test_the_loop_of_the_page_finds_what_the_student_finds(
     student: Student, onnx_file: Path, drive: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
     capsys: pytest.CaptureFixture[str],

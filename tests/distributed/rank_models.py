@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
 from rank_losses import Batch, critics
 from torch import Tensor, nn
 from twins import build, model_config, raw_batch
@@ -66,18 +69,25 @@ def in_float64(model: nn.Module, data: dict[str, Any]) -> dict[str, Any]:
     return data | dict(inputs=inputs)
 
 
+@cache
+def model_of(kind: str, queue: int, recomputed: bool, folder: Path) -> nn.Module:
+    """A model before its first step, made once: forks have those of the process that they come from."""
+    config = model_config(kind, folder)
+    if 'losses' in config:
+        config['losses'] |= more_losses(config['student']['pts_bbox_head']['embed_dims'])
+    if queue > 1:
+        config['queue_length'] = queue
+    if recomputed:
+        student = config.get('student', config)
+        student['img_backbone']['with_cp'] = student['pts_bbox_head']['encoder']['with_cp'] = True
+    return build(config)
+
+
 def train_step(name: str, rank: int | None, folder: Path) -> dict[str, Tensor]:
     """Losses of one forward pass, all gradients after the backward pass, and the running statistics."""
     run = RUNS[name]
-    config = model_config(run.model, folder)
-    if 'losses' in config:
-        config['losses'] |= more_losses(config['student']['pts_bbox_head']['embed_dims'])
-    if run.queue > 1:
-        config['queue_length'] = run.queue
-    if run.equals:
-        student = config.get('student', config)
-        student['img_backbone']['with_cp'] = student['pts_bbox_head']['encoder']['with_cp'] = True
-    model = bare = build(config)
+    model = bare = deepcopy(model_of(run.model, run.queue, bool(run.equals), folder))
+    torch.manual_seed(3)
     chosen = range(len(run.batch.boxes))[run.batch.rows(rank)]
     raw = raw_batch(run.batch.boxes, chosen, run.empty, run.queue, IMAGE)
     data = in_float64(bare, bare.data_preprocessor(raw, training=True))

@@ -47,6 +47,7 @@ def gaps(want: dict[str, Tensor], parts: list[dict[str, Tensor]]) -> dict[str, f
     return found
 
 
+@pytest.mark.slow  # every loss and model, in one process and in two
 @pytest.mark.parametrize('batch', BATCHES)
 def test_losses(ranks, batch: str) -> None:
     whole, parts = ranks

@@ -34,6 +34,8 @@ from bevdistill.teachers import ObjectDGCNN
 pytestmark = pytest.mark.usefixtures('one_thread')
 
 MODELS = ('student', 'temporal', 'teacher', 'distiller')
+IMAGE = (32, 64)
+"""Height and width: small, since a CPU computes half precision in software."""
 TYPES = {torch.bfloat16: dict(gap=0.15, scale=1.0), torch.float16: dict(gap=0.08, scale=512.0)}
 """Largest distance of all gradients together, relative to their length in float32, and the scale of the loss."""
 
@@ -73,7 +75,7 @@ def gradients(name: str, folder: Path, dtype: torch.dtype | None) -> tuple[dict[
     """Gradients of a step, with the loss scaled for float16, and losses under their names."""
     config = model_config(name, folder)
     model = build(config)
-    data = model.data_preprocessor(raw_batch((3,), queue=config.get('queue_length', 1)), training=True)
+    data = model.data_preprocessor(raw_batch((3,), queue=config.get('queue_length', 1), size=IMAGE), training=True)
     with torch.autocast('cpu', dtype=dtype or torch.bfloat16, enabled=dtype is not None):
         losses = model(**data, mode='loss')
     scale = 1.0 if dtype is None else TYPES[dtype]['scale']
@@ -133,7 +135,7 @@ def steps(
     weight = next(value for value in reversed(list(model.parameters())) if value.requires_grad)
     for _ in range(count):
         before = weight.detach().clone()
-        logged = model.train_step(raw_batch((3,), queue=config.get('queue_length', 1)), optim)
+        logged = model.train_step(raw_batch((3,), queue=config.get('queue_length', 1), size=IMAGE), optim)
         yield not torch.equal(weight, before), logged, optim
 
 

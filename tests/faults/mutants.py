@@ -56,7 +56,9 @@ ALSO = {
     'detection/gaussian.py': ['detection/test_heatmap.py'],
 }
 """Tests beside the one of the file's name."""
-OF_ROOM = {'losses': ('losses/test_invariants.py', 'losses/test_losses_golden.py')}
+OF_ROOM = {
+    'losses': ('losses/test_invariants.py', 'losses/test_losses_golden.py', 'losses/test_instance_golden.py')
+}
 """Tests of all files of a room, run last."""
 SWAPPED: dict[type, type] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,

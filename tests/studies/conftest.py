@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from quick_study import QuickStudy
+from quick_study import ForkedSnakemake, QuickStudy
 from study_folder import StudyFolder
 
-from bevdistill.studies import fingerprints, plot
+from bevdistill.studies import fingerprints, plot, workflow
 
 
 @pytest.fixture(scope='session')
@@ -36,3 +38,9 @@ def study(
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Results without the pictures of their table, which take longer to draw than a study of stand-ins to run."""
     monkeypatch.setattr(plot, 'save_plots', lambda *_: [])
+
+
+@pytest.fixture
+def forked_snakemake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Snakemake in forks; that of test_slurm.py and test_real_study.py is started as users do."""
+    monkeypatch.setattr(workflow, 'subprocess', SimpleNamespace(**vars(subprocess) | dict(Popen=ForkedSnakemake)))

@@ -17,7 +17,7 @@ from test_run_job import until
 from bevdistill.studies.results import read_manifests
 from bevdistill.studies.workflow import alone, command
 
-pytestmark = pytest.mark.usefixtures('without_pictures')
+pytestmark = pytest.mark.usefixtures('without_pictures', 'forked_snakemake')
 
 
 def in_another_process(study: StudyFolder, *words: str) -> Any:
