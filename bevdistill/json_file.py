@@ -30,3 +30,16 @@ def read_json_object(path: Path, *keys: str, advice: str) -> dict[str, Any]:
             return tree
         found = f'one without {", ".join(missing)}' if isinstance(tree, dict) else f'a {type(tree).__name__}'
     raise ValueError(f'{path}: expected a whole JSON object, found {found}. {advice}')
+
+
+def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its entries, as ``object_pairs_hook`` of :func:`json.loads`.
+
+    Raises:
+        ValueError: If two have one name, of which JSON readers take the last in silence.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"'{next(name for name in names if names.count(name) > 1)}' stands twice in one object")
+    return found

@@ -56,10 +56,12 @@ def folder_moments(student: Student, folder: Path, calibration: Path) -> Iterato
     data = student.cfg.test_dataloader.dataset
     names = list(data.get('cameras') or CAMERAS)
     released = bool(data.get('released_can_bus', False))
-    empty = True
+    seen: dict[str, str] = {}
     for where, sample in read_samples(calibration):
         record = record_of(sample, where, folder)
-        empty = False
+        if record['token'] in seen:
+            raise ValueError(f"{where}: token '{record['token']}' is that of {seen[record['token']]} too; each its own")
+        seen[record['token']] = where
         known = record['images']
         for name in names:
             if name not in known:
@@ -80,7 +82,7 @@ def folder_moments(student: Student, folder: Path, calibration: Path) -> Iterato
         except ValueError as error:
             raise ValueError(f'{where}: {error}') from error
         yield NamedMoment(record['token'], record['scene_token'], names, moment)
-    if empty:
+    if not seen:
         raise ValueError(f'{calibration}: expected one JSON object per line and moment, found none')
 
 

@@ -23,6 +23,9 @@ def existing_checkpoint(path: str) -> str:
     file = Path(path).expanduser().absolute()
     if file.is_file():
         return str(file)
+    if file.is_dir():
+        inside = ', '.join(sorted(other.name for other in file.glob('*.pth'))) or 'none'
+        raise FileNotFoundError(f'{file} is a folder; expected a checkpoint, in the folder are: {inside}')
     if not file.parent.is_dir():
         raise FileNotFoundError(f'no checkpoint {file}; the folder {file.parent} does not exist')
     beside = sorted(other.name for other in file.parent.glob('*.pth'))

@@ -166,6 +166,13 @@ def _numbers(shape: str) -> tuple[int, ...]:
     return tuple(int(size) for size in re.findall(r'\d+', shape))
 
 
+def _wrapper(fit: WeightFit) -> str:
+    """Return what stands before the names that are missing, in all names of the file; nothing where it is not one."""
+    first = next((name for name in fit.unexpected if fit.missing and name.endswith(f'.{fit.missing[0]}')), '')
+    prefix = first.removesuffix(fit.missing[0]) if first else ''
+    return prefix if all(name.startswith(prefix) for name in fit.unexpected) else ''
+
+
 def _advice(fit: WeightFit, source: str) -> str:
     if any(name.startswith('student.') for name in fit.unexpected):
         return f'\nThis is a checkpoint of a distiller. Take the student out of it with {_EXPORT} and load that'
@@ -173,6 +180,12 @@ def _advice(fit: WeightFit, source: str) -> str:
         return (
             '\nThis is a checkpoint of a plain detector, but the config describes a distiller. To start its student '
             f'from it, use model.student_checkpoint={source} instead; as its teacher, model.teacher_checkpoint={source}'
+        )
+    wrapper = _wrapper(fit)
+    if wrapper:
+        return (
+            f"\nIts names begin with '{wrapper}', of a wrapper (torch.compile, Lightning ...). Save it without: "
+            f"{{name.removeprefix('{wrapper}'): weight for name, weight in state_dict.items()}}"
         )
     return (
         '\nUse the config that it was trained with. If the gap is meant, name the weights in '

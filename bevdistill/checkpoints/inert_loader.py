@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import torch
 from mmengine.dist import barrier, get_rank
@@ -58,12 +59,19 @@ def load_address(filename: str, map_location: Any = None, **options: Any) -> Any
         **options: Of ``torch.hub.load_state_dict_from_url``.
 
     Raises:
+        ConnectionError: If it cannot be downloaded.
         UnsafeCheckpointError: If it holds more than tensors and plain data.
     """
+    options |= dict(map_location=map_location, weights_only=True)
 
     def load() -> Any:
-        with refused_in_our_words(filename):
-            return torch.hub.load_state_dict_from_url(filename, map_location=map_location, weights_only=True, **options)
+        try:
+            with refused_in_our_words(filename):
+                return torch.hub.load_state_dict_from_url(filename, **options)
+        except URLError as error:
+            raise ConnectionError(
+                f'cannot download {filename} ({error.reason}); download it by hand, and give the file in its place'
+            ) from error
 
     checkpoint = load() if get_rank() == 0 else None
     barrier()

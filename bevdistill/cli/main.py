@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
+import select
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -40,11 +43,23 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         prog: Name of the program in messages, where it is not ``bevdistill VERB``.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(words, prog or ' '.join(['bevdistill', *words[:1]]))
+    except KeyboardInterrupt:
+        print(f'{prog or "bevdistill"}: stopped', file=sys.stderr)
+        return 130
+
+
+def _run(words: list[str], prog: str) -> int:
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == 'strict':
+        sys.stdout.reconfigure(errors='backslashreplace')  # File names are bytes, which may be no text.
     if not words or words[0] not in VERBS:
         _parse_verb(words)
     verb = words[0]
     module = module_of(verb)
-    parser = verb_parser(module, prog or f'bevdistill {verb}')
+    parser = verb_parser(module, prog)
+    if any(not word.strip() or (word.startswith('--') and word.endswith('=')) for word in words):
+        parser.error('an argument is empty; is a variable of the shell not set?')
     args, unknown = parser.parse_known_args(words[1:])
     if unknown:
         parser.error(explained(parser, unknown))
@@ -53,14 +68,21 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
             print(f"{parser.prog}: '{old}' is called '{new}' now; both work", file=sys.stderr)
     try:
         return module.run(args) or 0
-    except KeyboardInterrupt:
-        print(f'{parser.prog}: stopped', file=sys.stderr)
-        return 130
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Or Python says so when it ends.
+            return 141
         if args.traceback:
             raise
         print(f'{parser.prog}: error: {one_line(error)}', file=sys.stderr)
         return 1
+
+
+def _nobody_reads() -> bool:
+    """Tell whether what reads the output has ended, as ``head`` does."""
+    watch = select.poll()
+    watch.register(1, 0)
+    return any(event & select.POLLERR for _, event in watch.poll(0))
 
 
 def tool(verb: str, *fixed: str) -> None:

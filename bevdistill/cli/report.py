@@ -27,6 +27,7 @@ examples:
   bevdistill report runs/student runs/distilled --samples 8 --data-root data/nuscenes -o report.html
 """
 MEGABYTE = 1_000_000
+PAGES = ('.html', '.htm')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +56,8 @@ def run(args: argparse.Namespace) -> None:
     """
     if args.out.is_dir():
         raise IsADirectoryError(f'--out {args.out} is a folder; name a file in it, such as {args.out}/report.html')
+    if args.out.suffix.lower() not in PAGES:
+        raise ValueError(f'--out {args.out}: expected a page, a file that ends in .html')
     say(f'reading {len(args.runs)} folders ...')
     from bevdistill.checkpoints.whole_file import write_whole
     from bevdistill.studies.report.page import gather, render
@@ -70,10 +73,10 @@ def run(args: argparse.Namespace) -> None:
         add_predicted(report, Wanted(args.samples, args.score, limit, args.data_root, args.ann_file))
     page = render(report)
     _check_size(page, limit)
-    write_whole(page.encode(), args.out)
+    write_whole(page.encode(errors='backslashreplace'), args.out)
     for line in report.notes:
         print(f'missing: {line}', file=sys.stderr)
-    size = f'{len(page.encode()) / MEGABYTE:.1f} MB'
+    size = f'{args.out.stat().st_size / MEGABYTE:.1f} MB'
     print(f'{args.out}: {len(report.runs.runs)} runs, {len(report.context["pictures"])} samples, {size}')
 
 
@@ -85,7 +88,7 @@ def _megabytes(word: str) -> float:
 
 
 def _check_size(page: str, limit: int) -> None:
-    size = len(page.encode())
+    size = len(page.encode(errors='backslashreplace'))
     if size > limit:
         raise ValueError(
             f'the page without samples has {size / MEGABYTE:.1f} MB, and --max-mb is {limit / MEGABYTE:g}; name fewer '

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from typing import Any, NamedTuple
 
@@ -11,11 +12,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 MOST_PIXELS = 100_000_000
+AGAIN = 'Copy it again; is the download complete?'
 FARTHEST_POINT = 1e5
 """Metres that no coordinate exceeds; other number types read as float32 soon do."""
 ENDS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND'}
 """What a whole file has near its end; a decoder fills what is missing of a picture with grey."""
 TAIL = 1024
+ORIENTATION = 0x0112
+"""The EXIF entry by which some decoders turn an image, and others do not."""
+WIDEST = 175.0
+"""Degrees that no image without distortion is wide or high."""
+SHORTEST = 0.5 / math.tan(math.radians(WIDEST / 2))
+"""Focal length of such an image, in parts of its width or height."""
 TEXT = bytes(range(32, 127)) + b'\t\r\n'
 
 
@@ -35,22 +43,33 @@ def image_header(content: bytes) -> ImageHeader:
         ValueError: If it is no whole image of three channels; the message says what was expected and found.
     """
     if not content:
-        raise ValueError('expected an image, found an empty file')
+        raise ValueError(f'expected an image, found an empty file. {AGAIN}')
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             with Image.open(io.BytesIO(content)) as image:
                 header = ImageHeader(str(image.format), image.width, image.height, image.mode)
+                # PIL decodes a whole PNG to look for an entry that comes after the pixels.
+                known = image.format != 'PNG' or 'exif' in image.info
+                turned = image.getexif().get(ORIENTATION, 1) if known else 1
     except Image.DecompressionBombError as error:
         raise ValueError(f'expected at most {MOST_PIXELS} pixels, found far more') from error
     except Exception as error:  # A damaged header can fail in any way.
-        raise ValueError(f'expected an image, found {len(content)} bytes that are none') from error
+        raise ValueError(f'expected an image, found {len(content)} bytes that are none. {AGAIN}') from error
     if header.width * header.height > MOST_PIXELS:
         raise ValueError(f'expected at most {MOST_PIXELS} pixels, found {header.width} x {header.height}')
     if header.mode not in ('RGB', 'P'):
-        raise ValueError(f'expected an image of three channels (RGB), found mode {header.mode}')
+        raise ValueError(
+            f'expected an image of three channels (RGB), found mode {header.mode}; convert it to RGB'
+        )
+    if turned not in (0, 1):
+        raise ValueError(
+            f'expected an upright image, found one that its EXIF entry turns (orientation {turned}); write it upright '
+            'without the entry, and calibrate the upright image'
+        )
     if ENDS.get(header.kind, b'') not in content[-TAIL:]:
-        raise ValueError(f'expected a whole {header.kind} file, found one that is cut off after {len(content)} bytes')
+        found = f'found one that is cut off after {len(content)} bytes. {AGAIN}'
+        raise ValueError(f'expected a whole {header.kind} file, {found}')
     return header
 
 
@@ -79,12 +98,20 @@ def as_points(content: bytes, features: int) -> NDArray[np.float32]:
 
 
 def check_size(width: int, height: int, cam2img: Any, where: str) -> None:
-    """Check that the camera's centre lies in its image.
+    """Check that the camera's centre lies in its image, and that its focal lengths are pixels of it.
 
     Raises:
-        ValueError: If not: the image was made smaller than the one that was calibrated.
+        ValueError: If not: the image was made smaller than the one that was calibrated, or the calibration is in parts
+            of the image or in millimetres.
     """
     across, down = float(cam2img[0][2]), float(cam2img[1][2])
+    shortest = min(float(cam2img[0][0]) / width, float(cam2img[1][1]) / height)
+    if shortest < SHORTEST:
+        raise ValueError(
+            f'{where}: expected focal lengths in pixels of an image of {width} x {height}, found '
+            f'{float(cam2img[0][0]):g} and {float(cam2img[1][1]):g}, more than {WIDEST:.0f} degrees wide; are they in '
+            'parts of the image, or in mm?'
+        )
     if not (0 < across < width and 0 < down < height):
         raise ValueError(
             f'{where}: expected an image around the centre of its calibration ({across:.0f}, {down:.0f}), found '

@@ -37,7 +37,7 @@ def check_agreement(cfg: Config) -> None:
         if f'{side}.pts_bbox_head' in tree:
             found += [*_widths(tree, side), *_frames_and_cameras(tree, side), *_voxels(tree, side)]
     if found:
-        raise ValueError('settings of the config contradict each other:\n  ' + '\n  '.join(found))
+        raise ValueError('settings of the config contradict each other:\n  ' + ';\n  '.join(found))
 
 
 def _ranges(tree: Mapping[str, Any]) -> Iterator[str]:

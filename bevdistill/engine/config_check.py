@@ -59,14 +59,25 @@ RANGE = Limit(
     'x, y, z from, then x, y, z to, each above where it starts (or x, y from alone)',
     lambda v: _numbers(v, 2) or (_numbers(v, 6) and all(low < high for low, high in zip(v[:3], v[3:], strict=True))),
 )
+NAMES = Limit(
+    'a list of different names',
+    lambda v: isinstance(v, list | tuple) and all(isinstance(name, str) and name for name in v) and len({*v}) == len(v),
+)
+SEED = Limit('a whole number from 0 to below 2^32', lambda v: type(v) is int and 0 <= v < 2**32)
+LEVEL = Limit(
+    "a level such as 'INFO'",
+    lambda v: type(v) is int or v in ('CRITICAL', 'FATAL', 'ERROR', 'WARNING', 'WARN', 'INFO', 'DEBUG', 'NOTSET'),
+)
 LIMITS: dict[str, Limit] = {
+    'categories': Limit('a dict from category to class', lambda v: False),  # A dict is not asked.
+    'classes': NAMES, 'class_names': NAMES, 'cameras': NAMES, 'log_level': LEVEL,
     'voxel_size': Limit('3 numbers above 0', lambda v: (_numbers(v, 3) or _numbers(v, 2)) and min(v) > 0),
     'point_cloud_range': RANGE, 'pc_range': RANGE,
     'betas': BETAS, 'max_norm': ABOVE_0, 'clip_value': ABOVE_0, 'lr': FROM_0, 'weight_decay': FROM_0, 'eps': FROM_0,
     'temperature': ABOVE_0, 'timeout': FROM_0, 'dropout': PART, 'attn_drop': PART, 'ffn_drop': PART, 'drop_prob': PART,
     'batch_size': _from(1), 'num_workers': _from(0), 'max_epochs': _from(1), 'max_iters': _from(1),
     'accumulative_counts': _from(1), 'queue_length': _from(1), 'num_classes': _from(1), 'num_query': _from(1),
-    'num_queries': _from(1), 'rows': _from(1), 'cols': _from(1), 'seed': _from(0), 'embed_dims': _from(1),
+    'num_queries': _from(1), 'rows': _from(1), 'cols': _from(1), 'seed': SEED, 'embed_dims': _from(1),
     'num_layers': _from(1), 'sweeps_num': _from(0), 'base_batch_size': _from(1),
     'interval': EVERY, 'val_interval': EVERY, 'max_keep_ckpts': EVERY,
 }  # fmt: skip

@@ -60,7 +60,7 @@ def _value(text: str) -> Any:
 
 
 def _scalar(text: str) -> Any:
-    for kind in (int, float):
+    for kind in (int, float) if '_' not in text else ():  # 2026_11_30 is no number.
         try:
             return kind(text)
         except ValueError:

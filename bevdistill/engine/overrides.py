@@ -45,8 +45,12 @@ FORMER = {
 OPTIONAL = {
     re.compile(r'(model\.losses\.[^.]+)\.weight'): r'\1',
     re.compile(r'model\.student_checkpoint'): 'model.teacher_checkpoint',
+    re.compile(r'work_dir|experiment_name'): 'model',
 }
-"""What distillers and their losses take also where the config leaves it at its default, with a key that they have."""
+"""What runs, distillers and losses take also where the config leaves it at its default, with a key that they have."""
+NO_VALUE = ('none', 'null', 'nil')
+NUMBERS_BY_NAME = ('dynamic', 'auto')
+"""Words that libraries take in the place of a number, such as a loss scale."""
 MOST_SHOWN = 8
 Reads = Callable[[], Mapping[str, Any]]
 """All entries that a run reads, by path; collected when a message needs them."""
@@ -61,7 +65,7 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for word in words:
         key, sign, value = word.partition('=')
-        if not sign or not key or ' ' in key:
+        if not sign or ' ' in key or not all(key.removeprefix(ADD).split('.')):
             raise ValueError(f"cannot read the override '{word[:80]}': write key=value, such as train_cfg.max_epochs=2")
         try:
             options[key] = parse_value(value)
@@ -93,7 +97,7 @@ def apply_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
     reads = cache(lambda: dict(read_paths(tree)))
     found = [problem for key, value in options.items() if (problem := _problem(tree, reads, key, value, emptied))]
     if found:
-        raise ValueError('cannot override the config:\n  ' + '\n  '.join(found))
+        raise ValueError('cannot override the config:\n  ' + ';\n  '.join(found))
     cfg.merge_from_dict({key.removeprefix(ADD): _whole(tree, key, value) for key, value in options.items()})
 
 
@@ -134,18 +138,36 @@ def _problem_of_key(tree: Mapping[str, Any], reads: Reads, key: str, value: Any)
                 return f"no key '{key}'; {_advice(reads, node, parts, depth)}"
             node = node[part]
         elif isinstance(node, list | tuple):
+            if not node:
+                return f"no key '{key}'; '{above}' is an empty list; write {shlex.quote(f'{above}=[...]')}"
             if not part.isdigit() or int(part) >= len(node):
                 return f"no key '{key}'; '{above}' is a list, write an index from 0 to {len(node) - 1}"
             node = node[int(part)]
         else:
             return f"no key '{key}'; '{above}' is {node!r}, it holds no keys"
-    if isinstance(node, Mapping) and not isinstance(value, Mapping) and value is not None:
-        return f"'{key}' is a dict with the keys {sorted(map(str, node))}; override one of them instead of the whole"
-    if isinstance(node, list | tuple) and not isinstance(value, list | tuple | Mapping) and value is not None:
-        return f"'{key}' is a list; write {shlex.quote(f'{key}=[{value}]')}"
     if isinstance(node, Mapping) and isinstance(value, Mapping) and not value.get(DELETE):
         below = (_problem_of_key(tree, reads, f'{key}.{name}', inner) for name, inner in value.items())
         return next(filter(None, below), '')
+    return _problem_of_value(key, node, value)
+
+
+def _problem_of_value(key: str, node: Any, value: Any) -> str:
+    """Why a value cannot take the place of what the config has, or nothing."""
+    if value is None:
+        return ''
+    if isinstance(value, str) and value.lower() in NO_VALUE and not isinstance(node, str):
+        return f"'{key}' would be the text '{value}'; write {key}=None"
+    if isinstance(node, Mapping) and not isinstance(value, Mapping):
+        return f"'{key}' is a dict with the keys {sorted(map(str, node))}; override one of them instead of the whole"
+    if isinstance(node, list | tuple) and not isinstance(value, list | tuple):
+        if isinstance(value, Mapping) and value and all(isinstance(name, str) and name.isdigit() for name in value):
+            return ''  # mmengine's form, {'0': dict(end=5)}.
+        shown = 'dict(...)' if isinstance(value, Mapping) else value
+        return f"'{key}' is a list; write {shlex.quote(f'{key}=[{shown}]')}"
+    if isinstance(node, bool) and isinstance(value, str | int | float) and value not in (0, 1):
+        return f"'{key}' is {node}; expected True or False, found {value!r}"
+    if isinstance(node, int | float) and isinstance(value, str) and value not in NUMBERS_BY_NAME:
+        return f"'{key}' is {node}; expected a number, found the text '{value}'"
     return ''
 
 
@@ -157,9 +179,14 @@ def _advice(reads: Reads, node: Mapping[str, Any], parts: Sequence[str], depth: 
     if key == 'train_cfg.max_iters' and 'max_epochs' in node:
         return "this config counts epochs: 'train_cfg.max_epochs'"
     known = reads()
-    same_ending = [path for path in sorted(known) if path.endswith(f'.{key}')]
+    above, below = '.'.join(parts[:depth]), '.'.join(parts[depth:])
+    left_out = [path for path in sorted(known) if path.startswith(f'{above}.') and path.endswith(f'.{below}')]
+    same_ending = [path for path in sorted(known) if path.endswith(f'.{key}')] or left_out
     if same_ending and key not in FORMER:
         return f'did you mean {" or ".join(map(repr, same_ending[:4]))}?'
+    by_index = re.sub(r'\[(\d+)\]', r'.\1', key)
+    if by_index != key:
+        return f"write list entries as in '{by_index}'"
     if not depth and parts[0] in FORMER:
         today = FORMER.get(key, FORMER[parts[0]])
         return f'no run reads this key of configs before mmengine; its content goes to {today}'

@@ -16,7 +16,7 @@ from .graph import TEACHER
 from .manifest import COPY, read_manifest
 from .records import POOLED
 from .scopes import differing
-from .work_dirs import ERRORS, METRICS, read_metrics, read_training_seconds, split_seed
+from .work_dirs import ERRORS, METRICS, read_metrics, read_training_seconds, split_seed, telling_names
 
 DELETE = 'Delete it: the job runs again'
 """What to do with a damaged file."""
@@ -123,7 +123,8 @@ def frame(runs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def read_work_dirs(work_dirs: Iterable[Path] | Mapping[Path, str]) -> Results:
     """Read work dirs; those that differ only in their ending ``_seed0``, ``_seed1`` are one row.
 
-    Folders without a test result are left out, and named in ``missing``.
+    Folders of one name are told apart by those that they are in: ``old/student``, ``new/student``. Folders without a
+    test result are left out, and named in ``missing``.
 
     Args:
         work_dirs: The folders, with a name for each where that of the folder itself will not do.
@@ -135,7 +136,7 @@ def read_work_dirs(work_dirs: Iterable[Path] | Mapping[Path, str]) -> Results:
     records: list[dict[str, Any]] = []
     missing: list[FileNotFoundError] = []
     origins: dict[str, str] = {}
-    names = work_dirs if isinstance(work_dirs, Mapping) else {work_dir: work_dir.name for work_dir in work_dirs}
+    names = work_dirs if isinstance(work_dirs, Mapping) else telling_names(dict.fromkeys(work_dirs))
     for work_dir, name in names.items():
         row, seed = split_seed(name)
         try:

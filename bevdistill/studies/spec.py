@@ -21,6 +21,7 @@ OUT = '{out}'
 """Stands for the output folder in the paths of data."""
 
 ORDERS = ('rows', 'seeds')
+WORDS = {list: 'a list', str: 'text', int: 'a whole number', dict: 'a dict', bool: 'true or false', float: 'a number'}
 LEAST = {'pictures': 0, 'minutes': 0, 'top_k': 1, 'batch_size': 1}
 """Smallest values of numbers."""
 MOVED = {'demo.yml': 'gain_sources.yml'}
@@ -197,8 +198,9 @@ class _Reader:
             types = _yaml_types(hints[key])
             # Overrides of another type have a message of their own.
             if key != 'overrides' and type(value) not in types:
-                names = ' or '.join(each.__name__ for each in types)
-                self.problems.append(f'{place}: {key} is {names}, got {value!r}')
+                names = ' or '.join(WORDS.get(each, each.__name__) for each in types)
+                quoted = '; put it in quotes' if str in types and not isinstance(value, Mapping | list) else ''
+                self.problems.append(f'{place}: {key} is {names}, got {value!r}{quoted}')
                 del found[key]
             elif get_args(hints[key]) == (str,) and not all(isinstance(entry, str) for entry in value):
                 self.problems.append(f'{place}: {key} is a list of text, got {value!r}')
@@ -208,10 +210,13 @@ class _Reader:
 
     def _overrides(self, tree: Mapping[str, Any], place: str) -> tuple[str, ...]:
         try:
-            return override_words(tree.get('overrides'))
+            words = override_words(tree.get('overrides'))
         except ValueError as error:
             self.problems.append(f'{place}: {error}')
             return ()
+        if any(word.partition('=')[0] in ('randomness', 'randomness.seed') for word in words):
+            self.problems.append(f"{place}: an override of the seed would reach no run; write it in 'seeds'")
+        return words
 
     def _seeds(self, seeds: list[Any], place: str) -> tuple[int, ...]:
         if not seeds or not all(type(seed) is int and seed >= 0 for seed in seeds):
@@ -225,7 +230,7 @@ class _Reader:
         name = str(tree.get('name', '')) if isinstance(tree, Mapping) else ''
         place = f"row '{name}'" if name else f'row {index}'
         found = self._known(RowSpec, tree, place)
-        if not name or not all(letter.isalnum() or letter in '-_.' for letter in name):
+        if not name.strip('.') or not all(letter.isalnum() or letter in '-_.' for letter in name):
             self.problems.append(f'{place} needs a name of letters, digits, - _ . for its folder')
         found['seeds'] = self._seeds(found['seeds'], place) if 'seeds' in found else seeds
         return RowSpec(**{'title': name, **self._settled(found, shared, place)})

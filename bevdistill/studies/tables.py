@@ -116,10 +116,15 @@ def to_markdown(results: Results, columns: Sequence[str]) -> str:
 
 def markdown(cells: Sequence[Sequence[str]], words: str) -> str:
     """Return cells, the heading first, as a table in Markdown with a paragraph below it."""
-    header, *body = cells
+    header, *body = ([_escaped(line[0]), *line[1:]] for line in cells)
     lines = [header, ['---', *['---:'] * (len(header) - 1)], *body]
     table = '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines) + '\n'
     return table + (f'\n{words}\n' if words else '')
+
+
+def _escaped(name: str) -> str:
+    """Write a name, of a folder say, so that Markdown shows it as it is."""
+    return ' '.join(name.replace('|', r'\|').replace('<', '&lt;').split())
 
 
 def to_csv(results: Results, columns: Sequence[str]) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shlex
+from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -29,7 +31,7 @@ def read_all_metrics(path: Path) -> dict[str, float]:
     content = json.loads(path.read_bytes())
     if not isinstance(content, dict):
         raise ValueError(f'{path}: expected metrics by name, found a {type(content).__name__}')
-    found = {key: float(value) for key, value in content.items() if isinstance(value, int | float)}
+    found = {key: float(value) for key, value in content.items() if type(value) in (int, float)}
     short = [key.rsplit('/', 1)[-1] for key in found]
     return {
         name if short.count(name) == 1 else key: value for name, (key, value) in zip(short, found.items(), strict=True)
@@ -150,3 +152,24 @@ def split_seed(name: str) -> tuple[str, int | None]:
     """Split ``student_seed2`` into ``('student', 2)``; the seed is None where there is none."""
     match = SEED_ENDING.search(name)
     return (name[: match.start()], int(match.group(1))) if match else (name, None)
+
+
+def readable(name: str) -> str:
+    """Return a file name as text: bytes that are none are escaped."""
+    return name.encode(errors='backslashreplace').decode()
+
+
+def telling_names(paths: Collection[Path]) -> dict[Path, str]:
+    """Name each folder by as many of its last parts as tell it from the others.
+
+    Raises:
+        ValueError: If one is named twice.
+    """
+    parts = {path: Path(os.path.abspath(path)).parts[1:] for path in paths}
+    longest = max(map(len, parts.values()), default=0)
+    for count in range(1, longest + 1):
+        names = {path: readable('/'.join(part[-count:])) for path, part in parts.items()}
+        if len(set(names.values())) == len(names):
+            return names
+    twice = Counter(parts.values()).most_common(1)[0][0]
+    raise ValueError(f'{Path("/", *twice)} is named twice; name each work dir once')

@@ -12,6 +12,18 @@ MOST_ENTRIES = 100_000
 """Entries of a file, those behind an anchor counted wherever it is named."""
 
 
+class _EachOnce(yaml.SafeLoader):
+    """Refuses a key that stands twice, of which YAML readers take the last in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != '<<']
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and names.count(key.value) > 1:
+                problem = f"'{key.value}' stands twice in one mapping"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: Path) -> Any:
     """Read a YAML file.
 
@@ -20,7 +32,7 @@ def read_yaml(path: Path) -> Any:
         ValueError: If it is no YAML, holds objects of Python, or its anchors make more of it than anybody writes.
     """
     try:
-        tree = yaml.safe_load(path.read_bytes())
+        tree = yaml.load(path.read_bytes(), _EachOnce)
     except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: of a date that cannot be, say.
         raise ValueError(f'{path} is not YAML: {error}') from None
     if _size(tree, {}) > MOST_ENTRIES:

@@ -137,8 +137,8 @@ def draw_cameras(
     """
     layout: Sequence[Sequence[str]] = MONTAGE
     if set(images) != {name for row in MONTAGE for name in row}:
-        names = list(images)
-        layout = [names[start : start + 3] for start in range(0, len(names), 3)]
+        order = list(images)
+        layout = [order[start : start + 3] for start in range(0, len(order), 3)]
     columns = max(len(row) for row in layout)
     grid = figure.add_gridspec(len(layout), columns, left=0, right=1, bottom=0, top=1, wspace=0.012, hspace=0.03)
     drawn = []

@@ -21,6 +21,8 @@ def test_missing_checkpoint_names_its_neighbours(tmp_path: Path) -> None:
         existing_checkpoint(str(tmp_path / 'epoch_3.pth'))
     with pytest.raises(FileNotFoundError, match=r'the folder .*nowhere does not exist'):
         existing_checkpoint(str(tmp_path / 'nowhere/epoch_3.pth'))
+    with pytest.raises(FileNotFoundError, match=r' is a folder; expected .* are: epoch_2\.pth$'):
+        existing_checkpoint(str(tmp_path))
 
 
 def test_existing_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,6 +128,14 @@ def test_prefix_of_a_wrapper_is_dropped_if_all_names_have_it() -> None:
     assert torch.equal(receiver[0].weight, weights['0.weight'])
 
 
+def test_prefix_of_another_wrapper_is_named() -> None:
+    wrapped = {f'_orig_mod.net.{name}': weight for name, weight in state().items()}
+    with pytest.raises(ValueError, match=r"Its names begin with '_orig_mod\.net\.', .* Save it without: \{name"):
+        check_weights(model(), wrapped, 'x.pth')
+    with pytest.raises(ValueError, match='Use the config that it was trained with'):
+        check_weights(model(), {**wrapped, 'other': torch.zeros(1)}, 'x.pth')
+
+
 def test_checkpoint_of_a_distiller_names_the_exporter() -> None:
     student = nn.Linear(2, 2)
     distiller = nn.ModuleDict(dict(student=nn.Linear(2, 2)))

@@ -53,6 +53,11 @@ def test_the_canary_is_alive(tmp_path: Path) -> None:
     assert (tmp_path / 'ran').is_dir(), 'without us torch runs it: the other tests can fail'
 
 
+def test_an_address_that_does_not_answer_is_named() -> None:
+    with pytest.raises(ConnectionError, match=r'cannot download http://127.0.0.1:9/x.pth \(.*\); download it'):
+        CheckpointLoader.load_checkpoint('http://127.0.0.1:9/x.pth')
+
+
 def test_a_local_file_runs_nothing(tmp_path: Path) -> None:
     torch.save(dict(state_dict=Canary(tmp_path / 'ran')), tmp_path / 'evil.pth')
     with pytest.raises(pickle.UnpicklingError):
@@ -74,6 +79,7 @@ def test_plain_files_are_read_from_both(tmp_path: Path, server: str) -> None:
         loaded = CheckpointLoader.load_checkpoint(str(place), map_location='cpu')
         assert loaded['meta'] == dict(epoch=2)
         assert loaded['state_dict']['weight'].tolist() == [0.0, 1.0, 2.0]
+    assert (tmp_path / 'hub' / 'hub' / 'checkpoints' / 'fine.pth').is_file(), 'kept where torch keeps downloads'
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:

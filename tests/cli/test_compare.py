@@ -45,6 +45,16 @@ def test_seeds_of_one_name_become_mean_and_sample_deviation(tmp_path: Path) -> N
     assert values['seconds'] == ''
 
 
+def test_folders_of_one_name_are_no_seeds_of_one_row(tmp_path: Path) -> None:
+    dirs = [work_dir(tmp_path / place, 'a|b', value) for place, value in (('old', 0.1), ('<new', 0.2))]
+    results = read_work_dirs([dirs[0], *dirs])
+    assert results.rows == ['old/a|b', '<new/a|b']
+    assert read_work_dirs([work_dir(tmp_path, 'gr\udcf6n', 0.1)]).rows == [r'gr\udcf6n'], 'a name that is no text'
+    markdown = to_markdown(results, METRICS)
+    assert r'| old/a\|b | 0' in markdown
+    assert r'| &lt;new/a\|b | 0' in markdown
+
+
 @pytest.mark.parametrize(
     ('patterns', 'names'),
     [

@@ -47,6 +47,9 @@ def test_help_of_a_verb_ends_with_examples(verb: str, run: Run) -> None:
     (['train', 'config.py', '--workdir', 'a'], 'unrecognized arguments: --workdir a; did you mean --work-dir?'),
     (['test', 'config.py', 'a.pth', '--eval', 'bbox'], "in place of --eval: the metrics are the config's"),
     (['data', 'create', 'nuscenes', '--root_path', 'a'], 'did you mean --root-path?'),
+    (['train', ''], 'an argument is empty; is a variable of the shell not set?'),
+    (['train', 'config.py', '--work-dir='], 'an argument is empty'),
+    (['train', 'config.py', '--data-root', ' '], 'an argument is empty'),
     (['test', 'config.py', 'a.pth', 'b.pth'], 'unrecognized arguments: b.pth\n'),
 ])
 def test_wrong_words(words: list[str], message: str, run: Run) -> None:
@@ -139,6 +142,21 @@ def test_errors_are_one_line_and_a_flag_shows_the_traceback(run: Run, monkeypatc
     assert done.code == 1
     assert done.err.startswith('bevdistill ls: error: RuntimeError: a defect of a library (a defect, or an input that')
     assert done.err.count('\n') == 1
+
+
+def test_a_reader_that_has_ended_is_no_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ls, 'run', raising(BrokenPipeError(32, 'Broken pipe')))
+    assert 'Broken pipe' in run('ls').err, 'of another pipe'
+    reader, writer = os.pipe()
+    before = os.dup(1)
+    os.close(reader)
+    os.dup2(writer, 1)
+    try:
+        assert run('ls') == (141, '', '')
+    finally:
+        os.dup2(before, 1)
+        for handle in (before, writer):
+            os.close(handle)
 
 
 def test_a_script_of_tools_keeps_its_name(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,10 +16,16 @@ def encoded(kind: str, mode: str = 'RGB') -> bytes:
     return saved(Image.fromarray(np.random.default_rng(0).integers(0, 255, (32, 48, 3), np.uint8)).convert(mode), kind)
 
 
-def saved(image: Image.Image, kind: str) -> bytes:
+def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, kind)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def turned(kind: str, orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return saved(Image.new('RGB', (48, 32)), kind, exif=exif)
 
 
 @pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'WEBP', 'BMP'])
@@ -29,6 +35,7 @@ def test_a_whole_image(kind: str) -> None:
 
 def test_padding_after_an_image_is_no_fault() -> None:
     assert image_header(encoded('JPEG') + b'\0' * 64).kind == 'JPEG'
+    assert image_header(turned('JPEG', 1)).kind == 'JPEG'
 
 
 @pytest.mark.parametrize(('content', 'found'), [
@@ -42,6 +49,8 @@ def test_padding_after_an_image_is_no_fault() -> None:
     (encoded('JPEG', 'CMYK'), 'found mode CMYK'),
     (encoded('PNG', 'RGBA'), 'found mode RGBA'),
     (saved(Image.new('1', (12_000, 12_000)), 'PNG'), 'pixels, found'),
+    (turned('JPEG', 6), r'an upright image, found one that its EXIF entry turns \(orientation 6\); write it upright'),
+    (turned('PNG', 3), r'orientation 3'),
 ])  # fmt: skip
 def test_a_broken_image_is_told(content: bytes, found: str) -> None:
     with pytest.raises(ValueError, match=f'^expected .*{found}'):
@@ -79,3 +88,13 @@ def test_an_image_smaller_than_what_was_calibrated() -> None:
     check_size(48, 32, [[40, 0, 24], [0, 40, 16], [0, 0, 1]], 'a')
     with pytest.raises(ValueError, match=r'^a: expected an image around the centre .*\(24, 16\), found 24 x 16 pixels'):
         check_size(24, 16, [[40, 0, 24], [0, 40, 16], [0, 0, 1]], 'a')
+
+
+@pytest.mark.parametrize(('focal', 'right'), [((40.0, 40.0), True), ((0.7, 1.6), False), ((40.0, 0.5), False)])
+def test_focal_lengths_are_pixels(focal: tuple[float, float], right: bool) -> None:
+    cam2img = np.array([[focal[0], 0, 24.0], [0, focal[1], 16.0], [0, 0, 1]])
+    if right:
+        check_size(48, 32, cam2img, 'image 0')
+        return
+    with pytest.raises(ValueError, match=r'^image 0: expected focal lengths in pixels of an image of 48 x 32, found '):
+        check_size(48, 32, cam2img, 'image 0')

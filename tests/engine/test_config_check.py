@@ -56,6 +56,11 @@ def test_keys_of_configs_before_mmengine() -> None:
     ('weight_decay', (0, 0.01), (-0.01,)),
     ('betas', ((0.9, 0.99), [0, 0.5]), ((0.9,), (1.0, 0.9))),
     ('rows', (1, 200), (0, 7.5)),
+    ('classes', (['car'], ('a b', 'ü'), []), ('car', ['car', 'car'], [1], [''])),
+    ('cameras', (['left', 'right'],), ('CAM_FRONT', ['left', 'left'])),
+    ('categories', ({}, None), (['car'], 'car')),
+    ('seed', (0, 2**32 - 1), (2**32, -1)),
+    ('log_level', ('INFO', 10), ('debug', 'LOUD')),
 ])  # fmt: skip
 def test_values_that_cannot_be(name: str, right: tuple[Any, ...], wrong: tuple[Any, ...]) -> None:
     for value in right:

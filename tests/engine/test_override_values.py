@@ -13,6 +13,7 @@ from bevdistill.engine.override_values import parse_value
     ('text', 'value'),
     [
         ('3', 3), ('1e-4', 1e-4), ('True', True), ('false', False), ('None', None), ('none', 'none'), ('', ''),
+        ('2026_11_30', '2026_11_30'),
         ('/data/my drive/x', '/data/my drive/x'), ("'/data/a, b'", '/data/a, b'), ('"5"', '5'),
         ("/data/john's", "/data/john's"), ('/x(1)/y', '/x(1)/y'), ('s3://a:b', 's3://a:b'),
         ('[1,2]', [1, 2]), ('[car, truck]', ['car', 'truck']), ('a,b', ['a', 'b']), ("'a','b,c'", ['a', 'b,c']),

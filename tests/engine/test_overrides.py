@@ -31,7 +31,8 @@ _base_ = './base.py'
 losses = dict(bev=dict(weight=1.0), instance=dict(weight=2.0), plain=dict(type='P'))
 model = dict(type='D', losses=losses, grid=[1, 2], neck=None)
 train_cfg = dict(max_epochs=_base_.max_epochs)
-val_evaluator = dict(classes={{_base_.classes}})
+val_evaluator = dict(classes={{_base_.classes}}, all=True)
+custom_hooks = []
 """
 
 
@@ -62,7 +63,7 @@ def test_known_keys_change(cfg: Config) -> None:
         ('runner.max_iters', 2, 'configs before mmengine; its content goes to train_cfg$'),
         ('modle.type', 'E', r"did you mean 'model\.type'"),
         ('model.zzzzz', 1, r"'model' has the keys \['grid', 'losses', 'neck', 'type'\]; write '\+model\.zzzzz=\.\.\.'"),
-        ('qqqqq', 1, r"no key 'qqqqq'; a run reads \['model', 'optim_wrapper', .*'val_evaluator'\]"),
+        ('qqqqq', 1, r"no key 'qqqqq'; a run reads \['custom_hooks', 'model', 'optim_wrapper', .*'val_evaluator'\]"),
         ('param_scheduler.2.end', 1, r"'param_scheduler' is a list, write an index from 0 to 1"),
         ('param_scheduler.end', 1, r"'param_scheduler' is a list, write an index from 0 to 1"),
         ('model.type.name', 1, r"'model\.type' is 'D', it holds no keys"),
@@ -81,10 +82,20 @@ def test_known_keys_change(cfg: Config) -> None:
         ('bev.weight', 0.1, r"did you mean 'model\.losses\.bev\.weight'\?$"),
         ('train_cfg.max_iters', 3, r"counts epochs: 'train_cfg\.max_epochs'"),
         ('launcher', 'slurm', r'give --launcher'),
-        ('+mine', 1, r"no key 'mine'; a run reads \['model', "),
+        ('+mine', 1, r"no key 'mine'; a run reads \['custom_hooks', 'model', "),
         ('model.losses', dict(bve=dict(weight=1)), r"no key 'model\.losses\.bve'"),
         ('model.losses.bve.weight', 0, r"did you mean 'model\.losses\.bev\.weight'\? Write '\+model\.losses\.bve\."),
         ('model.lossse._delete_', True, r"did you mean 'model\.losses'"),
+        ('param_scheduler[1].end', 1, r"write list entries as in 'param_scheduler\.1\.end'"),
+        ('custom_hooks.0.type', 'E', r"'custom_hooks' is an empty list; write 'custom_hooks=\[\.\.\.\]'"),
+        ('custom_hooks', dict(type='E'), r"'custom_hooks' is a list; write 'custom_hooks=\[dict\(\.\.\.\)\]'"),
+        ('custom_hooks', {0: 1}, r"'custom_hooks' is a list"),
+        ('val_evaluator.all', 'no', r"'val_evaluator\.all' is True; expected True or False, found 'no'$"),
+        ('val_evaluator.all', 2, r"'val_evaluator\.all' is True; expected True or False, found 2$"),
+        ('train_cfg.max_epochs', 'ten', r"is 24; expected a number, found the text 'ten'$"),
+        ('model.neck', 'none', r"would be the text 'none'; write model\.neck=None$"),
+        ('model.losses.bev', 'null', r"write model\.losses\.bev=None$"),
+        ('model.weight', 3, r"did you mean 'model\.losses\.bev\.weight' or 'model\.losses\.instance\.weight'\?$"),
     ],
 )
 def test_mistakes_are_refused(cfg: Config, key: str, value: Any, message: str) -> None:
@@ -92,6 +103,17 @@ def test_mistakes_are_refused(cfg: Config, key: str, value: Any, message: str) -
     with pytest.raises(ValueError, match=message):
         apply_overrides(cfg, {key: value})
     assert cfg.to_dict() == before
+
+
+def test_what_runs_take_without_a_plus(cfg: Config) -> None:
+    apply_overrides(cfg, parse_overrides(['work_dir=runs/2026', 'experiment_name=2026_11_30', 'val_evaluator.all=0']))
+    assert (cfg.work_dir, cfg.experiment_name, cfg.val_evaluator.all) == ('runs/2026', '2026_11_30', 0)
+
+
+@pytest.mark.parametrize('word', ['model..type=3', '.model=3', 'model.=3', '+=3'])
+def test_a_key_has_no_empty_part(word: str) -> None:
+    with pytest.raises(ValueError, match='write key=value'):
+        parse_overrides([word])
 
 
 def test_all_mistakes_are_reported_at_once(cfg: Config) -> None:

@@ -66,17 +66,23 @@ def test_all_mistakes_of_a_file_at_once(tmp_path: Path) -> None:
         dict(name='b', config=CONFIG, base='c', cache='x', inputs={'model.t': 'later', 'model.u': 'weights.pth'}),
         dict(name='b/c', config=CONFIG, seeds=[0, 0], inputs={'model.t': 'b:3', 'model.u': 'b'}),
         dict(name='later', config=CONFIG, overrides=['a=1']),
+        dict(name='..', config=CONFIG, overrides={'randomness.seed': 3}),
+        dict(name=False, config=CONFIG),
     ]
     tree = dict(seed=[0], order='random', pictures=True, synthetic={'size': 'tiny'}, rows=rows)
     with pytest.raises(ValueError) as error:
         load_study(write(tmp_path, **tree))
     for words in (
         "the study has unknown keys ['seed']", "order is one of ['rows', 'seeds'], got 'random'",
-        'pictures is int, got True', "synthetic has unknown keys ['size']",
-        "row 'a' has unknown keys ['sedes']", "row 'a': no config", "row 'a': minutes is int or float, got 'long'",
+        'pictures is a whole number, got True', "synthetic has unknown keys ['size']",
+        "row 'a' has unknown keys ['sedes']", "row 'a': no config",
+        "row 'a': minutes is a whole number or a number, got 'long'",
         "row 'b': its base 'c' is no row", "row 'b': its cache 'x' is not among", "'later' is no row above",
         'no file weights.pth', "row 'b/c' needs a name of letters", 'has one twice', "row 'b' has no seed 3",
         'overrides are written key: value',
+        "row '..' needs a name of letters",
+        "row '..': an override of the seed would reach no run; write it in 'seeds'",
+        'name is text, got False; put it in quotes',
     ):  # fmt: skip
         assert words in str(error.value), words
 

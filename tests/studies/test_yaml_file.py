@@ -18,6 +18,7 @@ GROWING = b'a0: &a0 [x,x,x,x,x,x,x,x,x]\n' + b''.join(
     [
         (b'\xff\xfe\x00', 'is not YAML'), (b'[' * 900, 'is not YAML'), (b'a: [1\nb: }', 'is not YAML'),
         (b'a: 2026-13-01', 'is not YAML: month must be'), (b'!!python/object/apply:os.getcwd []', 'is not YAML'),
+        (b'seeds: [1]\na: {b: 1, b: 2}', "is not YAML: 'b' stands twice in one mapping"),
         (GROWING, 'expected at most 100000 entries, found more'), (b'&a [*a]', 'expected at most 100000 entries'),
     ],
 )  # fmt: skip

@@ -54,6 +54,11 @@ def test_montage_puts_the_six_cameras_in_their_places() -> None:
 
 
 def test_other_camera_sets_are_drawn_too() -> None:
-    images = {f'camera {i}': np.zeros((8, 16, 3), dtype=np.uint8) for i in range(4)}
-    axes = draw_cameras(new_figure(6, 2), images, dict.fromkeys(images, CAMERA), box_set([]), None, COLOURS)
+    images = {f'camera {i}': np.zeros((64, 176, 3), dtype=np.uint8) for i in range(4)}
+    boxes = box_set([[0, 10, 0, 1, 1, 1, 0]], labels=[1], scores=[0.5])
+    cameras = dict.fromkeys(images, CAMERA)
+    axes = draw_cameras(new_figure(6, 2), images, cameras, box_set([]), boxes, COLOURS, names=['first', 'second'])
     assert len(axes) == 4
+    assert [{text.get_text() for text in each.texts} for each in axes] == [
+        {f'camera {i}, 176 x 64 pixels', 'second 50'} for i in range(4)
+    ]

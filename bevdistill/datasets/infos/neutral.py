@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from ...json_file import each_once
 from ...structures.ego_state import CAN_BUS_SIZE
 from .annotations import MAX_TIME_DIFF, yaw_of
+from .layout_fields import check_names, check_upright
 from .rules import column, shown
 from .sensors import NUM_POINT_FEATURES, as_list
 from .validate import faults_of
@@ -30,6 +32,9 @@ SENSOR_HEIGHT = 1.84
 
 ALONE = {'frame_idx': 0, 'prev': '', 'next': '', 'instances': []}
 """What a record of one sample by itself has of its neighbours in time and its boxes."""
+
+LARGEST_YAW = 4 * np.pi
+"""Two turns; angles in degrees are soon beyond."""
 
 RIGID_TOLERANCE = 1e-3
 """Largest deviation of ``R R^T`` from the identity that rounding may leave."""
@@ -46,6 +51,7 @@ class Fields:
     def __init__(self, values: Any, where: str) -> None:
         if not isinstance(values, Mapping):
             raise ValueError(f'{where}: expected an object with named fields, got {type(values).__name__}')
+        check_names(values, where)
         self.values = values
         self.where = where
 
@@ -122,7 +128,7 @@ def read_samples(file: Path) -> Iterator[tuple[str, Sample]]:
             if line.strip():
                 where = f'{file} line {number}'
                 try:
-                    sample = json.loads(line)
+                    sample = json.loads(line, object_pairs_hook=each_once)
                 except (ValueError, RecursionError) as error:
                     raise ValueError(f'{where} is no JSON ({error}); expected one object per line') from error
                 yield where, sample
@@ -153,7 +159,9 @@ def record_of(sample: Sample, where: str, root: Path) -> dict[str, Any]:
         points['points2lidar'] = as_list(np.linalg.inv(lidar2ego) @ lidar.pose('sensor2ego'))
     images = {}
     cameras = {} if sample.get('cameras') is None else sample['cameras']
-    for name, values in Fields(cameras, f'{where}, cameras').values.items():
+    if not isinstance(cameras, Mapping):
+        raise ValueError(f'{where}, cameras: expected an object with named fields, got {type(cameras).__name__}')
+    for name, values in cameras.items():
         camera = Fields(values, f'{where}, camera {name}')
         exposed = camera.pose('ego2global') if 'ego2global' in camera.values else ego2global
         sensor2ego = camera.pose('sensor2ego')
@@ -164,6 +172,7 @@ def record_of(sample: Sample, where: str, root: Path) -> dict[str, Any]:
             'lidar2cam': as_list(np.linalg.inv(exposed @ sensor2ego) @ ego2global @ lidar2ego),
             'timestamp': camera.number('timestamp') if 'timestamp' in camera.values else fields.number('timestamp'),
         }
+    check_upright({name: image['cam2ego'] for name, image in images.items()}, where)
     if not images and lidar is None:
         raise ValueError(f'{where}: a sample needs cameras, a lidar or both, and has neither')
     record = {
@@ -215,6 +224,8 @@ class Boxes:
         self.yaws = np.array([row.number('yaw') for row in rows])
         self.velocities = np.full((len(rows), 3), np.nan)
         for i, row in enumerate(rows):
+            if abs(self.yaws[i]) > LARGEST_YAW:
+                raise ValueError(f"{row.where}: 'yaw' is in radians, at most {LARGEST_YAW:.1f}, got {self.yaws[i]:g}")
             if row.values.get('velocity') is not None:
                 self.velocities[i] = [*row.array('velocity', 2), 0.0]
             if not (self.sizes[i] > 0).all():

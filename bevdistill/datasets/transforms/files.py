@@ -50,7 +50,7 @@ def read_image(path: str, token: str, color_type: str, backend_args: BackendArgs
         image_header(content)
         image: NDArray[Any] | None = mmcv.imfrombytes(content, flag=color_type)
     except ValueError as error:
-        raise ValueError(f'sample {token}: {path}: {error}. Copy it again; is the download complete?') from error
+        raise ValueError(f'sample {token}: {path}: {error}') from error
     if image is None:
         raise ValueError(f'sample {token}: {path} is no image that can be decoded; is the download complete?')
     return image

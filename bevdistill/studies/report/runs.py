@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any
 
 from ..manifest import COPY, read_manifest
 from ..results import Results, read_manifests, read_work_dirs
-from ..work_dirs import split_seed
+from ..work_dirs import split_seed, telling_names
 
 MANIFEST = 'manifest.json'
 SIGNS = ('*/vis_data/scalars.json', '*/vis_data/config.py', '*/*.json', 'boxes.json', 'results_nusc.json')
@@ -95,7 +94,7 @@ def _manifest(path: Path) -> Path | None:
 
 
 def _work_dirs(paths: Sequence[Path]) -> Runs:
-    names = _names(paths)
+    names = telling_names(paths)
     for path in paths:
         _require_run(path)
     runs = [Run(name, split_seed(name)[0], path) for path, name in names.items()]
@@ -108,18 +107,6 @@ def _work_dirs(paths: Sequence[Path]) -> Runs:
     except FileNotFoundError as error:
         notes.append(str(error))
     return Runs(runs, titles, results, next(iter(titles)), notes)
-
-
-def _names(paths: Sequence[Path]) -> dict[Path, str]:
-    """Name each folder by as many of its last parts as tell it from the others."""
-    parts = {path: Path(os.path.abspath(path)).parts[1:] for path in paths}
-    longest = max(map(len, parts.values()))
-    for count in range(1, longest + 1):
-        names = {path: '/'.join(part[-count:]) for path, part in parts.items()}
-        if len(set(names.values())) == len(names):
-            return names
-    twice = Counter(parts.values()).most_common(1)[0][0]
-    raise ValueError(f'{Path("/", *twice)} is named twice; name each work dir once')
 
 
 def _require_run(path: Path) -> None:

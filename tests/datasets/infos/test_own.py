@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from own_data import made_up_sample, write_samples
+from own_data import CAMERA2EGO, made_up_sample, write_samples
 
 from bevdistill.datasets import SequenceNuScenesDataset
 from bevdistill.datasets.infos import read_infos
@@ -109,6 +109,7 @@ def change(sample: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ('boxes.0.category', None, "box 0: field 'category' is missing"),
         ('boxes', {'a': 1}, r"line 2: 'boxes' must be a list, got \{'a': 1\}"),
         ('boxes.0.num_points', 'many', r"box 0: 'num_points' must be a whole number from 0 on, got 'many'"),
+        ('boxes.1.yaw', -90.0, r"line 2, box 1: 'yaw' is in radians, at most 12\.6, got -90"),
         ('boxes.0.yaw', '0.3', r"box 0: 'yaw' must be finite numbers"),
         ('boxes.0.size', [1e4, 1.0, 1.0], r'drive-1: instances\.0\.bbox_3d: .*at most 200 m.*Correct the sample'),
         ('cameras', [1], r'line 2, cameras: expected an object with named fields, got list'),
@@ -116,6 +117,13 @@ def change(sample: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ('cameras.front.sensor2ego', (np.eye(4) + np.eye(4, k=3) * 1e3).tolist(), r'images\.front\.lidar2cam: .*100 m'),
         ('token', 'a/b', r"line 2: token: expected a name without slashes, found 'a/b'"),
         ('timestamp', 100.0, r'sample drive-1: timestamp: expected more than the frame before it'),
+        ('cameras.front.distortion', [0.1, 0.0], r"camera front: 'distortion' is not read: undistort the images"),
+        ('cameras.front.distortion_coeffs', {'k1': 0.1}, r"'distortion_coeffs' is not read"),
+        ('cameras.front.D', [0.0, -0.2], r"camera front: 'D' is not read"),
+        ('cameras.front.camera_model', 'fisheye', r"camera front: 'camera_model' is not read"),
+        ('cameras.front.fisheye', True, r"camera front: 'fisheye' is not read"),
+        ('cameras.front.ego2globl', np.eye(4).tolist(), r"'ego2globl' is no field .* mean 'ego2global'\?"),
+        ('boxes.0.velocty', [1.0, 0.0], r"line 2, box 0: 'velocty' is no field of the layout; did you mean 'velocity'"),
         ('token', 'drive-0', r"line 2: token 'drive-0' is that of .*line 1 too"),
     ],
 )
@@ -123,6 +131,38 @@ def test_wrong_fields_are_named(tmp_path: Path, path: str, value: Any, message: 
     with pytest.raises(ValueError, match=message):
         imported(tmp_path, [made_up_sample(tmp_path, 0), change(made_up_sample(tmp_path, 1), path, value)])
     assert not list(tmp_path.glob('*.msgpack.gz'))
+
+
+@pytest.mark.parametrize('wrong', ['inverse', 'transposed rotation', 'OpenGL', 'x ahead', 'identity'])
+def test_poses_of_other_conventions_are_refused(tmp_path: Path, wrong: str) -> None:
+    pose = np.array(CAMERA2EGO)
+    turned = pose.copy()
+    turned[:3, :3] = pose[:3, :3].T
+    other = {
+        'inverse': np.linalg.inv(pose), 'transposed rotation': turned, 'OpenGL': pose @ np.diag([1, -1, -1, 1]),
+        'x ahead': np.eye(4) + np.eye(4, k=3) * 1.5, 'identity': np.eye(4),
+    }[wrong]  # fmt: skip
+    sample = made_up_sample(tmp_path, 0)
+    for camera in sample['cameras'].values():
+        camera['sensor2ego'] = other.tolist()
+    with pytest.raises(ValueError, match=r'line 1: expected .* no camera of left, front whose y axis points'):
+        imported(tmp_path, [sample])
+
+
+def test_fields_that_are_not_read_and_lenses_without_distortion_pass(tmp_path: Path) -> None:
+    sample = made_up_sample(tmp_path, 0)
+    sample |= dict(weather='rain', camera_ids=[1, 2])
+    sample['boxes'][0]['model'] = 'T2'
+    sample['cameras']['front'] |= dict(distortion=[0.0, 0, 0], camera_model='pinhole', fisheye=False, id=3)
+    sample['cameras']['left']['sensor2ego'] = np.eye(4).tolist()  # One that looks to the ground, say.
+    imported(tmp_path, [sample])
+
+
+def test_a_field_that_stands_twice_is_named(tmp_path: Path) -> None:
+    file = write_samples(tmp_path, [made_up_sample(tmp_path, 0)])
+    file.write_text(file.read_text().replace('{"token"', '{"token": "other", "token"'))
+    with pytest.raises(ValueError, match=r"line 1 is no JSON \('token' stands twice in one object\)"):
+        import_own_data(tmp_path, [])
 
 
 def test_files_that_are_missing_or_cut_are_named(tmp_path: Path) -> None:
