@@ -72,10 +72,10 @@ class Model:
 
 
 MODELS = {
-    'bevdistill_r50_1x': Model(42.9e6, 1000, 100, (1, 0), 12),
-    'bevdistill-t_r50_2x': Model(42.9e6, 1000, 100, (1, 3), 24),
+    'bevdistill_r50_1x': Model(42.9e6, 1055, 103 + 50, (1, 0), 12),
+    'bevdistill-t_r50_2x': Model(42.9e6, 1061, 103 + 50, (1, 3), 24),
 }
-"""Multiply-adds to one digit, by hand: see docs/scale.md."""
+"""Counted; sparse convolutions, which nobody counts, are taken for 50: see docs/scale.md."""
 DATA = {'nuScenes': 28_130, 'fleet': 100_000_000}
 GPUS = (8, 64, 512)
 CACHES = {

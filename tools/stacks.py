@@ -23,7 +23,7 @@ from importlib.metadata import version
 print('Python', platform.python_version(), *(f'{name} {version(name)}' for name in ('torch', 'numpy', 'pandas')))
 """
 TESTS = ('tests/test_registration.py', 'tests/configs/test_configs.py', 'tests/configs/test_twins_run.py',
-         'tests/layers/test_sampling.py')  # fmt: skip
+         'tests/layers/sampling/test_sampling.py')  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> int:

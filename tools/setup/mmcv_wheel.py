@@ -43,7 +43,8 @@ def build_wheel(run: Callable[..., None], python: Path, includes: list[str], pin
         command = 'pip wheel --no-input --no-cache-dir --no-build-isolation --no-deps --require-hashes --verbose'
         run('building mmcv', python, '-m', *command.split(), '--wheel-dir', wheels, '--requirement', requirement,
             MMCV_WITH_OPS='1', FORCE_CUDA='0', CUDA_VISIBLE_DEVICES='', CXX=str(cxx),
-            CFLAGS=f'{" ".join(FLAGS)} -include {header}', MAX_JOBS=os.environ.get('MAX_JOBS') or str(os.cpu_count()))
+            CFLAGS=f'{" ".join(FLAGS)} -include {header}', MAX_JOBS=os.environ.get('MAX_JOBS') or str(os.cpu_count()),
+            PYTHONPATH=str(Path(__file__).parents[1] / 'older_exec'))
         shutil.rmtree(folder, ignore_errors=True)
         wheels.rename(folder)
     return next(folder.glob('mmcv-*.whl'))

@@ -48,7 +48,8 @@ class PortableSparseEncoder(SparseEncoder):
         super().__init__(**kwargs)
         for module in self.modules():
             if hasattr(module, 'subm'):
-                module.register_load_state_dict_pre_hook(_expected_kernel_layout)
+                # Without the underscore it is of torch 2.5.
+                module._register_load_state_dict_pre_hook(_expected_kernel_layout, with_module=True)
 
     @property
     def output_shape(self) -> tuple[int, int, int]:

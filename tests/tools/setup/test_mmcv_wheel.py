@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import runpy
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -116,3 +118,21 @@ def test_standard_is_the_one_that_torch_asks_for(
     words = ['sh', str(script), '-O2', '-DNAME="a b"', '-std=c++17', 'file name.cpp']
     said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     assert said == f'first -O2 -DNAME="a b" -std=c++{standard} file name.cpp\n'
+
+
+def test_setup_of_mmcv_finds_its_version_from_python_3_13_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner, before = Runner(), exec
+    build(runner, tmp_path / 'wheels')
+    monkeypatch.setattr(builtins, 'exec', before)  # put back at the end
+    runpy.run_path(str(Path(runner.env['PYTHONPATH'], 'sitecustomize.py')))
+    assert exec is not before
+
+    def version() -> str:
+        exec("__version__ = '2.1.0'")
+        return str(locals()['__version__'])
+
+    assert version() == '2.1.0'
+    spaces: dict[str, int] = {}
+    exec('answer = 42', spaces)
+    assert spaces['answer'] == 42
+    assert 'answer' not in globals()
