@@ -12,6 +12,10 @@ from pathlib import Path
 from ..for_people import chain, is_users
 
 _WORKER = re.compile(r'Caught \w+ in .*\nOriginal Traceback')
+_MMCV = (
+    '{}. mmcv is not there with its operators; run: pip install torch==2.13.0 "setuptools>=79,<81" wheel ninja && '
+    'CUDA_VISIBLE_DEVICES= pip install --no-build-isolation --no-cache-dir --force-reinstall --no-deps mmcv==2.1.0'
+)
 _RAISED = re.compile(r'^([\w.]+): (.*)', re.MULTILINE)
 
 
@@ -22,6 +26,8 @@ def one_line(error: BaseException) -> str:
     file, which the line names.
     """
     for cause in chain(error):
+        if isinstance(cause, ModuleNotFoundError) and cause.name in ('mmcv', 'mmcv._ext'):
+            return _MMCV.format(cause)
         if is_users(cause):
             return _words(cause)
     remote = _of_worker(error)

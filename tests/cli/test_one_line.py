@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+from documented_commands import REPO
 from mmengine.registry import Registry
 from torch._utils import ExceptionWrapper
 
@@ -88,3 +89,18 @@ def test_the_traceback_of_a_defect_is_kept(tmp_path: Path, monkeypatch: pytest.M
     assert 'Traceback' in Path(file[1]).read_text()
     monkeypatch.setattr('tempfile.tempdir', str(tmp_path / 'absent'))
     assert 'run it again with --traceback' in one_line(RuntimeError('x'))
+
+
+@pytest.mark.parametrize('module', ['mmcv', 'mmcv._ext'])
+def test_mmcv_without_operators_names_the_commands_of_the_page(module: str) -> None:
+    code = f'raise ModuleNotFoundError("No module named {module!r}", name={module!r})'
+    said = one_line(made_by(code, 'mmcv.utils.ext_loader'))
+    assert said.startswith(f"No module named '{module}'. mmcv is not there")
+    page, lock = ((REPO / name).read_text() for name in ('docs/install.md', 'requirements/lock.in'))
+    command = re.search(r'run: (pip install .*?) && ', said)
+    assert command is not None
+    assert command[1] in page
+    for pin in re.findall(r'torch\S+|(?<=")setuptools[^"]+|mmcv==\S+', said):
+        assert re.search(rf'^{re.escape(pin)}\s', lock, re.MULTILINE), pin
+    other = made_by('raise ModuleNotFoundError("No module named \'a\'", name="a")', 'mmcv.utils.ext_loader')
+    assert 'a defect' in one_line(other)
