@@ -32,7 +32,7 @@ def read_yaml(path: Path) -> Any:
         ValueError: If it is no YAML, holds objects of Python, or its anchors make more of it than anybody writes.
     """
     try:
-        tree = yaml.load(path.read_bytes(), _EachOnce)
+        tree = _EachOnce(path.read_bytes()).get_single_data()
     except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: of a date that cannot be, say.
         raise ValueError(f'{path} is not YAML: {error}') from None
     if _size(tree, {}) > MOST_ENTRIES:

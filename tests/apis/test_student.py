@@ -91,7 +91,7 @@ def test_what_does_not_fit_is_said(
 ) -> None:
     moment = moments[0].moment
     image = np.zeros((64, 96, 3), np.uint8)
-    good = Calibration(np.eye(3)[None] + [[0, 0, 48], [0, 0, 32], [0, 0, 0]], np.eye(4)[None])
+    good = Calibration([[[60, 0, 48], [0, 60, 32], [0, 0, 1]]], np.eye(4)[None])
     with pytest.raises(ValueError, match='one stream is given twice'):
         detect(student, [moment, moment], [stream := Stream(), stream])
     with pytest.raises(ValueError, match='expected one stream for each of 1 moments, found 2'):

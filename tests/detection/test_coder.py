@@ -54,6 +54,17 @@ def test_instances_have_bottom_centres():
     torch.testing.assert_close(instances.bboxes_3d.gravity_center[:, 2], torch.zeros(2))
 
 
+def test_ends_of_the_range_are_in_it_and_one_box_is_a_number():
+    codes = torch.zeros(1, 3, 10)
+    codes[0, 0, :2], codes[0, 1, :2], codes[0, 2, 0] = 4.0, -4.0, 4.001
+    codes[..., 7] = 1
+    limits = [-4.0, -4.0, -10.0, 4.0, 4.0, 10.0]
+    ((boxes, _, _),) = NMSFreeCoder(limits).decode(torch.tensor([[[3.0], [2.0], [1.0]]]), codes)
+    assert boxes[:, :2].tolist() == [[4.0, 4.0], [-4.0, -4.0]]
+    ((boxes, scores, _),) = NMSFreeCoder(limits, max_num=1).decode(torch.tensor([[[3.0], [2.0], [1.0]]]), codes)
+    assert len(boxes) == 1 and float(scores[0]) == pytest.approx(1 / (1 + np.exp(-3.0)))
+
+
 def test_nothing_in_range():
     ((boxes, scores, labels),) = NMSFreeCoder(RANGE).decode(torch.randn(1, 4, 2), torch.full((1, 4, 10), 100.0))
     assert boxes.shape == (0, 9) and scores.shape == (0,) and labels.shape == (0,)

@@ -57,7 +57,7 @@ def test_minimum_radius_widens_small_boxes() -> None:
     assert gaussian_foreground(targets, SQUARE, min_radius=2).gt(0).sum() == 25
 
 
-@pytest.mark.parametrize('sigma', [0.7, 2.0])
+@pytest.mark.parametrize('sigma', [0.7, 2.0, 12.0])
 def test_constant_sigma_is_the_nearest_centre_of_the_paper(sigma: float) -> None:
     targets = random_targets((12, 0), OBLONG)
     got = gaussian_foreground(targets, OBLONG, sigma=sigma)
@@ -89,6 +89,25 @@ def test_hard_mask_of_a_long_box_reaches_its_ends() -> None:
     box = torch.tensor([[0.4, 0.4, 0.0, 24.2, 0.7, 3.0, 0.0, 0.0, 0.0]])
     mask = hard_foreground(Targets((box,), (torch.tensor([0]),)), SQUARE)
     assert mask.sum() == 31 and mask[0, 64, 49:80].all(), 'the row of y, columns whose centre is within 12.1 m'
+
+
+def test_hard_mask_holds_the_edge_of_a_box_and_nothing_of_one_outside() -> None:
+    grid = BEVGrid((-8.0, -8.0, -5.0, 8.0, 8.0, 3.0), 16, 16)
+
+    def marked(x: float, y: float, dx: float, dy: float) -> list[list[int]]:
+        box = torch.tensor([[x, y, 0.0, dx, dy, 1.0, 0.0, 0.0, 0.0]])
+        return hard_foreground(Targets((box,), (torch.tensor([0]),)), grid)[0].nonzero().tolist()
+
+    assert marked(0.5, 0.5, 2.0, 1.0) == [[8, 7], [8, 8], [8, 9]], 'centres of the neighbours lie on the edge'
+    assert marked(0.5, 8.4, 1.0, 1.0) == [], 'its cell is the first above the grid'
+    assert marked(0.5, 8.4, 1.0, 2.0) == [[15, 8]]
+
+
+def test_hard_mask_on_cells_that_are_not_square() -> None:
+    grid = BEVGrid((-16.0, -16.0, -5.0, 16.0, 16.0, 3.0), 8, 64)
+    box = torch.tensor([[0.25, 2.0, 0.0, 20.0, 1.0, 3.0, 0.0, 0.0, 0.0]])
+    mask = hard_foreground(Targets((box,), (torch.tensor([0]),)), grid)
+    assert mask[0, 4].sum() == mask.sum() == 41, 'every half metre from 10 m behind to 10 m ahead'
 
 
 def test_one_object_off_centre_lies_in_the_row_of_y_and_the_column_of_x() -> None:

@@ -85,3 +85,8 @@ def test_messages():
         solve_assignments([torch.rand(1, 2, 3), torch.rand(1, 3, 3)])
     with pytest.raises(ValueError, match='2 samples were predicted but targets hold 1'):
         HungarianMatcher().match(torch.randn(1, 2, 3, 3), torch.randn(1, 2, 3, 10), some_targets(1))
+
+
+def test_costs_by_default_are_those_of_bevformer() -> None:
+    matcher = HungarianMatcher()
+    assert (matcher.cls_cost.weight, matcher.reg_cost.weight) == (2.0, 0.25)

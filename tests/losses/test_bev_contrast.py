@@ -113,3 +113,12 @@ def test_options(make_outputs) -> None:
     ):
         with pytest.raises(ValueError, match=message):
             build(**arguments)
+
+
+def test_batch_norms_of_both_critics_are_over_ranks_where_negatives_are() -> None:
+    for negatives in ('sample', 'batch'):
+        loss = build(norm='BN', negatives=negatives)
+        for critic in (loss.student_critic, loss.teacher_critic):
+            assert [norm.over_ranks for norm in critic.modules() if hasattr(norm, 'over_ranks')] == [
+                negatives == 'batch'
+            ]

@@ -132,3 +132,14 @@ def test_height_does_not_matter_for_the_ground() -> None:
     assert GRID.same_range(low)
     nearly = BEVGrid((-20.00005, -10.0, -5.0, 20.0, 30.0, 3.0), 10, 20)
     assert GRID.same_range(nearly) and not GRID.same_range(nearly, tolerance=1e-6)
+
+
+def test_same_ground_is_asked_of_all_four_sides() -> None:
+    limits = [-8.0, -6.0, -5.0, 8.0, 6.0, 3.0]
+    grid = BEVGrid(tuple(limits), 6, 8)
+    for side, same in enumerate((False, False, True, False, False, True)):
+        other = limits.copy()
+        other[side] += 0.5
+        assert grid.same_range(BEVGrid(tuple(other), 3, 4)) == same, side
+    with pytest.raises(ValueError, match='min < max'):
+        BEVGrid((-8.0, 6.0, -5.0, 8.0, 6.0, 3.0), 6, 8)

@@ -86,6 +86,15 @@ def test_a_base_that_one_world_lacks_is_refused() -> None:
         compare_with(results(first, dict(a=dict(t=[0.6, 0.5]))), 'base', 'NDS', [['a']])
 
 
+def test_runs_without_a_seed_are_runs_of_their_own_and_a_base_has_no_effect() -> None:
+    values: Values = dict(base=dict(t=[0.3, 0.4]), a=dict(t=[0.5, 0.7]))
+    made = results(values)
+    made.runs['seed'] = math.nan
+    found = compare_with(made, 'base', 'NDS', [['a', 'base', 'nowhere']])
+    assert list(found.effects) == ['a']
+    assert found.effects['a'].seeds == (2, 2)
+
+
 def simulated(
     rng: np.random.Generator, teachers: int, worlds: int, seeds: int, teacher: float, world: float
 ) -> np.ndarray:

@@ -75,3 +75,8 @@ def test_a_run_is_the_average_of_its_tests() -> None:
     one = frame_of({('a', 't'): [1.0, 3.0], ('b', 't'): [2.0, 4.0]})
     found = analyse(pd.concat([one, one.assign(world=1, value=[2.0, 4.0, 3.0, 5.0])]))
     assert found.seeds == MeanSquare(pytest.approx(2.0), 2), 'averages 1.5 and 3.5, 2.5 and 4.5'
+
+
+def test_mean_square_of_an_interaction_is_per_degree_of_freedom() -> None:
+    # Rows [1, -1, 0] and their negative around their means: six squares of 1, 1 and 0, two degrees.
+    assert interaction(pd.DataFrame([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]])) == MeanSquare(pytest.approx(2.0), 2)

@@ -47,6 +47,14 @@ def test_along_and_across_the_ray_by_hand() -> None:
     assert (found.depth[0], found.lateral[0]) == pytest.approx((1.0, -0.5))
 
 
+def test_the_camera_is_the_one_that_looks_there() -> None:
+    """Two cameras at one place, ahead and half left: an object at 30 degrees is nearer to the axis at 45."""
+    turned = np.array([[1.0, 0.0], [0.5**0.5, 0.5**0.5]])
+    cameras = Cameras(np.array([[0.0, 0.0], [0.0, 2.0]]), turned)
+    ray = cameras.rays(np.array([[30.0, 20.0]]))[0]
+    assert ray == pytest.approx(np.array([30.0, 18.0]) / math.hypot(30.0, 18.0))
+
+
 def test_what_becomes_of_each_by_hand() -> None:
     truth = [(10.0, 0.0, CAR), (10.0, 20.0, CAR), (-10.0, 0.0, TRUCK), (-10.0, 20.0, CAR)]
     predicted = [
