@@ -38,8 +38,9 @@ def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     Raises:
         ValueError: If two have one name, of which JSON readers take the last in silence.
     """
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"'{next(name for name in names if names.count(name) > 1)}' stands twice in one object")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"'{name}' stands twice in one object")
+        found[name] = value
     return found

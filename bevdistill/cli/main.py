@@ -43,10 +43,11 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         prog: Name of the program in messages, where it is not ``bevdistill VERB``.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    prog = prog or ' '.join(['bevdistill', *words[:1]])
     try:
-        return _run(words, prog or ' '.join(['bevdistill', *words[:1]]))
+        return _run(words, prog)
     except KeyboardInterrupt:
-        print(f'{prog or "bevdistill"}: stopped', file=sys.stderr)
+        print(f'{prog}: stopped', file=sys.stderr)
         return 130
 
 

@@ -65,18 +65,17 @@ def run(args: argparse.Namespace) -> None:
 
     report = gather(find_runs(args.runs, args.against))
     limit = int(args.max_mb * MEGABYTE)
-    _check_size(render(report), limit)
+    _page(render(report), limit)
     if report.files:
         say(f'reading predictions of {len(report.files)} runs ...')
         from bevdistill.studies.report.predicted import Wanted, add_predicted
 
         add_predicted(report, Wanted(args.samples, args.score, limit, args.data_root, args.ann_file))
-    page = render(report)
-    _check_size(page, limit)
-    write_whole(page.encode(errors='backslashreplace'), args.out)
+    page = _page(render(report), limit)
+    write_whole(page, args.out)
     for line in report.notes:
         print(f'missing: {line}', file=sys.stderr)
-    size = f'{args.out.stat().st_size / MEGABYTE:.1f} MB'
+    size = f'{len(page) / MEGABYTE:.1f} MB'
     print(f'{args.out}: {len(report.runs.runs)} runs, {len(report.context["pictures"])} samples, {size}')
 
 
@@ -87,10 +86,12 @@ def _megabytes(word: str) -> float:
     return number
 
 
-def _check_size(page: str, limit: int) -> None:
-    size = len(page.encode(errors='backslashreplace'))
-    if size > limit:
+def _page(text: str, limit: int) -> bytes:
+    """Return a page as it is written, or say that it is too large; names of files may hold bytes that are no text."""
+    page = text.encode(errors='backslashreplace')
+    if len(page) > limit:
         raise ValueError(
-            f'the page without samples has {size / MEGABYTE:.1f} MB, and --max-mb is {limit / MEGABYTE:g}; name fewer '
-            'runs, or allow more'
+            f'the page without samples has {len(page) / MEGABYTE:.1f} MB, and --max-mb is {limit / MEGABYTE:g}; name '
+            'fewer runs, or allow more'
         )
+    return page

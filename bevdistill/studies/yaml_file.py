@@ -15,13 +15,17 @@ MOST_ENTRIES = 100_000
 class _EachOnce(yaml.SafeLoader):
     """Refuses a key that stands twice, of which YAML readers take the last in silence."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != '<<']
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Look at the keys as they are written: later those behind ``<<`` stand among them."""
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
         for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and names.count(key.value) > 1:
-                problem = f"'{key.value}' stands twice in one mapping"
-                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
-        return super().construct_mapping(node, deep)
+            if isinstance(key, yaml.ScalarNode) and key.value != '<<':
+                if key.value in seen:
+                    problem = f"'{key.value}' stands twice in one mapping"
+                    raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+                seen.add(key.value)
+        return node
 
 
 def read_yaml(path: Path) -> Any:

@@ -31,3 +31,11 @@ def test_what_is_wrong_is_named(tmp_path: Path, content: bytes, message: str) ->
 def test_anchors_are_fine(tmp_path: Path) -> None:
     (tmp_path / 'study.yml').write_text('a: &a [1, {b: 2}]\nc: [*a, *a]\n')
     assert read_yaml(tmp_path / 'study.yml')['c'] == [[1, {'b': 2}]] * 2
+
+
+def test_a_mapping_may_change_what_it_takes_over_and_be_taken_over_itself(tmp_path: Path) -> None:
+    file = tmp_path / 'study.yml'
+    file.write_text('rows:\n- overrides: &changed {<<: &base {lr: 1, wd: 0}, lr: 2}\nlater: {<<: *changed, wd: 3}\n')
+    tree = read_yaml(file)
+    assert tree['rows'][0]['overrides'] == {'lr': 2, 'wd': 0}
+    assert tree['later'] == {'lr': 2, 'wd': 3}

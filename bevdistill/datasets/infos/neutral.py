@@ -40,6 +40,13 @@ RIGID_TOLERANCE = 1e-3
 """Largest deviation of ``R R^T`` from the identity that rounding may leave."""
 
 
+def named(values: Any, where: str) -> Mapping[str, Any]:
+    """Return an object of the layout, or say that it is none."""
+    if not isinstance(values, Mapping):
+        raise ValueError(f'{where}: expected an object with named fields, got {type(values).__name__}')
+    return values
+
+
 class Fields:
     """Read the fields of one object of the layout, with errors that name file, line and field.
 
@@ -49,10 +56,8 @@ class Fields:
     """
 
     def __init__(self, values: Any, where: str) -> None:
-        if not isinstance(values, Mapping):
-            raise ValueError(f'{where}: expected an object with named fields, got {type(values).__name__}')
-        check_names(values, where)
-        self.values = values
+        self.values = named(values, where)
+        check_names(self.values, where)
         self.where = where
 
     def get(self, name: str) -> Any:
@@ -159,9 +164,7 @@ def record_of(sample: Sample, where: str, root: Path) -> dict[str, Any]:
         points['points2lidar'] = as_list(np.linalg.inv(lidar2ego) @ lidar.pose('sensor2ego'))
     images = {}
     cameras = {} if sample.get('cameras') is None else sample['cameras']
-    if not isinstance(cameras, Mapping):
-        raise ValueError(f'{where}, cameras: expected an object with named fields, got {type(cameras).__name__}')
-    for name, values in cameras.items():
+    for name, values in named(cameras, f'{where}, cameras').items():
         camera = Fields(values, f'{where}, camera {name}')
         exposed = camera.pose('ego2global') if 'ego2global' in camera.values else ego2global
         sensor2ego = camera.pose('sensor2ego')
