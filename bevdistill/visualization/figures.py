@@ -47,7 +47,7 @@ class TextInside(Text):
 
 
 def write_beside(axes: Axes, x: float, y: float, text: str, colour: Colour) -> None:
-    """Write a small caption whose lower left corner is at (x, y), readable on any ground; inside the axes as a whole."""
+    """Write a small caption whose lower left corner is at (x, y), readable on any ground, inside the axes."""
     stroke = [patheffects.Stroke(linewidth=1.4, foreground='black', alpha=0.8), patheffects.Normal()]
     size, pale = LABEL_SIZE - 2, [0.5 + 0.5 * part for part in colour]
     axes.add_artist(TextInside(

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import torch
 from mmengine.hooks import Hook
-from bevdistill.engine.hooks import resume_hook
 from toy_run import toy_config, train
+
+from bevdistill.engine.hooks import resume_hook
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 
