@@ -88,7 +88,7 @@ def test_the_data_set_reads_it_with_motion_from_poses(tmp_path: Path, lidar: boo
 def test_points_of_other_numbers(tmp_path: Path, features: int) -> None:
     sample = made_up_sample(tmp_path, 0)
     file = tmp_path / sample['lidar']['points']
-    stored = np.random.default_rng(0).normal(size=(600, features)) * [40, 40, 1, 0.3, 9, 0.01][:features]
+    stored = np.random.default_rng(0).normal(size=(1200, features)) * [40, 40, 1, 0.3, 9, 0.01][:features]
     stored.astype(np.float32).tofile(file)
     message = rf"line 1, lidar: .*: expected 5 numbers .* fit (3 or )?{features}; give that as 'num_features' of"
     with pytest.raises(ValueError, match=message):
@@ -97,7 +97,7 @@ def test_points_of_other_numbers(tmp_path: Path, features: int) -> None:
     points = imported(tmp_path, [sample])['data_list'][0]['lidar_points']
     points['lidar_path'] = str(file)
     loaded = LoadLidarPoints().transform(dict(lidar_points=points, token='a'))['points'].tensor.numpy()
-    assert loaded.shape == (600, 5)
+    assert loaded.shape == (1200, 5)
     np.testing.assert_allclose(loaded[:, 3 : min(features, 5)], stored[:, 3 : min(features, 5)], atol=1e-5)
     assert not loaded[:, features:].any()
     sample['lidar']['num_features'] = 2
