@@ -1,4 +1,4 @@
-"""Tell errors whose message is for people from defects, and make such of what libraries say about a config."""
+"""Tell errors whose message is for people from defects, make such of what libraries say about a config, and count."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ CONFIG_READERS = ('mmengine.config', 'mmengine.registry', 'mmengine.utils.misc')
 """What they refuse is in the config: its syntax, a type that does not exist, an argument that a class does not take."""
 OF_VALUES = (ValueError, TypeError, LookupError, AttributeError, AssertionError, ArithmeticError)
 """What libraries raise when they are given values that they cannot take."""
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number of things: ``1 box``, ``2 boxes``, ``0 entries``."""
+    if number == 1:
+        return f'1 {noun}'
+    if noun.endswith(('s', 'x', 'ch')):
+        return f'{number} {noun}es'
+    return f'{number} {noun[:-1]}ies' if noun.endswith('ry') else f'{number} {noun}s'
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

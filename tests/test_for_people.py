@@ -7,7 +7,7 @@ import json
 import pytest
 
 from bevdistill.engine.override_values import parse_value
-from bevdistill.for_people import config_explained
+from bevdistill.for_people import config_explained, counted
 
 
 def test_errors_of_libraries_name_the_part() -> None:
@@ -23,3 +23,9 @@ def test_errors_for_people_pass() -> None:
         open('absent')  # noqa: SIM115
     with pytest.raises(RuntimeError, match=r'of torch'), config_explained('model'):
         raise RuntimeError('of torch')
+
+
+def test_numbers_of_things() -> None:
+    found = [counted(number, noun) for number in (0, 1, 2) for noun in ('box', 'class', 'entry', 'sample')]
+    assert ', '.join(found[:8]) == '0 boxes, 0 classes, 0 entries, 0 samples, 1 box, 1 class, 1 entry, 1 sample'
+    assert found[8:] == ['2 boxes', '2 classes', '2 entries', '2 samples']

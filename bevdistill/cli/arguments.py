@@ -6,6 +6,7 @@ import argparse
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -102,6 +103,19 @@ def spread(count: int, total: int) -> list[int]:
     """Choose `count` of `total` indices, each in the middle of its equal part."""
     count = min(count, total)
     return [(2 * i + 1) * total // (2 * count) for i in range(count)]
+
+
+def require_json(file: Path, option: str) -> None:
+    """Check that a file to write ends in .json, so that no config or checkpoint is replaced by a slip.
+
+    Raises:
+        IsADirectoryError: If it is a folder.
+        ValueError: If it ends in something else.
+    """
+    if file.is_dir():
+        raise IsADirectoryError(f'{option} {file} is a folder; name a file in it, such as {file}/facts.json')
+    if file.suffix.lower() != '.json':
+        raise ValueError(f'{option} {file}: expected a file that ends in .json')
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import argparse
 import runpy
 from pathlib import Path
 
-from .arguments import positive
+from .arguments import positive, require_json
 
 HELP = 'times, memory and their ratios to targets on this machine (needs a checkout)'
 EXAMPLES = """
@@ -76,5 +76,6 @@ def run(args: argparse.Namespace) -> None:
             f'there is no folder benchmarks beside {CHECKOUT.name}/bevdistill: an installed package comes without it; '
             'clone the repository and run `make bench` there'
         )
+    require_json(args.out, '--out')
     # As a module of the checkout, which has to be importable for that: the package itself never imports it.
     runpy.run_module('benchmarks.run')['run'](args)

@@ -69,8 +69,10 @@ def write(args: argparse.Namespace) -> None:
     import torch
 
     from bevdistill.engine.devices import check_accelerator
-    from bevdistill.teacher_cache.writer import CacheWriter
+    from bevdistill.teacher_cache import CacheWriter, TeacherCache
 
+    if args.out is not None:
+        TeacherCache(args.out).require_place()
     check_accelerator()
     if torch.cuda.is_available():
         # Tasks of Slurm may see one card each.

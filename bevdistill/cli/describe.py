@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .arguments import add_overrides, image_side
+from .arguments import add_overrides, image_side, require_json
 from .loading import config_of, say
 from .text_tables import short_count, text_table
 
@@ -49,13 +49,15 @@ def announce(side: str) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Build the model and print the facts."""
+    if args.json is not None:
+        require_json(args.json, '--json')
     cfg = config_of(args)
     from ..apis.model_facts import describe
+    from ..checkpoints.whole_file import write_whole
 
     facts = {'config': args.config, **describe(cfg, tuple(args.image_size), not args.no_flops, announce)}
     if args.json is not None:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(facts, indent=2) + '\n')
+        write_whole((json.dumps(facts, indent=2) + '\n').encode(), args.json)
     blocks = [side_text(side, side_facts) for side, side_facts in facts['sides'].items()]
     print('\n\n'.join([f'{args.config}: {facts["model"]}', *blocks, taps_text(facts), losses_text(facts)]))
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..json_file import read_json_object
 from .arguments import add_data, score
 from .loading import check_checkpoints, load_libraries, read_config_of, say
 
@@ -29,6 +30,8 @@ examples:
 
 OUT/boxes.json names frame and units. A student with history takes it from the moments before in the same scene.
 """
+
+BOXES = 'boxes.json'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +60,8 @@ def run(args: argparse.Namespace) -> None:
         raise FileNotFoundError(f'--calibration: no file {args.calibration}')
     if args.no_pictures and args.video:
         raise ValueError('--video is made of the pictures; leave --no-pictures out')
+    if (args.out / BOXES).exists():
+        read_json_object(args.out / BOXES, 'units', 'moments', advice='It is not of this command: name another --out')
     check_checkpoints(args, read_config_of(args))
     load_libraries()
     predict(args)
@@ -81,7 +86,7 @@ def predict(args: argparse.Namespace) -> None:
             pictures.add(student, entry, found)
     if pictures is not None:
         pictures.close()
-    out = args.out / 'boxes.json'
+    out = args.out / BOXES
     about = dict(config=args.config, checkpoint=args.checkpoint, threshold=args.threshold)
     write_predictions(out, moments, **about, classes=list(student.classes))
     print(f'{out}: {sum(len(moment["objects"]) for moment in moments)} objects in {len(moments)} moments')

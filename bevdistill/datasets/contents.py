@@ -25,6 +25,11 @@ WIDEST = 175.0
 SHORTEST = 0.5 / math.tan(math.radians(WIDEST / 2))
 """Focal length of such an image, in parts of its width or height."""
 TEXT = bytes(range(32, 127)) + b'\t\r\n'
+MOST_FEATURES = 12
+"""Numbers per point that are tried where those that were named cannot be."""
+ROWS_COMPARED, FEWEST_ROWS = 4096, 500
+ALIKE = 0.1
+"""Largest difference of two distributions that are one, of samples of 500."""
 
 
 class ImageHeader(NamedTuple):
@@ -95,6 +100,42 @@ def as_points(content: bytes, features: int) -> NDArray[np.float32]:
             f'{(~right).sum()} of {len(points)} points: NaN, infinite, or another number type or layout'
         )
     return points
+
+
+def check_row_length(content: bytes, features: int) -> None:
+    """Look whether points can be rows of so many numbers; needs 500 of them.
+
+    Read in rows of another length, columns hold the numbers of a point in turn: those that lie a divisor of the length
+    apart have one distribution, which they have in no point cloud.
+
+    Raises:
+        ValueError: If columns repeat, and those of another length do not.
+    """
+    flat = np.frombuffer(content[: 4 * MOST_FEATURES * ROWS_COMPARED], dtype=np.float32)
+    if len(flat) // features < FEWEST_ROWS or not _columns_repeat(flat, features):
+        return
+    lengths = [length for length in range(3, MOST_FEATURES + 1) if len(content) % (4 * length) == 0]
+    fitting = [str(length) for length in lengths if not _columns_repeat(flat, length)]
+    if fitting:
+        fit = ' or '.join(fitting)
+        raise ValueError(f'expected {features} numbers per point, found a file whose numbers fit {fit}')
+
+
+def _columns_repeat(flat: NDArray[np.float32], length: int) -> bool:
+    """Tell whether all columns that lie some divisor of the length apart are alike, by Kolmogorov and Smirnov."""
+    rows = min(len(flat) // length, ROWS_COMPARED)
+    columns = np.sort(flat[: rows * length].reshape(rows, length), axis=0).T
+
+    def alike(first: int, second: int) -> bool:
+        places = np.concatenate((columns[first], columns[second]))
+        counts = [np.searchsorted(columns[which], places, side='right') for which in (first, second)]
+        return bool(np.abs(counts[0] - counts[1]).max() < ALIKE * rows)
+
+    return any(
+        all(alike(column, column % step) for column in range(step, length))
+        for step in range(1, length // 2 + 1)
+        if length % step == 0
+    )
 
 
 def check_size(width: int, height: int, cam2img: Any, where: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 from mmengine.logging import MMLogger
@@ -49,6 +50,15 @@ class BriefRunner(Runner):
         """Build the loop, the data and the metric of the test."""
         with config_explained('test_dataloader, test_evaluator or test_cfg'):
             return super().build_test_loop(*args, **kwargs)
+
+    def dump_config(self) -> None:
+        """Write the whole config into the work dir, unless it would replace the file that it was read from.
+
+        ``<time>/vis_data/config.py`` has it in either case.
+        """
+        own = self.cfg.filename
+        if own is None or Path(self.work_dir, Path(own).name).resolve() != Path(own).resolve():
+            super().dump_config()
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """Build the logger of the run; see mmengine for the arguments."""

@@ -21,6 +21,13 @@ POOLED = ('code', 'data')
 """Fingerprint parts that a manifest keeps, each distinct set once."""
 
 
+NAMES = (
+    'jobs.json', 'Snakefile', '.snakemake', 'done', 'logs', 'records', 'locks', 'study.lock', 'manifest.json', 'runs',
+    'caches', 'held_out', 'pictures', 'results.*', 'results_*',
+)  # fmt: skip
+"""What a study writes in its output folder, its data aside."""
+
+
 def now() -> str:
     """Return date and time for people."""
     return time.strftime('%Y-%m-%d %H:%M:%S')

@@ -8,11 +8,14 @@ import shutil
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
+from ..checkpoints.own_folder import require_no_strangers
+from ..json_file import read_json_object
 from . import fingerprints
 from .plan import Plan
-from .records import Record
+from .records import NAMES, Record
 from .screen import open_screen
 from .spec import StudySpec
 from .workflow import Workflow, alone, usable_cores
@@ -37,11 +40,27 @@ def _leave(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _clear(plan: Plan) -> None:
-    out = plan.folder.path
-    if out.exists() and any(out.iterdir()) and not plan.folder.plan_file.exists():
-        raise ValueError(f'{out} was not made by a study; name another folder with --out')
-    shutil.rmtree(out, ignore_errors=True)
+def _require_place(study: StudySpec, plan: Plan, restart: bool) -> None:
+    """Look whether the output folder is this study's, or free for it; nothing of others may be mixed in or taken away.
+
+    Raises:
+        FileExistsError: If it holds things that a study does not write, unless it is resumed.
+        ValueError: If it is that of another study.
+    """
+    folder = plan.folder
+    begun = folder.plan_file.exists()
+    if restart or not begun:
+        made = [Path(job.folder) for job in plan.jobs.values() if Path(job.folder).is_relative_to(folder.path)]
+        own = [path.relative_to(folder.path).parts[0] for path in made if path != folder.path]
+        require_no_strangers(folder.path, (*NAMES, *own) if begun or not restart else (), 'a study')
+    manifest = folder.path / 'manifest.json'
+    if manifest.exists() and not restart:
+        found = read_json_object(manifest, advice='Delete it: the study writes it anew').get('matrix', study.name)
+        if found != study.name:
+            raise ValueError(
+                f"{folder.path} holds the study '{found}', and this one is '{study.name}'; name another folder with "
+                '--out'
+            )
 
 
 def run_study(study: StudySpec, plan: Plan, names: Sequence[str], args: argparse.Namespace) -> int:
@@ -50,8 +69,9 @@ def run_study(study: StudySpec, plan: Plan, names: Sequence[str], args: argparse
     Raises:
         ValueError: If results do not fit, another process works on the folder, or the held-out world cannot be tested.
     """
+    _require_place(study, plan, args.restart)
     if args.restart:
-        _clear(plan)
+        shutil.rmtree(plan.folder.path, ignore_errors=True)
     with alone(plan.folder.path):
         plan.save()
         plan.check(names)

@@ -26,6 +26,7 @@ from mmengine.logging import print_log
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..checkpoints.own_folder import require_no_strangers
 from ..checkpoints.whole_file import PART, sweep_parts, write_whole
 from ..json_file import read_json_object
 from .key import CacheKey
@@ -33,6 +34,7 @@ from .manifest import CHECKSUM_BYTES, FORMAT, UNCHECKED, CacheManifest
 from .record_layout import OPTIONAL_TAPS
 from .samples import Samples
 
+NAMES = ('manifest.json', 'samples.json', 'records')
 TOOL = 'python tools/cache_teacher.py CONFIG CHECKPOINT'
 Put = Callable[[bytes, Path], None]
 
@@ -47,6 +49,16 @@ class TeacherCache:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder).expanduser()
         self._manifest: CacheManifest | None = None
+
+    def require_place(self) -> None:
+        """Check that the folder is that of a cache, or free for one.
+
+        Raises:
+            FileExistsError: If it holds other things.
+        """
+        advice = 'Delete it, or name another folder with --out'
+        ours = self.exists and 'format' in read_json_object(self.folder / 'manifest.json', advice=advice)
+        require_no_strangers(self.folder, () if self.exists and not ours else NAMES, 'a teacher cache')
 
     @property
     def exists(self) -> bool:
@@ -173,8 +185,10 @@ class TeacherCache:
             put: Writes bytes to a file, whole or not at all.
 
         Raises:
+            FileExistsError: If the folder holds other things than a cache.
             ValueError: If the folder holds a cache of something else; both sides named.
         """
+        self.require_place()
         sweep_parts(self.folder)
         sweep_parts(self.folder / 'records', f'*/.*{PART}')
         if self.exists:

@@ -162,9 +162,21 @@ def legend_handles(
     return handles
 
 
-def draw_legend(axes: Axes, handles: Sequence[Line2D | Patch], columns: int = 1) -> None:
-    """Fill an axes with a dark legend."""
+def _legend_lines(handles: Sequence[Line2D | Patch], width: float) -> int:
+    """Count the lines that a legend takes, by the usual width of its letters and marks."""
+    needed = sum(0.5 + 0.062 * max(map(len, str(handle.get_label()).split('\n'))) for handle in handles)
+    return -(-round(100 * needed) // round(100 * width))
+
+
+def legend_height(handles: Sequence[Line2D | Patch], width: float) -> float:
+    """Height that a legend needs in a figure of `width`, both in inches."""
+    return 0.2 + 0.26 * _legend_lines(handles, width)
+
+
+def draw_legend(axes: Axes, handles: Sequence[Line2D | Patch], width: float) -> None:
+    """Fill an axes, `width` inches wide, with a dark legend in as many lines as it takes."""
     axes.set_axis_off()
+    columns = -(-len(handles) // _legend_lines(handles, width))
     legend = axes.legend(
         handles=list(handles), loc='center', ncols=columns, fontsize=LABEL_SIZE, labelcolor='white', framealpha=1.0,
         facecolor=PANEL_COLOUR, edgecolor=GRID_COLOUR, borderpad=0.9, labelspacing=0.55,

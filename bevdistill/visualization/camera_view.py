@@ -109,6 +109,17 @@ def draw_camera(
     )  # fmt: skip
 
 
+def camera_rows(names: Sequence[str]) -> Sequence[Sequence[str]]:
+    """Lay out cameras in rows: nuScenes' six as :data:`MONTAGE`, others in their own order, three or four in a row.
+
+    Four where that leaves fewer places empty.
+    """
+    if set(names) == {name for row in MONTAGE for name in row}:
+        return MONTAGE
+    columns = min((3, 4), key=lambda count: -len(names) % count)
+    return [names[start : start + columns] for start in range(0, len(names), columns)]
+
+
 def draw_cameras(
     figure: Figure | SubFigure,
     images: dict[str, Image],
@@ -123,8 +134,7 @@ def draw_cameras(
 
     Args:
         figure: A figure or sub-figure, filled to its borders.
-        images: RGB image (height, width, 3) per camera name. The six nuScenes cameras are laid out as :data:`MONTAGE`;
-            any other set in rows of three in its own order.
+        images: RGB image (height, width, 3) per camera name, laid out by :func:`camera_rows`.
         lidar2img: (4, 4) per camera name.
         truth: Ground truth, or None.
         predictions: Predictions, or None.
@@ -135,12 +145,8 @@ def draw_cameras(
     Returns:
         The axes, row by row.
     """
-    layout: Sequence[Sequence[str]] = MONTAGE
-    if set(images) != {name for row in MONTAGE for name in row}:
-        order = list(images)
-        layout = [order[start : start + 3] for start in range(0, len(order), 3)]
-    columns = max(len(row) for row in layout)
-    grid = figure.add_gridspec(len(layout), columns, left=0, right=1, bottom=0, top=1, wspace=0.012, hspace=0.03)
+    layout = camera_rows(list(images))
+    grid = figure.add_gridspec(len(layout), len(layout[0]), left=0, right=1, bottom=0, top=1, wspace=0.012, hspace=0.03)
     drawn = []
     for row, row_names in enumerate(layout):
         for column, name in enumerate(row_names):

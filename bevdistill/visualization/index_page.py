@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,11 @@ from urllib.parse import quote
 
 from ..checkpoints.whole_file import write_whole
 
-NAME = 'index.html'
+NAME, OTHER_NAME = 'index.html', 'pictures.html'
+HEAD = (
+    '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width, initial-scale=1">'
+)
 STYLE = """
 body { font: 16px/1.4 sans-serif; margin: 1.5rem; color: #222; background: #fff; }
 main { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); gap: 1.5rem; }
@@ -34,6 +39,8 @@ class Entry:
 def write_index(folder: Path, title: str, entries: Sequence[Entry], note: str = '') -> Path:
     """Write ``index.html`` with all pictures, each a link to itself in full size; returns its path.
 
+    Where the folder has an ``index.html`` of something else, it is called ``pictures.html``.
+
     Args:
         folder: Where the pictures are; an earlier index is replaced.
         title: Heading.
@@ -46,11 +53,16 @@ def write_index(folder: Path, title: str, entries: Sequence[Entry], note: str = 
         picture = f'<img src="{address}" alt="{caption}" loading="lazy">'
         figures.append(f'<figure><a href="{address}">{picture}</a><figcaption>{caption}</figcaption></figure>')
     content = (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{html.escape(title)}</title><style>{STYLE}</style></head>\n'
+        f'{HEAD}<title>{html.escape(title)}</title><style>{STYLE}</style></head>\n'
         f'<body><h1>{html.escape(title)}</h1>\n<p>{html.escape(note)}</p>\n<main>\n'
     )
-    path = folder / NAME
+    path = folder / (NAME if _is_free(folder / NAME) else OTHER_NAME)
     write_whole((content + '\n'.join(figures) + '\n</main></body></html>\n').encode(), path)
     return path
+
+
+def _is_free(file: Path) -> bool:
+    """Whether a file is not there, or an earlier index."""
+    with contextlib.suppress(FileNotFoundError), file.open('rb') as stream:
+        return stream.read(len(HEAD)) == HEAD.encode()
+    return True

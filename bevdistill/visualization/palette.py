@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from colorsys import hsv_to_rgb
 
 Colour = tuple[float, float, float]
 
@@ -40,15 +41,17 @@ def _to_rgb(code: str) -> Colour:
 
 
 def class_colours(classes: Sequence[str]) -> list[Colour]:
-    """Choose one RGB colour in ``[0, 1]`` per class; names outside nuScenes get spare colours in turn."""
-    colours, spare = [], 0
-    for name in classes:
-        if name in _CLASS_COLOURS:
-            colours.append(_to_rgb(_CLASS_COLOURS[name]))
-        else:
-            colours.append(_to_rgb(_SPARE_COLOURS[spare % len(_SPARE_COLOURS)]))
-            spare += 1
-    return colours
+    """Choose one RGB colour in ``[0, 1]`` per class; names outside nuScenes get spare colours in turn, then hues."""
+    others = [name for name in classes if name not in _CLASS_COLOURS]
+    spare = dict(zip(others, map(_spare_colour, range(len(others))), strict=True))
+    return [spare[name] if name in spare else _to_rgb(_CLASS_COLOURS[name]) for name in classes]
+
+
+def _spare_colour(number: int) -> Colour:
+    """Colour of the class of that number; beyond the list by the golden ratio, which keeps hues apart."""
+    if number < len(_SPARE_COLOURS):
+        return _to_rgb(_SPARE_COLOURS[number])
+    return hsv_to_rgb(0.618034 * number % 1, 0.45 + 0.4 * (number % 2), 1.0)
 
 
 def short_names(classes: Sequence[str]) -> list[str]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from matplotlib.figure import Figure, SubFigure
 
 from ..structures import BEVGrid
-from .bev_view import draw_bev, draw_legend, legend_handles, write_captions
+from .bev_view import draw_bev, draw_legend, legend_handles, legend_height, write_captions
 from .boxes import BoxSet
-from .camera_view import draw_cameras
+from .camera_view import camera_rows, draw_cameras
 from .figures import LABEL_SIZE, new_figure
 from .found import Found
 from .frame import Frame
@@ -19,7 +19,6 @@ from .pairs import MatchedPairs
 from .palette import class_colours, short_names
 
 PAGE_WIDTH = 16.0
-CAMERA_WIDTH = PAGE_WIDTH / 3
 HEADING_HEIGHT = 0.5
 LOWER_HEIGHT = 6.3
 BEV_WIDTH = LOWER_HEIGHT - 0.1
@@ -81,11 +80,12 @@ def page_title(model: str, token: str, scene: str = '') -> str:
 
 
 def _camera_height(frame: Frame) -> float:
+    """Height of the cameras' rows; a row of upright images is as high as one of square ones."""
     if not frame.images:
         return 0.0
     height, width = next(iter(frame.images.values())).shape[:2]
-    rows = -(-len(frame.images) // 3)
-    return rows * CAMERA_WIDTH * height / width
+    rows = camera_rows(list(frame.images))
+    return len(rows) * PAGE_WIDTH / max(3, len(rows[0])) * min(height / width, 1.0)
 
 
 def draw_heading(heading: SubFigure, page: Page) -> None:
@@ -113,7 +113,10 @@ def report_page(page: Page) -> Figure:
     page = replace(page, frame=frame, title=page.caption())
     colours, names = class_colours(page.classes), short_names(page.classes) if page.judged else []
     has_maps = bool(page.maps) or frame.truth is not None
-    heights = (HEADING_HEIGHT, _camera_height(frame), 0.46, LOWER_HEIGHT, FOOTER_HEIGHT if page.maps else 0.0)
+    marks = (page.judged and frame.truth is not None, page.judged and predictions is not None)
+    handles = legend_handles(page.classes, colours, *marks, page.threshold)
+    legend = legend_height(handles, PAGE_WIDTH)
+    heights = (HEADING_HEIGHT, _camera_height(frame), legend, LOWER_HEIGHT, FOOTER_HEIGHT if page.maps else 0.0)
     rows = [height for height in heights if height > 0]
     figure = new_figure(PAGE_WIDTH, sum(rows))
     parts = figure.subfigures(len(rows), 1, squeeze=False, height_ratios=rows, hspace=0).ravel().tolist()
@@ -121,8 +124,7 @@ def report_page(page: Page) -> Figure:
     if frame.images:
         cameras = (frame.images, frame.lidar2img, frame.truth, predictions)
         draw_cameras(parts.pop(0), *cameras, colours, page.threshold, names)
-    handles = legend_handles(page.classes, colours, frame.truth is not None, predictions is not None, page.threshold)
-    draw_legend(parts.pop(0).add_axes((0, 0, 1, 1)), handles, columns=len(handles))
+    draw_legend(parts.pop(0).add_axes((0, 0, 1, 1)), handles, PAGE_WIDTH)
     left = middle = parts.pop(0)
     if has_maps:
         left, right = middle.subfigures(1, 2, width_ratios=(BEV_WIDTH, PAGE_WIDTH - BEV_WIDTH), wspace=0)

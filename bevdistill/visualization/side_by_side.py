@@ -7,14 +7,11 @@ from dataclasses import replace
 
 from matplotlib.figure import Figure
 
-from .bev_view import draw_bev, draw_legend, legend_handles
+from .bev_view import draw_bev, draw_legend, legend_handles, legend_height
 from .boxes import BoxSet
 from .figures import new_figure
 from .palette import class_colours, short_names
 from .report import HEADING_HEIGHT, LOWER_HEIGHT, Page, draw_heading
-
-LEGEND_HEIGHT = 0.72
-"""Of two lines: one is wider than two panels."""
 
 
 def side_by_side_page(page: Page, models: Sequence[tuple[str, BoxSet | None]]) -> Figure:
@@ -25,13 +22,13 @@ def side_by_side_page(page: Page, models: Sequence[tuple[str, BoxSet | None]]) -
         models: Name and decoded predictions of each model (None: it has none), from left to right.
     """
     frame, colours = page.frame.within(page.grid), class_colours(page.classes)
-    rows = [HEADING_HEIGHT, LEGEND_HEIGHT, LOWER_HEIGHT]
     width = LOWER_HEIGHT * max(2, len(models))
+    handles = legend_handles(page.classes, colours, frame.truth is not None, True, page.threshold)
+    rows = [HEADING_HEIGHT, legend_height(handles, width), LOWER_HEIGHT]
     figure = new_figure(width, sum(rows))
     heading, legend, panels = figure.subfigures(len(rows), 1, squeeze=False, height_ratios=rows, hspace=0).ravel()
     draw_heading(heading, page)
-    handles = legend_handles(page.classes, colours, frame.truth is not None, True, page.threshold)
-    draw_legend(legend.add_axes((0, 0, 1, 1)), handles, columns=-(-len(handles) // 2))
+    draw_legend(legend.add_axes((0, 0, 1, 1)), handles, width)
     panels.subplots_adjust(left=0.04, right=0.995, bottom=0.065, top=0.955, wspace=0.12)
     axes = panels.subplots(1, len(models), squeeze=False)[0]
     names = short_names(page.classes)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import pytest
 
-from bevdistill.cli.arguments import add_samples, chosen, errors_of, spread
+from bevdistill.cli.arguments import add_samples, chosen, errors_of, require_json, spread
 from bevdistill.cli.main import module_of, verb_parser
 
 
@@ -42,3 +43,11 @@ def test_an_error_names_its_option() -> None:
         raise ValueError('too small')
     with pytest.raises(KeyError), errors_of('--amp'):
         raise KeyError('other kinds are left alone')
+
+
+def test_only_json_files_are_written_as_json(tmp_path: Path) -> None:
+    require_json(tmp_path / 'facts.json', '--json')
+    with pytest.raises(ValueError, match=r'^--json config.py: expected a file that ends in .json$'):
+        require_json(Path('config.py'), '--json')
+    with pytest.raises(IsADirectoryError, match=r'^--out .* is a folder; name a file in it'):
+        require_json(tmp_path, '--out')

@@ -124,6 +124,8 @@ def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         verbs.run(describe, str(DISTILLED).replace('r50', 'r5'))
     with pytest.raises(ValueError, match='cannot override the config'):
         verbs.run(describe, DISTILLED, '--cfg-options', 'model.no_such_key=1')
+    with pytest.raises(ValueError, match=r'^--json .*py: expected a file that ends in .json'):
+        verbs.run(describe, DISTILLED, '--json', DISTILLED)
     with pytest.raises(SystemExit):
         verbs.parse(describe, DISTILLED, '--image-size', '3', '5')
     assert '--image-size: must be at least 32, got 3' in capsys.readouterr().err

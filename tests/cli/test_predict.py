@@ -62,8 +62,10 @@ def test_samples_of_the_data(
     (('--images', '.', '--calibration', 'absent.jsonl'), '--calibration: no file absent.jsonl'),
     (('--images', 'absent', '--calibration', 'a.jsonl'), '--images: no folder absent'),
     (('--token', 'a', '--no-pictures', '--video'), '--video is made of the pictures'),
+    (('--token', 'a'), 'boxes.json: expected a whole JSON object, found one without units, moments. It is not of this'),
 ])  # fmt: skip
 def test_mistakes_are_told_at_once(run: Run, tmp_path: Path, words: tuple[str, ...], message: str) -> None:
+    (tmp_path / 'boxes.json').write_text('{"parcels": 3}')
     done = run('predict', 'config.py', 'model.pth', '--out', tmp_path, *words)
     assert done.code == 1
     assert message in done.error and '\n' not in done.error

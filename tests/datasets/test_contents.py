@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bevdistill.datasets.contents import as_points, check_size, image_header
+from bevdistill.datasets.contents import as_points, check_row_length, check_size, image_header
 
 
 def encoded(kind: str, mode: str = 'RGB') -> bytes:
@@ -82,6 +82,29 @@ def changed(value: float) -> Any:
 def test_broken_points_are_told(content: bytes, found: str) -> None:
     with pytest.raises(ValueError, match=f'^expected .*{found}'):
         as_points(content, 5)
+
+
+def cloud(features: int, points: int = 8400) -> bytes:
+    """x, y, z, intensity, ring, time and further numbers, in the order in which 32 beams turn."""
+    random, ring = np.random.default_rng(0), np.arange(points) % 32
+    x, y = random.uniform(-50, 50, (2, points))
+    rows = [x, y, ring / 10 - 2, random.integers(0, 255, points), ring, random.uniform(0, 0.1, points), ring // 16]
+    return np.column_stack(rows).astype(np.float32)[:, :features].tobytes()
+
+
+@pytest.mark.parametrize('features', [3, 4, 5, 6, 7])
+def test_rows_of_another_length_are_noticed(features: int) -> None:
+    check_row_length(cloud(features), features)
+    for told in {3, 4, 5, 6, 7} - {features, features // 2}:
+        message = rf'^expected {told} numbers per point, found a file whose numbers fit (\d+ or )*{features}( or \d+)*$'
+        with pytest.raises(ValueError, match=message):
+            check_row_length(cloud(features), told)
+
+
+def test_few_points_and_noise_are_not_judged() -> None:
+    check_row_length(cloud(4, 500), 5)
+    check_row_length(np.random.default_rng(0).uniform(-20, 20, 9000).astype(np.float32).tobytes(), 5)
+    check_row_length(b'', 5)
 
 
 def test_an_image_smaller_than_what_was_calibrated() -> None:

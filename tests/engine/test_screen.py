@@ -24,6 +24,15 @@ def test_dumps_of_mmengine_are_told_from_messages(text: str, shown: bool) -> Non
     assert is_no_dump(logging.makeLogRecord(dict(msg=text))) is shown
 
 
+def test_a_config_in_the_work_dir_stays_as_it_was_written(tmp_path: Path) -> None:
+    file = write_config(tmp_path)
+    text = file.read_text()
+    build_runner(load_config(file, work_dir=tmp_path)).dump_config()
+    assert file.read_text() == text
+    build_runner(load_config(file, work_dir=tmp_path / 'run')).dump_config()
+    assert 'ToyDetector' in (tmp_path / 'run' / file.name).read_text()
+
+
 def test_the_log_file_has_what_the_screen_leaves_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runner = build_runner(load_config(write_config(tmp_path), work_dir=tmp_path / 'run'))
     runner.logger.info('a message')

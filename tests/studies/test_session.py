@@ -76,14 +76,29 @@ def test_head_of_the_manifest(study: StudyFolder) -> None:
 def test_restart_takes_away_a_study_and_nothing_else(study: StudyFolder, tmp_path: Path) -> None:
     study.run_plain('--until', 'student')
     plan, _ = study.plan()
-    session._clear(plan)
-    assert not study.out.exists()
-    session._clear(plan)
-    study.out.mkdir()
+    spec, _, _ = verb.prepare(study.arguments())
+    session._require_place(spec, plan, restart=True)
     (study.out / 'thesis.tex').write_text('years')
-    with pytest.raises(ValueError, match='was not made by a study; name another folder with --out'):
-        session._clear(plan)
-    assert (study.out / 'thesis.tex').exists()
+    message = 'holds thesis.tex, which a study did not write; name a new or empty folder with --out'
+    with pytest.raises(FileExistsError, match=message):
+        session._require_place(spec, plan, restart=True)
+    session._require_place(spec, plan, restart=False)
+    plan.folder.plan_file.unlink()
+    with pytest.raises(FileExistsError, match=message):
+        session._require_place(spec, plan, restart=False)
+    (study.out / 'thesis.tex').unlink()
+    session._require_place(spec, plan, restart=False)
+    with pytest.raises(FileExistsError, match='holds done, locks, logs and 2 more, which a study did not write'):
+        session._require_place(spec, plan, restart=True)
+
+
+def test_the_folder_of_another_study_is_left_alone(study: StudyFolder) -> None:
+    study.run_plain('--until', 'student')
+    plan, _ = study.plan()
+    spec, _, _ = verb.prepare(study.arguments())
+    (study.out / 'manifest.json').write_text('{"matrix": "ours"}')
+    with pytest.raises(ValueError, match="holds the study 'ours', and this one is 'study'; name another folder"):
+        session._require_place(spec, plan, restart=False)
 
 
 def test_a_file_gets_lines_and_a_terminal_bars(monkeypatch: pytest.MonkeyPatch) -> None:

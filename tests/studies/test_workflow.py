@@ -150,7 +150,7 @@ def test_data_and_pictures_are_part_of_a_study(study: StudyFolder, capsys: pytes
     assert 'One seed per row' in shown
     study.out = study.folder / 'data'
     assert study.run('--restart') == 2
-    assert 'was not made by a study' in capsys.readouterr().err
+    assert 'which a study did not write' in capsys.readouterr().err
 
 
 def test_without_snakemake_one_line_says_what_to_install(study: StudyFolder, monkeypatch: pytest.MonkeyPatch,

@@ -111,6 +111,22 @@ def test_a_folder_is_begun_once(cache: TeacherCache) -> None:
             cache.begin(other, own, refuse)
 
 
+def test_a_folder_of_others_is_refused(tmp_path: Path, cache: TeacherCache) -> None:
+    cache.require_place()
+    TeacherCache(tmp_path / 'new').require_place()
+    for name, content in (('thesis.tex', ''), ('manifest.json', '{"matrix": "a study"}')):
+        folder = tmp_path / f'with {name}'
+        folder.mkdir()
+        (folder / name).write_text(content)
+        with pytest.raises(FileExistsError, match=rf'holds {name}, which a teacher cache did not write; name'):
+            TeacherCache(folder).begin(cache.manifest, cache.samples, refuse)
+    (folder / 'manifest.json').unlink()
+    (folder / 'samples.json').write_text('{}')  # Of one that was killed as it began.
+    TeacherCache(folder).require_place()
+    with pytest.raises(NotADirectoryError, match=r'thesis.tex is a file; name a folder'):
+        TeacherCache(tmp_path / 'with thesis.tex' / 'thesis.tex').require_place()
+
+
 @pytest.mark.parametrize('token', ['scene/1', '..', 'a' * 32])
 def test_any_token_has_a_file_inside_the_folder(tmp_path: Path, token: str) -> None:
     file = TeacherCache(tmp_path).record_path(token)

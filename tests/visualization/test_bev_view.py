@@ -10,6 +10,7 @@ from bevdistill.visualization.bev_view import (
     draw_legend,
     draw_outlines,
     legend_handles,
+    legend_height,
     map_extent,
     ring_radii,
 )
@@ -82,7 +83,19 @@ def test_legend_names_what_is_drawn() -> None:
     assert '0.25' in labels[1]
     assert labels[-2:] == ['car', 'pedestrian']
     assert len(legend_handles(CLASSES, COLOURS, False, False, 0.2)) == len(handles) - 2
-    draw_legend(new_figure(2, 1).add_subplot(), handles)
+
+
+def test_legend_of_many_classes_takes_more_lines_and_stays_inside() -> None:
+    classes = [f'class_with_a_long_name_{number}' for number in range(24)]
+    for names, lines in ((CLASSES, 1), (classes, 4)):
+        handles = legend_handles(names, class_colours(names), True, True, 0.2)
+        height = legend_height(handles, 16.0)
+        assert height == pytest.approx(0.2 + 0.26 * lines)
+        figure = new_figure(16.0, height)
+        axes = figure.add_axes((0, 0, 1, 1))
+        draw_legend(axes, handles, 16.0)
+        figure.canvas.draw()
+        assert axes.get_legend().get_window_extent().width <= figure.bbox.width
 
 
 def test_grid_range_far_from_the_ego() -> None:

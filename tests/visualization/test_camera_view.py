@@ -1,6 +1,6 @@
 import numpy as np
 
-from bevdistill.visualization.camera_view import MONTAGE, draw_boxes_in_image, draw_camera, draw_cameras
+from bevdistill.visualization.camera_view import MONTAGE, camera_rows, draw_boxes_in_image, draw_camera, draw_cameras
 from bevdistill.visualization.figures import new_figure
 from bevdistill.visualization.palette import class_colours
 
@@ -62,3 +62,12 @@ def test_other_camera_sets_are_drawn_too() -> None:
     assert [{text.get_text() for text in each.texts} for each in axes] == [
         {f'camera {i}, 176 x 64 pixels', 'second 50'} for i in range(4)
     ]
+
+
+def test_rows_of_cameras_leave_few_places_empty() -> None:
+    rows = {count: [len(row) for row in camera_rows([f'c{i}' for i in range(count)])] for count in range(1, 10)}
+    assert rows == {
+        1: [1], 2: [2], 3: [3], 4: [4], 5: [3, 2], 6: [3, 3], 7: [4, 3], 8: [4, 4], 9: [3, 3, 3],
+    }  # fmt: skip
+    six = sorted(name for row in MONTAGE for name in row)
+    assert camera_rows(six) == MONTAGE

@@ -22,6 +22,14 @@ class Addresses(HTMLParser):
         self.text += data
 
 
+def test_an_index_of_others_stays(tmp_path: Path) -> None:
+    (tmp_path / 'index.html').write_text('<html>My pages</html>')
+    assert write_index(tmp_path, 'ours', []) == tmp_path / 'pictures.html' == write_index(tmp_path, 'again', [])
+    assert (tmp_path / 'index.html').read_text() == '<html>My pages</html>'
+    (tmp_path / 'index.html').unlink()
+    assert write_index(tmp_path, 'ours', []) == tmp_path / 'index.html' == write_index(tmp_path, 'again', [])
+
+
 def test_index_shows_every_picture_and_runs_nothing(tmp_path: Path) -> None:
     names = ['0 a.png', '1#b.png']
     entries = [Entry(tmp_path / name, f'<script>{name}</script> & "more"') for name in names]

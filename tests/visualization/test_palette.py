@@ -55,6 +55,11 @@ def test_unknown_classes_get_spare_colours() -> None:
     assert all(0 <= value <= 1 for value in first)
 
 
+def test_many_classes_of_ones_own_differ() -> None:
+    colours = class_colours([f'class {number}' for number in range(40)])
+    assert len({tuple(round(255 * part) for part in colour) for colour in colours}) == 40
+
+
 def test_opacity_grows_with_the_score() -> None:
     assert score_alpha(0.3, threshold=0.3) == pytest.approx(0.35)
     assert score_alpha(0.65, threshold=0.3) == pytest.approx(0.675)

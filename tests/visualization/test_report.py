@@ -64,6 +64,7 @@ def test_page_says_what_is_found_and_names_boxes(monkeypatch: pytest.MonkeyPatch
     assert sum('176 x 64 pixels' in text for text in texts) == 6
     unjudged = texts_of(report_page(replace(page, judged=False)))
     assert 'a model' in unjudged and 'car 70' not in unjudged and 'pedestr.' in unjudged
+    assert not any(text.startswith(('prediction, score', 'ground truth')) for text in unjudged)
 
 
 @pytest.mark.parametrize('sensors', [(True, False), (False, True), (False, False)])

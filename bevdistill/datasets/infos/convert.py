@@ -40,8 +40,11 @@ def convert_infos(source: str | Path, out_file: str | Path) -> Path:
         out_file: File to write.
 
     Raises:
+        FileExistsError: If there is such a file already.
         ValueError: If a field that cannot be derived is missing, or the convention of boxes cannot be told.
     """
+    if Path(out_file).exists():
+        raise FileExistsError(f'{out_file} exists; name another file, or take it away first')
     content = read_plain(str(source))
     infos = content.get('infos') if isinstance(content, Mapping) else None
     if not infos:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from ..contents import TAIL, as_points, image_header
+from ..contents import TAIL, as_points, check_row_length, image_header
 from .names import DEFAULT_PREFIX
 from .validate import Fault, sample_of
 
@@ -103,7 +103,9 @@ def _points(file: SensorFile, size: int, deep: bool) -> Looked:
         return Looked('size of points', f'{size} bytes', f'a multiple of {row} ({file.features} float32 per point)')
     if deep:
         with open(file.path, 'rb') as stream:
-            as_points(stream.read(), file.features)
+            content = stream.read()
+        as_points(content, file.features)
+        check_row_length(content, file.features)
     return Looked()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 NAMES = (
     'token', 'scene', 'timestamp', 'ego2global', 'cameras', 'lidar', 'boxes', 'image', 'intrinsics', 'sensor2ego',
-    'points', 'category', 'centre', 'size', 'yaw', 'velocity', 'track', 'num_points',
+    'points', 'num_features', 'category', 'centre', 'size', 'yaw', 'velocity', 'track', 'num_points',
 )  # fmt: skip
 """All fields of all objects of the layout."""
 ALIKE = 0.75

@@ -20,6 +20,7 @@ from ...json_file import each_once
 from ...structures.ego_state import CAN_BUS_SIZE
 from .annotations import MAX_TIME_DIFF, yaw_of
 from .layout_fields import check_names, check_upright
+from .layout_points import features_of, point_file
 from .rules import column, shown
 from .sensors import NUM_POINT_FEATURES, as_list
 from .validate import faults_of
@@ -160,7 +161,8 @@ def record_of(sample: Sample, where: str, root: Path) -> dict[str, Any]:
     lidar2ego[:3, 3] = [0, 0, SENSOR_HEIGHT] if lidar is None else lidar.pose('sensor2ego')[:3, 3]
     points: dict[str, Any] = {'num_pts_feats': NUM_POINT_FEATURES, 'lidar2ego': as_list(lidar2ego)}
     if lidar is not None:
-        points['lidar_path'] = _point_file(lidar, root)
+        points['num_pts_feats'] = features_of(lidar)
+        points['lidar_path'] = point_file(lidar, root, points['num_pts_feats'])
         points['points2lidar'] = as_list(np.linalg.inv(lidar2ego) @ lidar.pose('sensor2ego'))
     images = {}
     cameras = {} if sample.get('cameras') is None else sample['cameras']
@@ -193,17 +195,6 @@ def record_of(sample: Sample, where: str, root: Path) -> dict[str, Any]:
     for fault in faults_of(alone, bool(images), has_lidar):
         raise ValueError(f'{where}: {fault.field}: expected {fault.expected}, found {fault.found}')
     return record
-
-
-def _point_file(lidar: Fields, root: Path) -> str:
-    path = lidar.file('points', root)
-    size, row = os.path.getsize(root / path), 4 * NUM_POINT_FEATURES
-    if size % row:
-        raise ValueError(
-            f'{lidar.where}: {root / path} has {size} bytes, not a multiple of {row}: points are rows of '
-            f'{NUM_POINT_FEATURES} float32 numbers, x y z intensity ring (0 where there is no ring)'
-        )
-    return path
 
 
 class Boxes:

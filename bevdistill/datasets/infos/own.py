@@ -11,6 +11,7 @@ import numpy as np
 from mmengine.logging import print_log
 
 from .files import ENDING, write_infos
+from .layout_points import check_points
 from .neutral import Boxes, fill_velocities, read_samples, record_of
 from .validate import require_valid
 
@@ -78,6 +79,8 @@ def read_file(source: Path, root: Path) -> Pairs:
     tokens: dict[str, str] = {}
     for where, sample in read_samples(source):
         record, boxes = record_of(sample, where, root), Boxes(sample, where)
+        if not pairs:
+            check_points(record, where, root)
         token = record['token']
         if token in tokens:
             raise ValueError(f"{where}: token '{token}' is that of {tokens[token]} too; each sample needs its own")

@@ -27,10 +27,11 @@ NO_SWEEP = (
 class LoadLidarPoints(LoadPointsFromFile):
     """Load the points of the keyframe: x, y, z, intensity, ring index.
 
-    A record of one's own data has ``lidar_points.points2lidar`` (4, 4), which takes them to the frame of its boxes.
+    A record of one's own data has ``lidar_points.points2lidar`` (4, 4), which takes them to the frame of its boxes, and
+    says how many numbers a point of its file has: further ones are left out, and those that it lacks are 0.
 
     Args:
-        load_dim: Float32 numbers per point in the file.
+        load_dim: Float32 numbers per point in the file; of one's own data, those that are loaded.
         use_dim: How many of them, or which, are kept.
         coord_type: Frame of the points.
         backend_args: Of mmengine's file client.
@@ -53,13 +54,15 @@ class LoadLidarPoints(LoadPointsFromFile):
         """Add `points`."""
         token = results.get('token', 'of no data set')
         path, in_file = results['lidar_points']['lidar_path'], results['lidar_points'].get('num_pts_feats')
-        if in_file not in (None, self.load_dim):
+        own = 'points2lidar' in results['lidar_points']
+        if in_file not in (None, self.load_dim) and not own:
             raise ValueError(
                 f'sample {token}: {path}: expected load_dim={self.load_dim} numbers per point, found '
                 f'num_pts_feats={in_file} in the information file; set load_dim of the loaders of points'
             )
-        points = read_points(path, token, self.load_dim, self.backend_args)
-        if 'points2lidar' in results['lidar_points']:
+        points = read_points(path, token, (own and in_file) or self.load_dim, self.backend_args)
+        if own:
+            points = np.pad(points[:, : self.load_dim], ((0, 0), (0, max(self.load_dim - points.shape[1], 0))))
             move = np.asarray(results['lidar_points']['points2lidar'], dtype=np.float64)
             points[:, :3] = points[:, :3] @ move[:3, :3].T + move[:3, 3]
         points = points[:, self.use_dim]

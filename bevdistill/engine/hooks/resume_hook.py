@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from typing import Any
 
 from mmdet3d.registry import HOOKS
+from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
+from ...for_people import counted
 from .repeatable_run_hook import DONE_OF_EPOCH
 
 PROGRESS = frozenset(('last_step', '_global_step', '_last_value', 'base_values', 'verbose', 'optimizer'))
 """What a scheduler's state has beside its settings; the base values are the optimizer's ``initial_*``."""
+
+STEP = 'processes_and_batch_size'
+"""Entry of a checkpoint's meta data: how many samples a step takes."""
 
 OF_ONE_KIND = ('betas', 'dampening', 'alpha', 'rho', 'lambd')
 """Settings by which the optimizers of torch are told apart: Adam's, SGD's, RMSprop's, Adadelta's, ASGD's."""
@@ -25,9 +31,11 @@ class ResumeHook(Hook):
 
     Where they are the same, the run goes on with the checkpoint's state, bit for bit. Where they differ (another
     learning rate, a longer schedule), rates, momenta and weight decay are those that this config has at the iteration
-    reached: as if it had been in force from the first one. The log names what differs. A run by epochs whose epochs
-    have another number of iterations (another batch size or number of processes) goes on at the same epoch: the
-    iteration reached is counted in its own epochs.
+    reached: as if it had been in force from the first one. The log names what differs.
+
+    Checkpoints carry the number of processes and the batch size. With others a run by iterations goes on at its
+    iteration, in the data where a run with these numbers would be; a run by epochs goes on at its epoch, and the
+    iteration reached is counted in epochs of this run's length. The learning rate is that of the config.
 
     Note:
         mmengine takes both from the checkpoint, so that a new rate or end changes nothing. It also runs the text of a
@@ -36,6 +44,10 @@ class ResumeHook(Hook):
 
     # After PlainCheckpointHook, which comes before it in the config, has turned plain forms back.
     priority = 'LOWEST'
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Note how many samples a step takes."""
+        checkpoint['meta'][STEP] = _samples_of_step(runner)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Change the state of optimizer and schedulers in the checkpoint, before the runner loads it.
@@ -54,6 +66,7 @@ class ResumeHook(Hook):
         schedulers = runner.param_schedulers if isinstance(runner.param_schedulers, list) else []
         states = checkpoint.get('param_schedulers', [])
         _check_groups(saved, own)
+        _compare_steps(runner, checkpoint['meta'])
         place = list(_recount(runner, checkpoint))
         found = [*place, *_group_differences(saved, own), *_schedule_differences(states, schedulers)]
         if not found:
@@ -73,6 +86,24 @@ class ResumeHook(Hook):
             f'this config differs from the checkpoint: {"; ".join(found)}. Rates and schedules are those of this '
             f'config at iteration {checkpoint["meta"]["iter"]}'
         )
+
+
+def _samples_of_step(runner: Runner) -> list[int]:
+    """Return the number of processes and the batch size of each."""
+    return [get_world_size(), getattr(runner.train_loop.dataloader.batch_sampler, 'batch_size', 1)]
+
+
+def _compare_steps(runner: Runner, meta: Mapping[str, Any]) -> None:
+    """Say where the checkpoint's steps took another number of processes or samples."""
+    before, now = meta.get(STEP), _samples_of_step(runner)
+    if not isinstance(before, list) or before == now:
+        return
+    words = [f'{counted(processes, "process")} with a batch of {batch}' for processes, batch in (before, now)]
+    runner.logger.warning(
+        f'the checkpoint is of {words[0]}, this run has {words[1]}: a step takes {prod(now)} samples in place of '
+        f'{prod(before)}, the rest of the run is not that of the other bit for bit, and the learning rate follows the '
+        'number of samples only with --auto-scale-lr'
+    )
 
 
 def _recount(runner: Runner, checkpoint: dict[str, Any]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from own_data import CAMERA2EGO, made_up_sample, write_samples
 from bevdistill.datasets import SequenceNuScenesDataset
 from bevdistill.datasets.infos import read_infos
 from bevdistill.datasets.infos.own import import_own_data
+from bevdistill.datasets.transforms import LoadLidarPoints
 
 
 def imported(root: Path, samples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -81,6 +82,27 @@ def test_the_data_set_reads_it_with_motion_from_poses(tmp_path: Path, lidar: boo
         expected = np.column_stack((-stored[:, 0], -stored[:, 1], stored[:, 2]))  # left and back to right and ahead
         np.testing.assert_allclose(item['inputs']['points'][:, :3], expected, atol=1e-5)
     assert dataset.metainfo['dataset'] == 'own'
+
+
+@pytest.mark.parametrize('features', [3, 4, 6])
+def test_points_of_other_numbers(tmp_path: Path, features: int) -> None:
+    sample = made_up_sample(tmp_path, 0)
+    file = tmp_path / sample['lidar']['points']
+    stored = np.random.default_rng(0).normal(size=(1200, features)) * [40, 40, 1, 0.3, 9, 0.01][:features]
+    stored.astype(np.float32).tofile(file)
+    message = rf"line 1, lidar: .*: expected 5 numbers .* fit (3 or )?{features}; give that as 'num_features' of"
+    with pytest.raises(ValueError, match=message):
+        imported(tmp_path, [sample])
+    sample['lidar']['num_features'] = features
+    points = imported(tmp_path, [sample])['data_list'][0]['lidar_points']
+    points['lidar_path'] = str(file)
+    loaded = LoadLidarPoints().transform(dict(lidar_points=points, token='a'))['points'].tensor.numpy()
+    assert loaded.shape == (1200, 5)
+    np.testing.assert_allclose(loaded[:, 3 : min(features, 5)], stored[:, 3 : min(features, 5)], atol=1e-5)
+    assert not loaded[:, features:].any()
+    sample['lidar']['num_features'] = 2
+    with pytest.raises(ValueError, match=r"lidar: 'num_features' must be the numbers per point, 3 to 32, got 2"):
+        imported(tmp_path, [sample])
 
 
 def change(sample: dict[str, Any], path: str, value: Any) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import torch
 from mmengine.hooks import Hook
 from toy_run import toy_config, train
 
+from bevdistill.engine.hooks import resume_hook
+
 pytestmark = pytest.mark.usefixtures('one_thread')
 
 STOPPED = {'train_cfg.max_iters': 6, 'default_hooks.checkpoint.interval': 6}
@@ -79,11 +81,22 @@ def test_other_batches_go_on_at_the_same_epoch(tmp_path: Path, capsys: pytest.Ca
     assert resumed == {iteration: whole[iteration] for iteration in range(4, 8)}
 
 
+def test_another_number_of_processes_is_said(
+    stopped: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run by iterations goes on at its iteration, in the data where a run of so many processes would be."""
+    monkeypatch.setattr(resume_hook, 'get_world_size', lambda: 2)
+    assert sorted(rates(stopped, True, **{'train_cfg.max_iters': 8, 'train_dataloader.batch_size': 3})) == [6, 7]
+    said = ''.join(capsys.readouterr())
+    assert 'is of 1 process with a batch of 2, this run has 2 processes with a batch of 3' in said
+    assert 'takes 6 samples in place of 2' in said
+
+
 def test_the_same_config_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole = rates(tmp_path, **{'default_hooks.checkpoint.interval': 6, 'train_cfg.max_iters': 8})
     resumed = rates(tmp_path, True, **{'train_cfg.max_iters': 8})
     said = capsys.readouterr()
-    assert 'differs from the checkpoint' not in f'{said.out}{said.err}'
+    assert not any(words in f'{said.out}{said.err}' for words in ('differs from the checkpoint', 'this run has'))
     assert resumed == {iteration: whole[iteration] for iteration in (6, 7)}
 
 
