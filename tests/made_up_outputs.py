@@ -24,7 +24,7 @@ def make_outputs() -> Callable[..., BEVOutputs]:
 
     def make(
         batch: int = 2,
-        layers: int = 2,
+        layers: int = 3,
         queries: int = 9,
         channels: int = 4,
         classes: int = 3,

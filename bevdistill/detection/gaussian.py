@@ -19,8 +19,13 @@ from ..structures.constants import constant_like
 def gaussian_radius(sizes_N2: Tensor, min_overlap: float = 0.1) -> Tensor:
     """Compute the largest shift of a box that keeps an overlap, CornerNet's rule (arXiv 1808.01244, section 3.3).
 
-    The smallest of the three solutions for a shifted, a shrunk and a grown box, element by element as
-    ``mmdet3d.models.utils.gaussian_radius`` has it for one box (including its denominators).
+    With T the sum of the sides, A the area and m the overlap, element by element what
+    ``mmdet3d.models.utils.gaussian_radius`` computes for one box::
+
+        r = sqrt(m^2 T^2 + 4 m (1 - m) A) - m T
+
+    That is its solution for a grown box with its denominator. It takes the smallest of three, and this one always is:
+    since ``4 A <= T^2`` it is at most T / 4, while those for a shifted and a shrunk box are at least T / 2.
 
     Args:
         sizes_N2: Two side lengths in cells, (N, 2); their order does not matter.
@@ -29,15 +34,8 @@ def gaussian_radius(sizes_N2: Tensor, min_overlap: float = 0.1) -> Tensor:
     Returns:
         Radius in cells, (N,), not rounded.
     """
-    total_N, area_N = sizes_N2.sum(dim=-1), sizes_N2.prod(dim=-1)
-
-    def root(b_N: Tensor, four_ac_N: Tensor) -> Tensor:
-        return (b_N + (b_N.square() - four_ac_N).sqrt()) / 2
-
-    shifted_N = root(total_N, 4 * area_N * (1 - min_overlap) / (1 + min_overlap))
-    shrunk_N = root(2 * total_N, 16 * (1 - min_overlap) * area_N)
-    grown_N = root(-2 * min_overlap * total_N, 16 * min_overlap * (min_overlap - 1) * area_N)
-    return torch.minimum(torch.minimum(shifted_N, shrunk_N), grown_N)
+    part_N, area_N = min_overlap * sizes_N2.sum(dim=-1), sizes_N2.prod(dim=-1)
+    return (part_N.square() + 4 * min_overlap * (1 - min_overlap) * area_N).sqrt() - part_N
 
 
 def heatmap_targets(
@@ -105,7 +103,7 @@ def gaussian_foreground(
         which all released models have. Ours divides each side by the cell along it.
     """
     if released_sides:
-        swapped = tuple(boxes[:, [0, 1, 2, 4, 3, 5, 6, 7, 8]] for boxes in targets.boxes)
+        swapped = tuple(torch.cat((box[:, :3], box[:, 3:5].flip(1), box[:, 5:]), dim=1) for box in targets.boxes)
         targets = replace(targets, boxes=swapped, host_sizes=targets.sizes_on_host().flip(1))
     _, sample_N = _flatten(targets)
     known_N = torch.ones_like(sample_N, dtype=torch.bool)
@@ -128,13 +126,11 @@ def hard_foreground(targets: Targets, grid: BEVGrid) -> Tensor:
         return canvas
     centre_N2, size_N2, yaw_N = boxes_N9[:, :2], boxes_N9[:, 3:5], boxes_N9[:, 6]
     valid_N = boxes_N9[:, :7].isfinite().all(dim=1) & (size_N2 > 0).all(dim=1)
-    cell_N2 = torch.where(valid_N[:, None], grid.to_cells(centre_N2), -1.0).floor()
+    cell_N2 = grid.to_cells(centre_N2).floor().long()
     half_diagonal = float(_valid_sizes(targets).norm(dim=1).numpy().max()) / 2
-    reach = min(math.ceil(half_diagonal / min(grid.cell_size)) + 1, max(grid.rows, grid.cols))
+    reach = min(math.ceil(half_diagonal / min(grid.cell_size)), max(grid.rows, grid.cols))
     offset_D = torch.arange(-reach, reach + 1, device=boxes_N9.device)
-    row_ND1 = (cell_N2[:, 1:2].long() + offset_D)[:, :, None]
-    col_N1D = (cell_N2[:, 0:1].long() + offset_D)[:, None, :]
-
+    col_N1D, row_ND1 = cell_N2[:, :1, None] + offset_D, cell_N2[:, 1:, None] + offset_D[:, None]
     cos_N11, sin_N11 = yaw_N.cos()[:, None, None], yaw_N.sin()[:, None, None]
     cell_x, cell_y = grid.cell_size
     x_N1D = (col_N1D + 0.5) * cell_x + grid.point_cloud_range[0] - centre_N2[:, 0, None, None]
@@ -176,7 +172,7 @@ def _extents(
     if sigma <= 0:
         raise ValueError(f'sigma must be a positive number of cells, or None for the rule by box size; got {sigma}')
     visible = math.ceil(sigma * math.sqrt(-2 * math.log(torch.finfo(torch.float32).eps)))
-    return torch.full_like(sizes_N2[:, 0], visible), torch.full_like(sizes_N2[:, 0], sigma)
+    return sizes_N2.new_full((len(sizes_N2),), visible), sizes_N2.new_full((len(sizes_N2),), sigma)
 
 
 def _draw(
@@ -200,21 +196,20 @@ def _draw(
     reach = min(int(host_radius_N.numpy().max()), max(grid.rows, grid.cols))
     size_N2 = boxes_N9[:, 3:5]
     valid_N = known_N & (size_N2 > 0).all(dim=1) & size_N2.isfinite().all(dim=1) & grid.contains(boxes_N9[:, :2])
-    cell_N2 = torch.where(valid_N[:, None], grid.to_cells(boxes_N9[:, :2]), 0.0).floor().long()
-    radius_N, sigma_N = _extents(torch.where(valid_N[:, None], size_N2, 1.0), *rule)
-    radius_N = torch.where(valid_N, radius_N, -1)
+    col_N1, row_N1 = grid.to_cells(boxes_N9[:, :2]).floor().long().split(1, dim=1)
+    radius_N, sigma_N = _extents(size_N2, *rule)
     offset_D = torch.arange(-reach, reach + 1, device=boxes_N9.device)
     bell_ND = torch.exp(-offset_D.square() / (2 * sigma_N[:, None].square()))
-    bell_ND = bell_ND * (offset_D.abs() <= radius_N[:, None])
-    row_ND, col_ND = cell_N2[:, 1:2] + offset_D, cell_N2[:, 0:1] + offset_D
-    row_bell_ND = bell_ND * ((row_ND >= 0) & (row_ND < grid.rows))
-    col_bell_ND = bell_ND * ((col_ND >= 0) & (col_ND < grid.cols))
-    value_NDD = row_bell_ND[:, :, None] * col_bell_ND[:, None, :]
-    return _scatter_max(canvas, plane_N, row_ND[:, :, None], col_ND[:, None, :], value_NDD)
+    bell_ND = torch.where((offset_D.abs() <= radius_N[:, None]) & valid_N[:, None], bell_ND, 0.0)
+    value_NDD = bell_ND[:, :, None] * bell_ND[:, None, :]
+    return _scatter_max(canvas, plane_N, (row_N1 + offset_D)[:, :, None], (col_N1 + offset_D)[:, None, :], value_NDD)
 
 
 def _scatter_max(canvas_PHW: Tensor, plane_N: Tensor, row_ND1: Tensor, col_N1D: Tensor, value_NDD: Tensor) -> Tensor:
-    """Merge windows into planes by maximum; cells outside must carry the value 0."""
+    """Merge windows into planes by maximum; what lies outside counts for the nearest cell inside.
+
+    A Gaussian is never higher outside than in that cell, since its centre is inside.
+    """
     _, rows, cols = canvas_PHW.shape
     cell_NDD = row_ND1.clamp(0, rows - 1) * cols + col_N1D.clamp(0, cols - 1)
     index_NDD = plane_N[:, None, None] * (rows * cols) + cell_NDD

@@ -93,8 +93,9 @@ class AuxHeatmapMixin:
         Returns:
             Class logits (B, K, H, W) and shared features (B, C', H, W); (None, None) without a heatmap.
         """
-        if self.shared_conv is None or self.task_heads is None:
+        if self.shared_conv is None:
             return None, None
+        assert self.task_heads is not None
         features_BCHW = self.shared_conv(bev_BCHW.detach() if self.detach_heatmap_input else bev_BCHW)
         return self.task_heads[0](features_BCHW)['heatmap'], features_BCHW
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, Literal
 
-import torch
 import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
@@ -53,8 +52,7 @@ class CellMask(Region):
 
     def select(self, maps: Maps, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> Samples:
         """Return all cells of both maps with the weights of :meth:`mask`."""
-        mask = self.mask(student, teacher, targets).to(maps[0])
-        return maps[0].flatten(2), maps[1].flatten(2), mask.flatten(1)
+        return maps[0].flatten(2), maps[1].flatten(2), self.mask(student, teacher, targets).flatten(1)
 
 
 @MODELS.register_module()
@@ -184,7 +182,7 @@ class QuerySampledForeground(Region):
         """Sample both maps at the predicted centres, P = layers x queries."""
         centres_BP2 = predicted_centres(student, self.layers)
         student_BPC, teacher_BPC = (sample_map(side, student.grid, centres_BP2) for side in maps)
-        weights_BP = torch.ones_like(centres_BP2[..., 0])
+        weights_BP = centres_BP2.new_ones(centres_BP2.shape[:2])
         return student_BPC.transpose(1, 2), teacher_BPC.transpose(1, 2), weights_BP
 
 

@@ -66,7 +66,7 @@ def info_nce(
         if anchor in (side, 'both'):
             own_BNC = own_BNC / temperature
             positive_BN = (own_BNC * others_BMC[:, start : start + own_BNC.shape[1]]).sum(dim=-1)
-            loss_BN = _LogSumExp.apply(own_BNC, others_BMC, valid_BM, start) - positive_BN
+            loss_BN = _LogSumExp.apply(own_BNC, others_BMC, valid_BM) - positive_BN
             losses.append(loss_BN if valid_BN is None else torch.where(valid_BN, loss_BN, 0.0))
     return torch.stack(losses).mean(dim=0).view(shape)
 
@@ -89,12 +89,10 @@ class _LogSumExp(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, own_BNC: Tensor, others_BMC: Tensor, valid_BM: Tensor | None, start: int) -> Tensor:
-        ctx.start, ctx.rows = start, max(1, BLOCK // others_BMC.shape[1])
-        sums_BN = torch.cat([
-            _products(block_BRC, others_BMC, valid_BM, start + place * ctx.rows).logsumexp(dim=-1)
-            for place, block_BRC in enumerate(own_BNC.split(ctx.rows, dim=1))
-        ], dim=1)  # fmt: skip
+    def forward(ctx: Any, own_BNC: Tensor, others_BMC: Tensor, valid_BM: Tensor | None) -> Tensor:
+        ctx.rows = max(1, BLOCK // others_BMC.shape[1])
+        blocks = own_BNC.split(ctx.rows, dim=1)
+        sums_BN = torch.cat([_products(rows, others_BMC, valid_BM).logsumexp(dim=-1) for rows in blocks], dim=1)
         ctx.save_for_backward(own_BNC, others_BMC, valid_BM, sums_BN)
         return sums_BN
 
@@ -105,19 +103,16 @@ class _LogSumExp(torch.autograd.Function):
         to_own_BNC, to_others_BMC = torch.empty_like(own_BNC), torch.zeros_like(others_BMC)
         for first in range(0, own_BNC.shape[1], ctx.rows):
             rows = slice(first, first + ctx.rows)
-            share_BRM = _products(own_BNC[:, rows], others_BMC, valid_BM, ctx.start + first)
+            share_BRM = _products(own_BNC[:, rows], others_BMC, valid_BM)
             share_BRM.sub_(sums_BN[:, rows, None]).exp_().mul_(gradient_BN[:, rows, None])
             to_own_BNC[:, rows] = share_BRM @ others_BMC
             to_others_BMC.baddbmm_(share_BRM.transpose(1, 2), own_BNC[:, rows])
-        return to_own_BNC, to_others_BMC, None, None
+        return to_own_BNC, to_others_BMC, None
 
 
-def _products(own_BRC: Tensor, others_BMC: Tensor, valid_BM: Tensor | None, start: int) -> Tensor:
-    """Multiply rows, (B, R, M); what is not valid gets the lowest number, but for a row's own column `start + row`."""
+def _products(own_BRC: Tensor, others_BMC: Tensor, valid_BM: Tensor | None) -> Tensor:
+    """Multiply rows, (B, R, M); columns that are not valid get the lowest number, finite if all do."""
     products_BRM = own_BRC @ others_BMC.transpose(1, 2)
     if valid_BM is not None:
-        own = torch.zeros(products_BRM.shape[1:], dtype=torch.bool, device=products_BRM.device)
-        # The own column stays in, so that rows without a partner are finite too.
-        own.diagonal(start).fill_(True)
-        products_BRM.masked_fill_(~(valid_BM[:, None, :] | own), torch.finfo(products_BRM.dtype).min)
+        products_BRM.masked_fill_(~valid_BM[:, None, :], torch.finfo(products_BRM.dtype).min)
     return products_BRM

@@ -132,7 +132,7 @@ class ScoreIoUQuality(Quality):
         """Compute the largest IoU of each box with any ground truth, (M,)."""
         if len(truth_N9) == 0:
             return boxes_M9.new_zeros(len(boxes_M9))
-        predicted, truth = boxes_M9[:, :7].float(), truth_N9[:, :7].float()
+        predicted, truth = boxes_M9.float(), truth_N9.float()
         if self.iou == '3d':
             overlap = iou_3d(predicted, truth)
         else:

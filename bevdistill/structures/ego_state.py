@@ -41,8 +41,7 @@ def relative_can_bus(
     """
     source = np.stack([np.asarray(record, dtype=np.float64) for record in absolute])
     continues = np.array([t > 0 and scenes[t] == scenes[t - 1] for t in range(len(scenes))], dtype=bool)
-    change = np.zeros_like(source)
-    change[1:] = source[1:] - source[:-1]
+    change = np.diff(source, axis=0, prepend=source[:1])
     change[~continues] = 0
     relative = source.copy()
     relative[:, POSITION] = change[:, POSITION]

@@ -42,7 +42,7 @@ def largest_below(limit: float, shares: Sequence[float], df: float) -> float:
 
 def adjusted(statistic: float, shares: Sequence[float], df: float) -> float:
     """Return the two-sided p value of one ``|T|`` among all comparisons with the base."""
-    return float(np.clip(1 - largest_below(abs(statistic), shares, df), 0.0, 1.0))
+    return max(0.0, 1 - largest_below(abs(statistic), shares, df))
 
 
 def critical(confidence: float, shares: Sequence[float], df: float) -> float:
@@ -53,7 +53,7 @@ def critical(confidence: float, shares: Sequence[float], df: float) -> float:
     bonferroni = float(t.ppf(1 - (1 - confidence) / (2 * len(shares)), df))
     # A little to each side: the ends are exact for one comparison and for independent ones, up to the quadrature.
     ends = (0.999 * single, 1.001 * bonferroni)
-    return float(brentq(lambda limit: largest_below(limit, shares, df) - confidence, *ends, xtol=1e-6))
+    return float(brentq(lambda limit: largest_below(limit, shares, df) - confidence, *ends))
 
 
 def over_families(families: Sequence[Sequence[float]]) -> list[list[float]]:

@@ -64,9 +64,9 @@ def tests_of(results: Results, rows: Sequence[str], column: str) -> pd.DataFrame
     for world, runs in enumerate(worlds):
         table = runs.reindex(columns=['row', 'seed', 'teacher', column]).rename(columns={column: 'value'})
         table = table[table['row'].isin(rows)].dropna(subset=['value']).assign(world=world)
-        table['seed'] = table['seed'].fillna(pd.Series(-1 - table.groupby('row').cumcount(), index=table.index))
+        table['seed'] = table['seed'].fillna(~table.groupby('row').cumcount())  # -1, -2 and so on
         tables.append(table)
-    tests = pd.concat(tables, ignore_index=True)
+    tests = pd.concat(tables)
     return tests[tests.groupby(['row', 'teacher', 'seed'])['world'].transform('nunique') == len(worlds)]
 
 
@@ -116,12 +116,12 @@ def _family(means: pd.DataFrame, base: str, rows: Sequence[str], variances: Vari
             differences[row] = (float((both['mean'] - both['mean_base']).mean()), *counts)
     of_bases = {row: variances.of_mean(counts) for row, (_, _, counts) in differences.items()}
     total = {row: variances.of_mean(counts) + of_bases[row] for row, (_, counts, _) in differences.items()}
-    shares = [of_bases[row] / total[row] if total[row] else 0.5 for row in differences]
     effects = []
     for row, (mean, own, other) in differences.items():
         error, df = math.sqrt(total[row]), variances.df_of_difference(own, other)
         half, p = math.nan, math.nan
-        if error > 0 and df > 0:
+        if error > 0:  # Then all are: they have their mean squares in common.
+            shares = [of_bases[each] / total[each] for each in differences]
             half, p = critical(CONFIDENCE, shares, df) * error, adjusted(mean / error, shares, df)
         effects.append(Effect(row, mean, half, p, p, (sum(own), sum(other)), len(own), df))
     return effects

@@ -79,7 +79,7 @@ def analyse(tests: pd.DataFrame) -> Variances:
     """
     runs = tests.groupby(['row', 'teacher', 'seed'], as_index=False)['value'].mean()
     cells = runs.groupby(['row', 'teacher'])['value']
-    count, within = cells.size(), cells.var(ddof=1).fillna(0.0)
+    count, within = cells.size(), cells.var(ddof=1)
     df = int((count - 1).sum())
     seeds = MeanSquare(float((within * (count - 1)).sum() / df), df) if df else MeanSquare()
     teachers = interaction(cells.mean().unstack())

@@ -51,7 +51,7 @@ def test_instances_have_bottom_centres():
     assert isinstance(instances.bboxes_3d, LiDARInstance3DBoxes)
     assert len(instances) == 2
     torch.testing.assert_close(instances.bboxes_3d.bottom_center[:, 2], torch.full((2,), -2.0))
-    torch.testing.assert_close(instances.bboxes_3d.gravity_center[:, 2], torch.zeros(2))
+    torch.testing.assert_close(instances.bboxes_3d.gravity_center, torch.zeros(2, 3))
 
 
 def test_ends_of_the_range_are_in_it_and_one_box_is_a_number():
@@ -75,3 +75,23 @@ def test_rejects_bad_options():
         NMSFreeCoder([1, 2, 3])
     with pytest.raises(ValueError, match='max_num must be positive'):
         NMSFreeCoder(RANGE, max_num=0)
+
+
+@pytest.mark.parametrize(('scores', 'threshold', 'kept'), [
+    ([0.6, 0.5, 0.4], 0.5, 1),  # Above, not at.
+    ([0.45, 0.43, 0.1], 0.5, 1),  # At a lowered threshold counts.
+    ([0.39, 0.3, 0.1], 0.5, 1),  # 0.45, 0.405, 0.3645.
+    ([0.0125, 0.002], 0.02, 1),  # The sixth is 0.0106.
+    ([0.0105, 0.002], 0.01 / 0.9, 1),  # The first is 0.01 itself.
+    ([0.0099, 0.002], 0.5, 2),  # Once it fell under 0.01, everything is kept.
+])  # fmt: skip
+def test_threshold_falls_by_tenths_until_a_score_reaches_it(scores: list[float], threshold: float, kept: int) -> None:
+    keep = NMSFreeCoder._above_threshold(torch.tensor(scores, dtype=torch.float64), threshold)
+    assert keep.tolist() == [place < kept for place in range(len(scores))]
+
+
+def test_a_score_above_the_threshold_does_not_bring_a_box_into_range():
+    codes = torch.zeros(1, 2, 10)
+    codes[0, 0, 0], codes[..., 7] = 70.0, 1.0
+    ((boxes, scores, _),) = NMSFreeCoder(RANGE, score_threshold=0.5).decode(torch.tensor([[[3.0], [2.0]]]), codes)
+    assert len(boxes) == 1 and float(scores[0]) == pytest.approx(1 / (1 + np.exp(-2.0)))

@@ -52,6 +52,8 @@ def test_several_batches_in_one_transfer():
 def test_broken_costs_are_matched_last():
     cost = torch.tensor([[[float('nan'), float('inf')], [1.0, 2.0], [3.0, 5.0]]])
     assert solve_assignments([cost])[0, 0].tolist() == [UNMATCHED, 1, 0]
+    cost = torch.tensor([[[1.0, 2.0], [3.0, float('-inf')], [3.0, -5.0]]])
+    assert solve_assignments([cost])[0, 0].tolist() == [0, 1, UNMATCHED]
 
 
 def test_matcher_equals_loops():
@@ -90,3 +92,5 @@ def test_messages():
 def test_costs_by_default_are_those_of_bevformer() -> None:
     matcher = HungarianMatcher()
     assert (matcher.cls_cost.weight, matcher.reg_cost.weight) == (2.0, 0.25)
+    matcher = HungarianMatcher(dict(type='SoftClassCost', weight=3.0), dict(type='BoxCodeL1Cost', weight=4.0))
+    assert (matcher.cls_cost.weight, matcher.reg_cost.weight) == (3.0, 4.0)

@@ -93,6 +93,8 @@ def test_no_ground_truth():
     codes = torch.randn(2, 2, 7, 10, requires_grad=True)
     losses = SetLoss()(outputs_of(logits, codes), some_targets(0, 0))
     assert losses['loss_bbox'] == 0 and losses['d0.loss_bbox'] == 0
+    p = logits[-1].sigmoid()
+    torch.testing.assert_close(losses['loss_cls'], -2 * 0.75 * (p.square() * (1 - p).log()).sum(), msg='over 1')
     sum(losses.values()).backward()
     assert codes.grad is not None and not codes.grad.any()
     assert logits.grad is not None and (logits.grad > 0).all()
@@ -132,3 +134,22 @@ def test_half_precision_outputs(dtype):
     logits, codes, targets = torch.randn(1, 1, 4, 3), torch.randn(1, 1, 4, 10), some_targets(2)
     losses = SetLoss()(outputs_of(logits.to(dtype), codes.to(dtype)), targets)
     assert all(value.dtype == torch.float32 and value.isfinite() for value in losses.values())
+
+
+def test_a_box_of_unknown_velocity_is_classified_but_not_regressed():
+    outputs, targets = outputs_of(torch.randn(1, 1, 5, 3), torch.randn(1, 1, 5, 10)), some_targets(2)
+    loss = SetLoss()
+    known = loss(outputs, targets)
+    targets.boxes[0][0, 7] = float('nan')
+    got, assigned = loss(outputs, targets), loss.matcher.match(outputs.logits, outputs.codes, targets)
+    torch.testing.assert_close(got['loss_cls'], known['loss_cls'])
+    query = assigned[0, 0].tolist().index(1)
+    error = (outputs.codes[0, 0, query] - encode_boxes(targets.boxes[0])[1]).abs() * torch.tensor(CODE_WEIGHTS)
+    torch.testing.assert_close(got['loss_bbox'], 0.25 * error.sum() / 2)
+
+
+def test_configured_parts_are_used():
+    matcher = dict(type='HungarianMatcher', cls_cost=dict(type='mmdet.FocalLossCost', weight=7.0))
+    loss = SetLoss(matcher, dict(type='mmdet.QualityFocalLoss'), dict(type='mmdet.L1Loss', loss_weight=9.0))
+    assert (loss.matcher.cls_cost.weight, loss.loss_bbox.loss_weight) == (7.0, 9.0)
+    assert type(loss.loss_cls).__name__ == 'QualityFocalLoss'

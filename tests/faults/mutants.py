@@ -134,7 +134,8 @@ def _changes(node: Any) -> Iterator[str]:
         yield f'{type(node.op).__name__}'
     elif isinstance(node, ast.UnaryOp):
         node.op = ast.UAdd() if isinstance(node.op, ast.USub) else node.op
-        node.operand = ast.UnaryOp(ast.Not(), node.operand) if isinstance(node.op, ast.Not) else node.operand
+        if isinstance(node.op, ast.Not | ast.Invert):
+            node.operand = ast.UnaryOp(node.op, node.operand)  # Twice is as good as not at all.
         yield 'without its sign'
     elif isinstance(node, ast.If | ast.IfExp | ast.While):
         node.test = ast.UnaryOp(ast.Not(), node.test)

@@ -45,7 +45,7 @@ def test_matches_loops(make_outputs, anchor: str, negatives: str) -> None:
     loss = build(anchor=anchor, negatives=negatives, temperature=0.4)
     rows: list[list[tuple[torch.Tensor, torch.Tensor]]] = [[], []]
     for b in range(2):
-        for layer in range(2):
+        for layer in range(3):
             for x, y in student.codes[layer, b, :, :2].tolist():
                 s = loss.student_critic(cell_value(student.bev[b], x, y)[None])[0]
                 t = loss.teacher_critic(cell_value(teacher.bev[b], x, y)[None])[0]
@@ -96,8 +96,12 @@ def test_gradients(make_outputs) -> None:
 
 def test_sizes_and_channels_may_differ(make_outputs) -> None:
     student, teacher = make_outputs(), make_outputs(seed=1, rows=12, cols=16, channels=7, queries=3, layers=3)
-    value = build(teacher_channels=7, layers='last')(student, teacher, empty(2))['loss']
-    assert bool(value.isfinite())
+    loss = build(teacher_channels=7, layers='last')
+    value = loss(student, teacher, empty(2))['loss']
+    loss.layers = 'all'
+    torch.testing.assert_close(value, loss(replace(student, codes=student.codes[2:].repeat(3, 1, 1, 1)[:1],
+        states=student.states[2:], logits=student.logits[2:], references=student.references[2:],
+    ), teacher, empty(2))['loss'])
 
 
 def test_options(make_outputs) -> None:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from bevdistill.losses import MLPCritic
-from bevdistill.losses.critics import has_batch_norm
+from bevdistill.losses.critics import has_batch_norm, normalise_over_ranks
 
 
 def kinds(module: nn.Sequential) -> list[str]:
@@ -18,6 +18,9 @@ def test_shape_of_the_release() -> None:
     assert kinds(critic.mlp) == ['Linear', 'SetBatchNorm', 'ReLU', 'Linear']
     assert critic(torch.randn(3, 256)).shape == (3, 512)
     assert has_batch_norm(critic)
+    assert not critic.mlp[1].over_ranks
+    normalise_over_ranks(critic)
+    assert critic.mlp[1].over_ranks
 
 
 @pytest.mark.parametrize(('depth', 'projections', 'linears'), [(0, 0, 0), (1, 0, 1), (2, 0, 2), (3, 2, 5)])
@@ -35,3 +38,8 @@ def test_messages() -> None:
         MLPCritic(4, 4, norm='GN')
     with pytest.raises(ValueError, match=r'built for 4 channels but got vectors of shape \(2, 5\)'):
         MLPCritic(4, 4)(torch.randn(2, 5))
+
+
+@pytest.mark.parametrize(('norm', 'between'), [('LN', ['LayerNorm', 'ReLU']), (None, ['ReLU'])])
+def test_norm_and_activation_stand_between_the_layers(norm: str | None, between: list[str]) -> None:
+    assert kinds(MLPCritic(4, 6, norm=norm, depth=3).mlp) == ['Linear', *between, 'Linear', *between, 'Linear']

@@ -171,3 +171,13 @@ def test_wants() -> None:
 def test_unknown_options(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build(**arguments)
+
+
+def test_divisors_have_a_floor(make_outputs, make_targets) -> None:
+    sizes, targets = dict(batch=1, rows=1, cols=1), make_targets(0)
+    student, teacher = make_outputs(**sizes), make_outputs(seed=1, **sizes)
+    error = (student.bev - teacher.bev).square().mean()
+    torch.testing.assert_close(build('AllCells', normaliser='cells')(student, teacher, targets)['loss'], error)
+    student.heatmap.fill_(-20.0)
+    want = torch.tensor(-20.0).sigmoid() * error / 1e-6
+    torch.testing.assert_close(build('PredictedForeground')(student, teacher, targets)['loss'], want)

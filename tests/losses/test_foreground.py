@@ -79,7 +79,14 @@ def test_messages(make_outputs, make_targets) -> None:
 def test_query_sampled_places_carry_no_gradient(make_outputs, make_targets) -> None:
     student, teacher = make_outputs(grad=True), make_outputs(seed=1)
     picked = build('QuerySampledForeground').select((student.bev, teacher.bev), student, teacher, make_targets(0, 0))
-    assert [tuple(part.shape) for part in picked] == [(2, 4, 18), (2, 4, 18), (2, 18)]
+    assert [tuple(part.shape) for part in picked] == [(2, 4, 27), (2, 4, 27), (2, 27)]
     picked[0].sum().backward()
     assert student.bev.grad is not None
     assert student.codes.grad is None
+
+
+@pytest.mark.parametrize('kind', ['AllCells', 'HardForeground', 'SoftForeground', 'PredictedForeground',
+                                  'QuerySampledForeground'])  # fmt: skip
+def test_regions_learn_and_keep_nothing(kind: str) -> None:
+    region = build(kind)
+    assert not list(region.parameters()) and not region.state_dict()

@@ -65,3 +65,13 @@ def test_released_double_sigmoid(make_outputs, make_targets) -> None:
     want = -(target * twice.log() + (1 - target) * (1 - twice).log()).mean()
     value = build('AllCells', released_double_sigmoid=True)(student, teacher, targets)['loss']
     torch.testing.assert_close(value, want)
+
+
+def test_the_divisor_has_a_floor(make_outputs, make_targets) -> None:
+    sizes = dict(batch=1, rows=1, cols=1)
+    student, teacher = make_outputs(**sizes), make_outputs(seed=1, **sizes)
+    student.heatmap.fill_(-20.0)
+    # The cross entropy of a logit of -20 is 20 times the target.
+    want = torch.tensor(-20.0).sigmoid() * 20 * teacher.heatmap.sigmoid().mean() / 1e-6
+    value = build('PredictedForeground')(student, teacher, make_targets(0))['loss']
+    torch.testing.assert_close(value, want, rtol=1e-4, atol=0)

@@ -107,3 +107,15 @@ def test_messages() -> None:
         info_nce(torch.randn(1, 2, 3), torch.randn(1, 2, 3), anchor='image')
     with pytest.raises(ValueError, match=r'\(1, 2, 3\) and teacher vectors \(1, 2, 4\)'):
         info_nce(torch.randn(1, 2, 3), torch.randn(1, 2, 4))
+
+
+@pytest.mark.parametrize(('limit', 'blocks'), [(13, [1] * 7), (14, [2, 2, 2, 1]), (1, [1] * 7), (70, [7])])
+def test_no_block_holds_more_similarities_than_the_limit(
+    monkeypatch: pytest.MonkeyPatch, limit: int, blocks: list[int]
+) -> None:
+    rows: list[int] = []
+    multiply = module._products
+    monkeypatch.setattr(module, 'BLOCK', limit)
+    monkeypatch.setattr(module, '_products', lambda own, *rest: rows.append(own.shape[1]) or multiply(own, *rest))
+    info_nce(torch.randn(2, 7, 3, requires_grad=True), torch.randn(2, 7, 3)).sum().backward()
+    assert rows == blocks * 2, 'forth and back'

@@ -14,12 +14,12 @@ from bevdistill.losses.pairing import gather_queries
 
 def pairs_of(make_outputs, weights: list[list[float]], average: str = 'batch', **sizes) -> InstancePairs:
     """Two samples of three teacher boxes; boxes 0 and 1 of the first and 2 of the second have a student query."""
-    student, teacher = make_outputs(queries=4, layers=2, **sizes), make_outputs(queries=5, seed=1, **sizes)
+    student, teacher = make_outputs(queries=4, **sizes), make_outputs(queries=5, seed=1, **sizes)
     boxes = TeacherBoxes.gather(
         teacher, torch.tensor([[4, 0, 2], [1, 3, 0]]), torch.tensor([[True, True, False], [False, True, True]])
     )
-    index = torch.tensor([[3, 1, 0], [0, 0, 2]]).expand(2, -1, -1)
-    matched = torch.tensor([[True, True, False], [False, False, True]]).expand(2, -1, -1)
+    index = torch.tensor([[3, 1, 0], [0, 0, 2]]).expand(3, -1, -1)
+    matched = torch.tensor([[True, True, False], [False, False, True]]).expand(3, -1, -1)
     numerator = torch.tensor(weights)
     return InstancePairs(
         student, teacher, Pairing(boxes, index, matched), Weights(numerator, torch.ones_like(numerator)),
@@ -38,7 +38,7 @@ UNEVEN = [[2.0, 0.5, 9.0], [9.0, 9.0, 3.0]]
 def test_box_codes_by_hand(make_outputs, weights: list[list[float]], average: str) -> None:
     pairs = pairs_of(make_outputs, weights, average)
     got = MODELS.build(dict(type='BoxCodeTerm'))(pairs)
-    for layer in range(2):
+    for layer in range(3):
         sums, counts = [0.0, 0.0], [0, 0]
         for sample, query, _, box in PAIRS:
             difference = pairs.student.codes[layer, sample, query] - pairs.pairing.teacher_boxes.codes[sample, box]
@@ -54,7 +54,7 @@ def test_class_scores_by_hand(make_outputs) -> None:
     pairs = pairs_of(make_outputs, UNEVEN)
     weighted, plain = (MODELS.build(dict(type='SoftClassTerm', weighted=flag))(pairs) for flag in (True, False))
     for got, weights in ((weighted, UNEVEN), (plain, ONES)):
-        for layer in range(2):
+        for layer in range(3):
             total = 0.0
             for sample, query, teacher_query, box in PAIRS:
                 logits = zip(
@@ -68,15 +68,17 @@ def test_class_scores_by_hand(make_outputs) -> None:
             assert float(got[layer]) == pytest.approx(total / 3, rel=1e-4)
 
 
-def test_background_is_taught_to_the_queries_that_no_box_has(make_outputs) -> None:
+@pytest.mark.parametrize('tau', [1.0, 2.0])
+def test_background_is_taught_to_the_queries_that_no_box_has(make_outputs, tau: float) -> None:
     pairs = pairs_of(make_outputs, ONES)
     ignored, taught = (
-        MODELS.build(dict(type='SoftClassTerm', unmatched=unmatched))(pairs) for unmatched in ('ignore', 'background')
+        MODELS.build(dict(type='SoftClassTerm', unmatched=unmatched, temperature=tau))(pairs)
+        for unmatched in ('ignore', 'background')
     )
     free = {(sample, query) for sample in range(2) for query in range(4)} - {pair[:2] for pair in PAIRS}
-    for layer in range(2):
+    for layer in range(3):
         total = sum(
-            math.log1p(math.exp(x))
+            tau**2 * math.log1p(math.exp(x / tau))
             for sample, query in free
             for x in pairs.student.logits[layer, sample, query].tolist()
         )
@@ -89,7 +91,7 @@ def test_states_by_hand_and_through_an_adapter(make_outputs) -> None:
     plain, adapted = MODELS.build(dict(type='StateL1Term')), MODELS.build(dict(type='StateL1Term', adapter=adapter))
     for term, project in ((plain, lambda state: state), (adapted, adapted.adapter)):
         got = term(pairs)
-        for layer in range(2):
+        for layer in range(3):
             total = 0.0
             for sample, query, teacher_query, box in PAIRS:
                 target = pairs.teacher.states[-1, sample, teacher_query]
@@ -103,6 +105,7 @@ def test_last_layer_alone(make_outputs) -> None:
     for kind in ('BoxCodeTerm', 'SoftClassTerm', 'StateL1Term'):
         term = MODELS.build(dict(type=kind))
         torch.testing.assert_close(term(pairs.last()), term(pairs)[-1:])
+        assert not torch.equal(term(pairs)[-1], term(pairs)[1])
 
 
 def test_a_sample_without_pairs(make_outputs) -> None:
@@ -114,14 +117,14 @@ def test_a_sample_without_pairs(make_outputs) -> None:
         matched[:, 1] = False
         lone = Pairing(pairs.pairing.teacher_boxes, pairs.pairing.student_index, matched)
         pairs = InstancePairs(pairs.student, pairs.teacher, lone, pairs.weights, slice(None), average)
-        by_average[average] = pairs.mean(torch.ones(2, 2, 3)), pairs.per_pair(torch.tensor([[4.0, 0.0]] * 2))
-    assert [value.tolist() for value in by_average['batch']] == [[1.0, 1.0], [2.0, 2.0]]
-    assert [value.tolist() for value in by_average['sample']] == [[0.5, 0.5], [1.0, 1.0]]
+        by_average[average] = pairs.mean(torch.ones(3, 2, 3)), pairs.per_pair(torch.tensor([[4.0, 3.0]] * 3))
+    assert [value.tolist() for value in by_average['batch']] == [[1.0] * 3, [3.5] * 3]
+    assert [value.tolist() for value in by_average['sample']] == [[0.5] * 3, [2.5] * 3]
 
 
 def test_values_of_unmatched_boxes_do_not_matter(make_outputs) -> None:
     pairs = pairs_of(make_outputs, UNEVEN)
-    values = torch.rand(2, 2, 3)
+    values = torch.rand(3, 2, 3)
     spoilt = torch.where(pairs.matched, values, float('nan'))
     torch.testing.assert_close(pairs.mean(spoilt), pairs.mean(values))
 
@@ -139,3 +142,25 @@ def test_selected_queries() -> None:
 def test_the_contract_is_abstract() -> None:
     with pytest.raises(TypeError, match='forward'):
         InstanceTerm()
+    assert not MODELS.build(dict(type='BoxCodeTerm')).state_dict(), 'weights of the config are not weights of the model'
+
+
+@pytest.mark.parametrize('average', ['batch', 'sample'])
+def test_divisors_have_a_floor(make_outputs, average: str) -> None:
+    tiny = torch.full((2, 3), 1e-7)
+    pairs = pairs_of(make_outputs, ONES, average)
+    pairs = InstancePairs(pairs.student, pairs.teacher, pairs.pairing, Weights(tiny, tiny), slice(None), average)
+    total = 3e-7 if average == 'batch' else 1.5e-7
+    assert pairs.mean(torch.ones(3, 2, 3)).tolist() == pytest.approx([total / 1e-6] * 3)
+    nobody = Pairing(pairs.pairing.teacher_boxes, pairs.pairing.student_index, pairs.matched & False)
+    pairs = InstancePairs(pairs.student, pairs.teacher, nobody, pairs.weights, slice(None), average)
+    assert pairs.per_pair(torch.ones(3, 2)).tolist() == [2.0 if average == 'batch' else 1.0] * 3
+    assert pairs.mean(torch.ones(3, 2, 3)).tolist() == [0.0] * 3
+
+
+def test_teacher_scores_at_a_temperature_are_kept_from_the_ends() -> None:
+    soften = MODELS.build(dict(type='SoftClassTerm', temperature=2.0))._soft_labels
+    scores = torch.tensor([[0.0, 1.0, 0.8]])
+    # logit(0.8) / 2 = log 2, whose sigmoid is 2 / 3; odds of 1e-6 become 1e-3.
+    torch.testing.assert_close(soften(scores), torch.tensor([[1 / 1001, 1000 / 1001, 2 / 3]]), rtol=1e-4, atol=1e-6)
+    assert MODELS.build(dict(type='SoftClassTerm'))._soft_labels(scores) is scores

@@ -39,12 +39,12 @@ def test_codes_have_unit_headings(make_outputs) -> None:
 
 @pytest.mark.parametrize('threshold', [0.0, 0.6])
 def test_matching_is_the_cheapest(make_outputs, make_targets, threshold: float) -> None:
-    student, teacher = make_outputs(queries=5), make_outputs(seed=1, queries=4, layers=3)
+    student, teacher = make_outputs(queries=5), make_outputs(seed=1, queries=4, layers=4)
     pairing = TeacherBoxPairing(max_boxes=3, score_threshold=threshold)
     found = pairing(student, teacher, make_targets(0, 0), EVERY)
     boxes = found.teacher_boxes
-    assert found.student_index.shape == found.matched.shape == (2, 2, 3)
-    for layer in range(2):
+    assert found.student_index.shape == found.matched.shape == (3, 2, 3)
+    for layer in range(3):
         for b in range(2):
             kept = [m for m in range(3) if float(boxes.score[b, m]) > threshold]
             assert found.matched[layer, b].tolist() == [m in kept for m in range(3)]
@@ -65,8 +65,8 @@ def test_matching_is_the_cheapest(make_outputs, make_targets, threshold: float) 
 def test_more_teacher_boxes_than_queries(make_outputs, make_targets) -> None:
     student, teacher = make_outputs(queries=2), make_outputs(seed=1, queries=6)
     found = TeacherBoxPairing(max_boxes=50)(student, teacher, make_targets(0, 0), EVERY)
-    assert found.matched.sum(dim=2).tolist() == [[2, 2], [2, 2]]
-    for layer in range(2):
+    assert found.matched.sum(dim=2).tolist() == [[2, 2]] * 3
+    for layer in range(3):
         for b in range(2):
             assert sorted(found.student_index[layer, b][found.matched[layer, b]].tolist()) == [0, 1]
 
@@ -84,7 +84,7 @@ def test_ground_truth_pairs(make_outputs, make_targets) -> None:
     of_student = matcher.match(student.logits, student.codes, targets)
     of_teacher = matcher.match(teacher.logits[-1:], teacher.codes[-1:], targets)
     assert found.matched[0].tolist() == [[True] * 3, [True, False, False]]
-    for layer in range(2):
+    for layer in range(3):
         for b, count in enumerate((3, 1)):
             for m in range(count):
                 assert int(of_student[layer, b, found.student_index[layer, b, m]]) == m
@@ -93,7 +93,7 @@ def test_ground_truth_pairs(make_outputs, make_targets) -> None:
 
 def test_ground_truth_pairs_without_objects(make_outputs, make_targets) -> None:
     found = GroundTruthPairing()(make_outputs(), make_outputs(), make_targets(0, 0), EVERY)
-    assert found.matched.shape == (2, 2, 1)
+    assert found.matched.shape == (3, 2, 1)
     assert not bool(found.matched.any())
 
 
@@ -112,8 +112,29 @@ def test_nothing_carries_a_gradient(make_outputs, make_targets) -> None:
 def test_messages() -> None:
     with pytest.raises(ValueError, match='max_boxes must be at least 1, got 0'):
         MODELS.build(dict(type='TeacherBoxPairing', max_boxes=0))
+    assert MODELS.build(dict(type='TeacherBoxPairing', max_boxes=1)).teacher_queries == 1
 
 
 def test_codes_survive_the_round_trip(make_outputs) -> None:
     codes = make_outputs().codes
     torch.testing.assert_close(encode_boxes(decode_boxes(codes)), codes, rtol=1e-4, atol=1e-5)
+
+
+def test_a_score_at_the_threshold_is_not_above_it(make_outputs) -> None:
+    teacher = make_outputs(queries=3)
+    teacher.logits[-1] = torch.tensor([0.0, -1.0, -1.0])
+    teacher.logits[-1, 0, 1, 2] = 0.1
+    assert TeacherBoxPairing(score_threshold=0.5).select(teacher).valid.sum(dim=1).tolist() == [1, 0]
+
+
+def test_configured_costs_and_matcher_are_used() -> None:
+    pairing = TeacherBoxPairing(cls_cost=dict(type='SoftClassCost', weight=3.0), reg_cost=dict(type='BoxCodeL1Cost'))
+    assert (pairing.cls_cost.weight, pairing.reg_cost.weight) == (3.0, 1.0)
+    matcher = dict(type='HungarianMatcher', reg_cost=dict(type='BoxCodeL1Cost', weight=5.0))
+    assert GroundTruthPairing(matcher).matcher.reg_cost.weight == 5.0
+
+
+@pytest.mark.parametrize(('of_student', 'of_teacher'), [(2, 9), (9, 2)])
+def test_ground_truth_pairs_need_a_query_on_both_sides(make_outputs, make_targets, of_student, of_teacher) -> None:
+    student, teacher = make_outputs(queries=of_student), make_outputs(queries=of_teacher, seed=1)
+    assert GroundTruthPairing()(student, teacher, make_targets(3, 3), EVERY).matched.sum(dim=2).tolist() == [[2, 2]] * 3

@@ -52,10 +52,11 @@ def test_score_iou_matches_polygons(make_targets, kind: str, gamma: float) -> No
     assert float(weights.denominator.min()) == 1
 
 
-def test_exact_box_has_iou_one(make_targets) -> None:
-    targets = make_targets(3)
+@pytest.mark.parametrize('count', [1, 3])
+def test_exact_box_has_iou_one(make_targets, count: int) -> None:
+    targets = make_targets(count)
     weights = MODELS.build(dict(type='ScoreIoUQuality', gamma=0.0))(boxes_of(targets.boxes[0]), targets)
-    torch.testing.assert_close(weights.numerator, torch.ones(1, 3), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(weights.numerator, torch.ones(1, count), rtol=1e-3, atol=1e-3)
 
 
 def test_without_ground_truth_iou_is_zero(make_targets) -> None:

@@ -27,7 +27,7 @@ def test_channel_standardises_the_teacher_only() -> None:
 
 
 def test_statistics_are_those_of_all_steps_and_rest_in_eval() -> None:
-    scale, batches = build(), [torch.randn(2, 4, 5, 6) * (index + 1) for index in range(3)]
+    scale, batches = build(), [torch.randn(2, 4, 5, 6) * (index + 1) + 3 * index for index in range(3)]
     for batch in batches:
         scale(batch, batch)
     everything = torch.cat(batches)
@@ -41,11 +41,15 @@ def test_statistics_are_those_of_all_steps_and_rest_in_eval() -> None:
 def test_first_use_in_eval_measures_once() -> None:
     scale, teacher = build().eval(), torch.randn(2, 4, 5, 6) * 4
     assert float(scale(teacher, teacher)[1].std()) == pytest.approx(1, rel=1e-2)
+    before = scale.square.clone()
+    scale(teacher, teacher * 100)
+    assert torch.equal(scale.square, before) and int(scale.steps) == 1
 
 
 def test_silent_teacher_stays_finite() -> None:
     zeros = torch.zeros(1, 2, 3, 3)
-    assert bool(build()(torch.ones(1, 2, 3, 3), zeros)[0].isfinite().all())
+    scaled, _ = build(channels=2)(torch.ones(1, 2, 3, 3), zeros)
+    torch.testing.assert_close(scaled, torch.full((1, 2, 3, 3), 1000.0))
 
 
 def test_messages() -> None:

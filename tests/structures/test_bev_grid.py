@@ -62,6 +62,7 @@ def test_is_frozen_and_hashable():
     with pytest.raises(dataclasses.FrozenInstanceError):
         GRID.rows = 3  # type: ignore[misc]
     assert hash(GRID) == hash(BEVGrid.from_config([-20, -10, -5, 20, 30, 3], 10, 20))
+    assert type(BEVGrid.from_config([-20, -10, -5, 20, 30, 3], 10, 20).point_cloud_range[0]) is float
     assert GRID.same_range(GRID.with_size(5, 5))
     assert not GRID.same_range(BEVGrid((-20.0, -10.0, -5.0, 20.0, 31.0, 3.0), 10, 20))
 
@@ -132,6 +133,7 @@ def test_height_does_not_matter_for_the_ground() -> None:
     assert GRID.same_range(low)
     nearly = BEVGrid((-20.00005, -10.0, -5.0, 20.0, 30.0, 3.0), 10, 20)
     assert GRID.same_range(nearly) and not GRID.same_range(nearly, tolerance=1e-6)
+    assert GRID.same_range(BEVGrid((-20.5, -10.0, -5.0, 20.0, 30.0, 3.0), 10, 20), tolerance=0.5)
 
 
 def test_same_ground_is_asked_of_all_four_sides() -> None:

@@ -31,9 +31,10 @@ def test_heading_runs_along_the_length():
 
 
 def test_seven_numbers_get_nan_velocity():
-    code = encode_boxes(torch.ones(2, 7))
-    assert code[:, 8:].isnan().all()
-    assert code[:, :8].isfinite().all()
+    code = encode_boxes(torch.ones(2, 3, 7))
+    assert code.shape == (2, 3, 10)
+    assert code[..., 8:].isnan().all()
+    assert code[..., :8].isfinite().all()
 
 
 def test_empty():

@@ -9,6 +9,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import Registry
 
 from bevdistill.structures import register_old_name, strict_from_dict
+from bevdistill.structures.strict_config import refuse_settings
 
 
 @dataclass
@@ -33,7 +34,8 @@ def test_unknown_keys_are_all_named_with_the_known_ones() -> None:
 def test_old_names_build_the_new_class_and_say_so(caplog: pytest.LogCaptureFixture) -> None:
     registry = Registry('things of this test')
     registry.register_module(module=Point)
-    register_old_name(registry, 'Dot', Point)
+    for _ in range(2):  # Twice: of a module that is loaded anew.
+        register_old_name(registry, 'Dot', Point)
     logger = MMLogger.get_current_instance()
     logger.addHandler(caplog.handler)
     try:
@@ -45,3 +47,9 @@ def test_old_names_build_the_new_class_and_say_so(caplog: pytest.LogCaptureFixtu
     (record,) = [record for record in caplog.records if 'is called' in record.getMessage()]
     assert record.getMessage() == "'Dot' is called 'Point' now; please rename it in the config"
     assert record.levelno == logging.WARNING
+
+
+def test_settings_that_nothing_reads_are_refused_unless_empty() -> None:
+    refuse_settings('Head', train_cfg=None, test_cfg={})
+    with pytest.raises(ValueError, match=r"Head reads no test_cfg, found \['nms', 'score'\] in it"):
+        refuse_settings('Head', train_cfg={}, test_cfg=dict(score=0.1, nms=1))

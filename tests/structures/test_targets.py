@@ -5,7 +5,7 @@ import torch
 from mmdet3d.structures import Det3DDataSample, LiDARInstance3DBoxes
 from mmengine.structures import InstanceData
 
-from bevdistill.structures import LABELLED, LOSS_WEIGHT, Targets, has_labels
+from bevdistill.structures import LABELLED, LOSS_WEIGHT, Targets, has_labels, keep_host_sizes
 
 
 def sample(boxes: torch.Tensor, labels: list[int]) -> Det3DDataSample:
@@ -57,3 +57,20 @@ def test_samples_without_ground_truth_are_refused_by_name():
     assert has_labels(sample(torch.ones(1, 9), [0])) and not has_labels(bare)
     with pytest.raises(ValueError, match=r"sample abc is an unlabelled frame.*unlabelled=dict.*keep='labelled'"):
         Targets.from_samples([bare])
+
+
+def test_more_than_nine_numbers_of_a_box_are_cut() -> None:
+    targets = Targets.from_samples([sample(torch.arange(1.0, 11.0)[None], [0])])
+    assert targets.boxes[0].tolist() == [[1.0, 2.0, 6.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]]
+
+
+def test_sizes_on_the_host_are_taken_where_all_samples_have_them() -> None:
+    samples = [sample(torch.arange(1.0, 10.0).repeat(count, 1), [0] * count) for count in (1, 2)]
+    keep_host_sizes(samples[0].gt_instances_3d)
+    assert Targets.from_samples(samples).host_sizes is None
+    assert Targets.from_samples(samples).sizes_on_host().tolist() == [[4.0, 5.0]] * 3
+    keep_host_sizes(samples[1].gt_instances_3d, torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    targets = Targets.from_samples(samples)
+    assert targets.sizes_on_host() is targets.host_sizes
+    assert targets.host_sizes.tolist() == [[4.0, 5.0], [1.0, 2.0], [3.0, 4.0]]
+    assert Targets.from_samples([]).host_sizes is None

@@ -93,6 +93,9 @@ def test_runs_without_a_seed_are_runs_of_their_own_and_a_base_has_no_effect() ->
     found = compare_with(made, 'base', 'NDS', [['a', 'base', 'nowhere']])
     assert list(found.effects) == ['a']
     assert found.effects['a'].seeds == (2, 2)
+    made = results(dict(base=dict(t=[0.3, 0.4]), a=dict(t=[0.5, 0.6, 0.7, 0.8])))
+    made.runs.loc[made.runs['row'] == 'a', 'seed'] = [0, math.nan, math.nan, 1]
+    assert compare_with(made, 'base', 'NDS', [['a']]).effects['a'].seeds == (4, 2), 'nor are they any that has one'
 
 
 def simulated(

@@ -80,3 +80,22 @@ def test_a_run_is_the_average_of_its_tests() -> None:
 def test_mean_square_of_an_interaction_is_per_degree_of_freedom() -> None:
     # Rows [1, -1, 0] and their negative around their means: six squares of 1, 1 and 0, two degrees.
     assert interaction(pd.DataFrame([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]])) == MeanSquare(pytest.approx(2.0), 2)
+
+
+def test_three_teachers_and_worlds_by_hand() -> None:
+    found = Variances(MeanSquare(6.0, 5), MeanSquare(10.0, 4), MeanSquare(3.0, 2), 1.5, 3)
+    assert found.between_teachers == pytest.approx(10 - 6 / 1.5)
+    assert found.of_mean([1, 2, 4]) == pytest.approx(6 * 1.75 / 9 + 6 / 3 + 3 / 3)
+    # Factors: of seeds 3.75 / 9 - 2 / 3 / 1.5 = -1 / 36, of teachers and of worlds 2 / 3.
+    parts = [(-6 / 36, 5), (20 / 3, 4), (2.0, 2)]
+    want = sum(value for value, _ in parts) ** 2 / sum(value**2 / df for value, df in parts)
+    assert found.df_of_difference([1, 2, 4], [2, 2, 1]) == pytest.approx(want)
+
+
+def test_a_negative_component_of_teachers_counts_as_none() -> None:
+    found = Variances(MeanSquare(2.0, 8), MeanSquare(0.5, 3), MeanSquare(), 2.0, 1)
+    assert found.between_teachers == 0.0
+    assert found.of_mean([2, 2]) == pytest.approx(2 * 1.0 / 4)
+    assert found.df_of_difference([2, 2], [2, 2]) == pytest.approx(8)
+    even = Variances(MeanSquare(1.0, 8), MeanSquare(0.5, 3), MeanSquare(), 2.0, 1)
+    assert even.between_teachers == 0.0 and even.df_of_difference([2, 2], [2, 2]) == pytest.approx(8)

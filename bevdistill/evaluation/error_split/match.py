@@ -33,7 +33,7 @@ class Cameras:
         """Compute unit vectors to each place from the camera that sees it nearest to its axis, (N, 2)."""
         towards = places[:, None] - self.centres[None]
         towards = towards / np.maximum(np.linalg.norm(towards, axis=-1, keepdims=True), 1e-9)
-        seen_by = (towards * self.axes[None]).sum(-1).argmax(axis=1)
+        seen_by = np.einsum('nkd,kd->nk', towards, self.axes).argmax(axis=1)
         rays: Floats = towards[np.arange(len(places)), seen_by]
         return rays
 
@@ -120,9 +120,11 @@ def match(sample: Sample, radius: float = RADIUS) -> Outcome:
     other_score = np.where(others, sample.score[None], -1.0).max(axis=1, initial=-1.0)
     error = np.full((len(found), 2), np.nan)
     error[found] = sample.predicted[taken_by[found]] - sample.truth[found]
-    rays = sample.cameras.rays(sample.truth) if len(found) else np.zeros((0, 2))
+    found_score = np.full(len(found), -1.0)
+    found_score[found] = sample.score[taken_by[found]]
+    rays = sample.cameras.rays(sample.truth)
     return Outcome(
-        found_score=np.where(found, sample.score[taken_by] if len(sample.score) else -1.0, -1.0),
+        found_score=found_score,
         other_score=other_score,
         depth=(error * rays).sum(-1),
         lateral=rays[:, 0] * error[:, 1] - rays[:, 1] * error[:, 0],

@@ -66,6 +66,9 @@ def test_what_becomes_of_each_by_hand() -> None:
     ]
     found = match(sample(truth, predicted))
     assert list(found.kind) == [DUPLICATE, MATCHED, CONFUSED, MATCHED, BACKGROUND]
+    assert list(found.found_score) == [0.9, -1, 0.3, -1] and list(found.other_score) == [-1, 0.4, -1, -1]
+    assert list(found.status(0.3)) == [FOUND, WRONG_CLASS, FOUND, MISSED], 'a score at the threshold is kept'
+    assert list(found.status(0.4)) == [FOUND, WRONG_CLASS, MISSED, MISSED]
     assert list(found.status(0.2)) == [FOUND, WRONG_CLASS, FOUND, MISSED]
     assert list(found.status(0.35)) == [FOUND, WRONG_CLASS, MISSED, MISSED]
     assert list(found.status(0.45)) == [FOUND, MISSED, MISSED, MISSED]
@@ -96,6 +99,7 @@ def test_empty_sides() -> None:
     nothing, only_objects, only_boxes = (
         match(sample([], [])), match(sample([(5.0, 0.0, CAR)], [])), match(sample([], [(5.0, 0.0, CAR, 0.5)]))
     )  # fmt: skip
+    assert list(only_objects.found_score) == list(only_objects.other_score) == [-1]
     joined = Outcome.joined([nothing, only_objects, only_boxes])
     assert list(joined.status(0.1)) == [MISSED] and list(joined.kind) == [BACKGROUND]
     row = numbers(joined, 0.1)
