@@ -97,7 +97,8 @@ def write_captions(
     axes: Axes, boxes: BoxSet, names: Sequence[str], colours: Sequence[Colour] | None = None
 ) -> None:
     """Write class and score of each box at its upper right, in the class colour or in white; nothing without names."""
-    for corners, label, text in zip(boxes.corners(), boxes.labels, boxes.captions(names), strict=False):
+    captions = zip(boxes.corners(), boxes.labels, boxes.captions(names), strict=False)
+    for corners, label, text in reversed(list(captions)):  # The best, drawn last, finds a place first.
         x, y = corners[:, :2].max(axis=0)
         write_beside(axes, x, y, text, TRUTH_COLOUR if colours is None else colours[label])
 

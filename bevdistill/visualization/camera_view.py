@@ -70,7 +70,8 @@ def draw_boxes_in_image(
     outline = [patheffects.Stroke(linewidth=base + 1.2, foreground='black', alpha=0.35), patheffects.Normal()]
     collection.set_path_effects(outline)
     axes.add_collection(collection, autolim=False)
-    for ends, seen, label, text in zip(pixels, shown, boxes.labels, boxes.captions(names), strict=False):
+    captions = zip(pixels, shown, boxes.labels, boxes.captions(names), strict=False)
+    for ends, seen, label, text in reversed(list(captions)):  # The best, drawn last, finds a place first.
         if seen.any():
             x, y = ends[seen].reshape(-1, 2).min(axis=0)
             write_beside(axes, max(x, 0.0), max(y, 0.16 * size[1]), text, colours[label])

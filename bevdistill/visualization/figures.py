@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from pathlib import Path
 
 from matplotlib import patheffects
@@ -10,7 +11,7 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.transforms import Affine2D
+from matplotlib.transforms import Affine2D, Bbox
 
 from .palette import GRID_COLOUR, PANEL_COLOUR, Colour
 
@@ -33,24 +34,35 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     return path
 
 
-class TextInside(Text):
-    """Text that is moved into its axes where it would stick out."""
+class Caption(Text):
+    """Text that stays inside its axes and off earlier captions: moved in, else a line up or down, else left out."""
+
+    place: Bbox | None = None
+    """Where it is on the canvas, once it is drawn."""
 
     def draw(self, renderer: RendererBase) -> None:
-        """Move the text as far as needed, and draw it."""
+        """Find a free place and draw the text there, if there is one."""
         text, frame = self.get_window_extent(renderer), self.axes.bbox.padded(-2)
-        right = max(frame.x0 - text.x0, min(frame.x1 - text.x1, 0))
-        up = max(frame.y0 - text.y0, min(frame.y1 - text.y1, 0))
-        if right or up:
-            self.set_transform(self.get_transform() + Affine2D().translate(right, up))
-        super().draw(renderer)
+        earlier = takewhile(lambda other: other is not self, self.axes.texts)
+        taken = [other.place for other in earlier if isinstance(other, Caption) and other.place is not None]
+        self.place = None
+        for line in (0, 1, -1):
+            spot = text.translated(0, line * text.height)
+            right = max(frame.x0 - spot.x0, min(frame.x1 - spot.x1, 0))
+            up = max(frame.y0 - spot.y0, min(frame.y1 - spot.y1, 0))
+            spot = spot.translated(right, up)
+            if spot.count_overlaps(taken) == 0:
+                self.place = spot
+                self.set_transform(self.get_transform() + Affine2D().translate(spot.x0 - text.x0, spot.y0 - text.y0))
+                super().draw(renderer)
+                return
 
 
 def write_beside(axes: Axes, x: float, y: float, text: str, colour: Colour) -> None:
-    """Write a small caption whose lower left corner is at (x, y), readable on any ground, inside the axes."""
+    """Write a small caption whose lower left corner is at (x, y), readable on any ground; see :class:`Caption`."""
     stroke = [patheffects.Stroke(linewidth=1.4, foreground='black', alpha=0.8), patheffects.Normal()]
     size, pale = LABEL_SIZE - 2, [0.5 + 0.5 * part for part in colour]
-    axes.add_artist(TextInside(
+    axes.add_artist(Caption(
         x, y, text, fontsize=size, color=pale, va='bottom', path_effects=stroke, clip_on=True, zorder=7,
         transform=axes.transData,
     ))  # fmt: skip

@@ -28,3 +28,19 @@ def test_captions_at_an_edge_stay_inside(x: float, y: float) -> None:
     assert frame.y0 <= text.y0 and text.y1 <= frame.y1
     figure.canvas.draw()
     assert axes.texts[0].get_window_extent().bounds == text.bounds, 'moved once'
+
+
+def test_captions_in_one_place_go_a_line_up_and_down_and_the_rest_is_left_out() -> None:
+    figure = new_figure(2, 2, dpi=50)
+    axes = figure.add_axes((0, 0, 1, 1))
+    for score in (60, 50, 40, 30):
+        write_beside(axes, 0.4, 0.5, f'car {score}', (1.0, 0.5, 0.0))
+    write_beside(axes, 0.4, 0.8, 'bus 90', (1.0, 0.5, 0.0))
+    figure.canvas.draw()
+    first, above, below, none, elsewhere = (text.place for text in axes.texts)
+    assert none is None and elsewhere is not None
+    assert above.y0 == pytest.approx(first.y1) and below.y1 == pytest.approx(first.y0)
+    figure.canvas.draw()
+    assert [text.place.bounds for text in axes.texts if text.place] == [
+        place.bounds for place in (first, above, below, elsewhere)
+    ], 'moved once'
