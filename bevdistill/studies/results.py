@@ -193,7 +193,7 @@ def read_manifests(paths: Sequence[Path], held_out: bool = False) -> Results:
     found = {run['row'] for run in runs}
     return Results(
         frame(runs), {name: entries[name]['title'] for name in order if name in found},
-        {name: entries[name]['base'] for name in found if entries[name]['base'] in found},
+        {name: entries[name]['base'] for name in order if name in found and entries[name]['base'] in found},
         tuple(trees[0]['metrics']), missing, [job for _, job in done], _known_parts(paths, trees),
     )  # fmt: skip
 

@@ -160,6 +160,7 @@ def test_published_manifests_say_what_they_mix() -> None:
     assert any(line.startswith('data: row student ') for line in read_manifests(manifests).mixed())
     alone = read_manifests(manifests[:1])
     assert len(alone.rows) > 20
+    assert list(alone.bases) == [row for row in alone.titles if row in alone.bases], 'in the order of the rows'
     assert len(read_manifests(manifests[:1], held_out=True).runs) == 64
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from .precision import DISTANCE, precision_charts, precision_of
 from .runs import KEEP, Run, Runs, predictions_file
 from .terms import DIAGNOSTICS, HEADINGS, group_of, sentence
 
-MOST_DIFFERENCES = 120
+MOST_DIFFERENCES, FEW_CHANGES = 120, 8
 CONTENTS = {
     'scores': 'Scores', 'configs': 'Configs', 'curves': 'Curves', 'diagnostics': 'Distillation', 'classes': 'Classes',
     'samples': 'Samples', 'missing': 'What is missing',
@@ -124,7 +124,7 @@ def _configs(report: Report) -> Context:
             else:
                 report.notes.append(f'{run.folder} holds no config, as a training or a test leaves it')
     if len(configs) < 2:
-        return dict(config_cells=[], config_note='There are no two configs to compare.')
+        return dict(config_cells=[], config_changes=[], config_note='There are no two configs to compare.')
     base = runs.base if runs.base in configs else next(iter(configs))
     found = differences(configs, base)
     found = [entry for entry in found if not (report.of_first and entry[0] == SEED)]
@@ -137,8 +137,22 @@ def _configs(report: Report) -> Context:
     cells += [[path, *values] for path, values in found[:MOST_DIFFERENCES]]
     return dict(
         config_cells=cells if found else [], config_note=words if found else 'No entry differs.',
-        config_base=1 + list(configs).index(base),
+        config_base=1 + list(configs).index(base), config_changes=_changes(report, configs),
     )  # fmt: skip
+
+
+def _changes(report: Report, configs: Mapping[str, Context]) -> list[tuple[str, str, list[tuple[str, list[str]]]]]:
+    """Gather what each row changes of its own base: title, the base's title, entries; only where these are few."""
+    runs = report.runs
+    bases = runs.results.bases if runs.results is not None else {}
+    changes = []
+    for row, config in configs.items():
+        base = bases.get(row, runs.base)
+        if len(configs) > 2 and base in configs and base != row:
+            found = differences({base: configs[base], row: config}, base)
+            found = [entry for entry in found if not (report.of_first and entry[0] == SEED)]
+            changes.append((runs.titles[row], runs.titles[base], found if len(found) <= FEW_CHANGES else []))
+    return [change for change in changes if change[2]]
 
 
 def _compare_seeds(report: Report, run: Run, first: Context, config: Context) -> None:

@@ -72,6 +72,20 @@ def test_two_rows_of_seeds(write_run: WriteRun) -> None:
     assert notes[0].startswith('no predictions of “student”, “distilled”; keep them with: bevdistill test')
 
 
+def test_what_a_row_changes_of_its_base_is_said_first(write_run: WriteRun) -> None:
+    config = made_up_config()
+    changed = made_up_config(optim_wrapper={'optimizer': {'type': 'AdamW', 'lr': 0.5}}, load_from='x.pth')
+    parts = ('env_cfg', 'visualizer', 'log_processor', 'default_hooks', 'train_cfg', 'val_cfg', 'test_cfg', 'load_from')
+    other = made_up_config(log_level='DEBUG', **{name: {'a': 1} for name in parts})
+    rows = dict(plain=config, changed=changed, other=other)
+    dirs = [write_run(f'{row}_seed{seed}', made, [steps(1.0)]) for row, made in rows.items() for seed in (0, 1)]
+    text = section(page_of(*dirs)[0], 'What differs', 'Each config is')
+    assert 'changed changes of plain: load_from (not there) → x.pth; optim_wrapper' in text
+    assert 'DEBUG' not in text, 'nine entries are for the table'
+    two = section(page_of(*dirs[:4])[0], 'What differs', 'Curves\n')
+    assert 'changes of' not in two, 'the table of two has it'
+
+
 def test_everything_is_escaped(write_run: WriteRun) -> None:
     metrics = {'NDS': 0.1, f'{EVIL}_AP': 0.1}
     run = write_run('a"><b>&', made_up_config(), [steps(1.0, term=EVIL)], metrics)
