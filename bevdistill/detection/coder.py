@@ -13,7 +13,7 @@ from mmdet3d.structures import Det3DDataSample, LiDARInstance3DBoxes
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ..structures import decode_boxes
+from ..structures import BOX_SIZE, decode_boxes
 from ..structures.constants import constant_like
 
 
@@ -90,6 +90,6 @@ class NMSFreeCoder:
         instances = []
         for (boxes, scores, labels), sample in zip(self.decode(logits_BQK, codes_BQ10), samples, strict=True):
             box_type = sample.metainfo.get('box_type_3d', LiDARInstance3DBoxes)
-            lidar_boxes = box_type(boxes, box_dim=boxes.shape[-1], origin=(0.5, 0.5, 0.5))
+            lidar_boxes = box_type(boxes, box_dim=BOX_SIZE, origin=(0.5, 0.5, 0.5))
             instances.append(InstanceData(bboxes_3d=lidar_boxes, scores_3d=scores, labels_3d=labels))
         return instances

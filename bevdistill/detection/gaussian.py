@@ -7,7 +7,6 @@ merged with one scattered maximum. Legend: N boxes of all samples, B samples, K 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -102,12 +101,9 @@ def gaussian_foreground(
         The release divides the width (dy) by the cell's x and the length (dx) by its y: the same for square cells,
         which all released models have. Ours divides each side by the cell along it.
     """
-    if released_sides:
-        swapped = tuple(torch.cat((box[:, :3], box[:, 3:5].flip(1), box[:, 5:]), dim=1) for box in targets.boxes)
-        targets = replace(targets, boxes=swapped, host_sizes=targets.sizes_on_host().flip(1))
     _, sample_N = _flatten(targets)
     known_N = torch.ones_like(sample_N, dtype=torch.bool)
-    return _draw(targets, sample_N, known_N, len(targets), grid, min_overlap, min_radius, sigma)
+    return _draw(targets, sample_N, known_N, len(targets), grid, min_overlap, min_radius, sigma, released_sides)
 
 
 def hard_foreground(targets: Targets, grid: BEVGrid) -> Tensor:
@@ -161,12 +157,13 @@ def _valid_sizes(targets: Targets) -> Tensor:
 
 
 def _extents(
-    sizes_N2: Tensor, grid: BEVGrid, min_overlap: float, min_radius: int, sigma: float | None
+    sizes_N2: Tensor, grid: BEVGrid, min_overlap: float, min_radius: int, sigma: float | None, released_sides: bool
 ) -> tuple[Tensor, Tensor]:
     """Compute radius, in whole cells, and standard deviation of Gaussians from sizes in metres; (N,) each."""
     limit = max(grid.rows, grid.cols)
     if sigma is None:
-        radius_N = gaussian_radius(sizes_N2 / constant_like(grid.cell_size, sizes_N2), min_overlap)
+        cell_size = grid.cell_size[::-1] if released_sides else grid.cell_size
+        radius_N = gaussian_radius(sizes_N2 / constant_like(cell_size, sizes_N2), min_overlap)
         radius_N = radius_N.clamp(max=limit).floor().clamp(min=min_radius)
         return radius_N, (2 * radius_N + 1) / 6
     if sigma <= 0:
@@ -184,11 +181,12 @@ def _draw(
     min_overlap: float,
     min_radius: int,
     sigma: float | None,
+    released_sides: bool = False,
 ) -> Tensor:
     """Draw each box as a Gaussian on its plane; (num_planes, H, W)."""
     boxes_N9 = torch.cat(list(targets.boxes)).float()
     canvas = boxes_N9.new_zeros(num_planes, grid.rows, grid.cols)
-    rule = grid, min_overlap, min_radius, sigma
+    rule = grid, min_overlap, min_radius, sigma, released_sides
     # The host computes the largest radius from its own copy of the sizes: to ask the device would be to wait for it.
     host_radius_N, _ = _extents(_valid_sizes(targets), *rule)
     if len(boxes_N9) == 0:

@@ -86,9 +86,8 @@ class BEVContrastLoss(MapLoss):
         centres_BP2 = predicted_centres(student, self.layers)
         read = self.aligned_maps if self.released_resize else self.maps
         student_map, teacher_map = read(student, teacher)
-        teacher_grid = student.grid if self.released_resize else teacher.grid
         student_BPC = sample_map(student_map, student.grid, centres_BP2)
-        teacher_BPC = sample_map(teacher_map, teacher_grid, centres_BP2)
+        teacher_BPC = sample_map(teacher_map, teacher.grid, centres_BP2)
         loss_BP = info_nce(
             self.student_critic(student_BPC),
             self.teacher_critic(teacher_BPC),

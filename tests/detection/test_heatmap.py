@@ -116,10 +116,11 @@ def loop_loss(logits: torch.Tensor, target: torch.Tensor) -> float:
 def test_matches_a_loop_over_cells_and_leaves_the_logits() -> None:
     logits = torch.randn(2, 3, GRID.rows, GRID.cols) * 3
     logits[:, :, ::2, ::4] *= 30  # Beyond both ends of the clamp.
+    target = heatmap_targets(make_targets(), GRID, 3)
+    logits[tuple(target.eq(1).nonzero()[0])] = -30.0
     before = logits.clone()
     loss = HeatmapLoss(loss_weight=0.5)(logits, make_targets(), GRID)
     torch.testing.assert_close(logits, before)
-    target = heatmap_targets(make_targets(), GRID, 3)
     # Two boxes of one class share a cell: two peaks for three boxes.
     assert target.eq(1).sum() == 2
     torch.testing.assert_close(loss, torch.tensor(0.5 * loop_loss(logits, target)), rtol=3e-5, atol=0)

@@ -45,6 +45,8 @@ def test_matching_is_within_classes_unless_asked() -> None:
     truth, predicted = [box(0, 'car'), box(5, 'bus')], [box(90, 'car', 0.9), box(5, 'truck', 0.8), box(1, 'car', 0.3)]
     assert match_boxes(truth, predicted, 2.0).tolist() == [2, -1]
     assert match_boxes(truth, predicted, 2.0, across=True).tolist() == [2, 1]
+    beside = [box(0, 'car', 0.9), box(0.4, 'truck', 0.8)]  # The truck is nearer to the car, which is taken.
+    assert match_boxes([box(0, 'car'), box(1, 'bus')], beside, 2.0, across=True).tolist() == [0, 1]
     assert match_boxes(truth, [], 2.0).tolist() == [-1, -1]
     assert match_boxes([], predicted, 2.0).tolist() == []
     assert match_boxes(truth, predicted[2:], 1.0).tolist() == [-1, -1], 'as far as the limit is too far'

@@ -126,3 +126,12 @@ def test_batch_norms_of_both_critics_are_over_ranks_where_negatives_are() -> Non
             assert [norm.over_ranks for norm in critic.modules() if hasattr(norm, 'over_ranks')] == [
                 negatives == 'batch'
             ]
+
+
+def test_maps_of_other_ground_are_read_each_on_its_own(make_outputs) -> None:
+    student, loss = make_outputs(), build()
+    teacher = make_outputs(seed=1, rows=8, cols=12, limits=(-12.0, -8.0, -5.0, 12.0, 8.0, 3.0))
+    inner = replace(make_outputs(), bev=teacher.bev[:, :, 1:7, 2:10])
+    # Two metres a cell in both: the middle of the wider map is the other's ground, but for what lies at its border.
+    student = replace(student, codes=student.codes * torch.tensor([0.8, 0.8] + [1.0] * 8))
+    torch.testing.assert_close(loss(student, teacher, empty(2))['loss'], loss(student, inner, empty(2))['loss'])

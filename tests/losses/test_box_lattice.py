@@ -47,6 +47,8 @@ def test_reads_each_samples_own_map(make_outputs, make_targets) -> None:
         for place in box_lattice(boxes, 3).reshape(-1, 2).tolist():
             want.append(bilinear(outputs.bev[sample], (place[0] + 8) / 2 - 0.5, (place[1] + 6) / 12 * 7 - 0.5))
     torch.testing.assert_close(values.reshape(-1, 4), torch.stack(want), atol=1e-5, rtol=1e-4)
+    first = sample_boxes(outputs.bev[:1], outputs.grid, make_targets(2), size=3)
+    torch.testing.assert_close(first, values[:2])
 
 
 def bilinear(map_CHW: torch.Tensor, x: float, y: float) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -68,9 +69,10 @@ def test_class_scores_by_hand(make_outputs) -> None:
             assert float(got[layer]) == pytest.approx(total / 3, rel=1e-4)
 
 
-@pytest.mark.parametrize('tau', [1.0, 2.0])
-def test_background_is_taught_to_the_queries_that_no_box_has(make_outputs, tau: float) -> None:
-    pairs = pairs_of(make_outputs, ONES)
+@pytest.mark.parametrize(('tau', 'average'), [(1.0, 'batch'), (2.0, 'sample')])
+def test_background_is_taught_to_the_queries_that_no_box_has(make_outputs, tau: float, average: str) -> None:
+    pairs = pairs_of(make_outputs, ONES, average)
+    parts = [1 / 3, 1 / 3] if average == 'batch' else [1 / 4, 1 / 2]  # Of two pairs and of one.
     ignored, taught = (
         MODELS.build(dict(type='SoftClassTerm', unmatched=unmatched, temperature=tau))(pairs)
         for unmatched in ('ignore', 'background')
@@ -78,11 +80,11 @@ def test_background_is_taught_to_the_queries_that_no_box_has(make_outputs, tau: 
     free = {(sample, query) for sample in range(2) for query in range(4)} - {pair[:2] for pair in PAIRS}
     for layer in range(3):
         total = sum(
-            tau**2 * math.log1p(math.exp(x / tau))
+            tau**2 * math.log1p(math.exp(x / tau)) * parts[sample]
             for sample, query in free
             for x in pairs.student.logits[layer, sample, query].tolist()
         )
-        assert float(taught[layer] - ignored[layer]) == pytest.approx(total / 3, rel=1e-4)
+        assert float(taught[layer] - ignored[layer]) == pytest.approx(total, rel=1e-4)
 
 
 def test_states_by_hand_and_through_an_adapter(make_outputs) -> None:
@@ -164,3 +166,24 @@ def test_teacher_scores_at_a_temperature_are_kept_from_the_ends() -> None:
     # logit(0.8) / 2 = log 2, whose sigmoid is 2 / 3; odds of 1e-6 become 1e-3.
     torch.testing.assert_close(soften(scores), torch.tensor([[1 / 1001, 1000 / 1001, 2 / 3]]), rtol=1e-4, atol=1e-6)
     assert MODELS.build(dict(type='SoftClassTerm'))._soft_labels(scores) is scores
+
+
+@pytest.mark.parametrize('tau', [1.0, 3.0])
+def test_divergence_by_hand(make_outputs, tau: float) -> None:
+    pairs = pairs_of(make_outputs, ONES)
+    got = MODELS.build(dict(type='SoftClassTerm', subtract_entropy=True, temperature=tau))(pairs)
+    for layer in range(3):
+        total = 0.0
+        for sample, query, teacher_query, _ in PAIRS:
+            logits = pairs.student.logits[layer, sample, query], pairs.teacher.logits[-1, sample, teacher_query]
+            for p, t in zip(*((side / tau).sigmoid().tolist() for side in logits), strict=True):
+                total += t * math.log(t / p) + (1 - t) * math.log((1 - t) / (1 - p))
+        assert float(got[layer]) == pytest.approx(tau**2 * total / 3, rel=1e-4)
+
+
+def test_messages(make_outputs) -> None:
+    with pytest.raises(ValueError, match='temperature must be positive, got 0'):
+        MODELS.build(dict(type='SoftClassTerm', temperature=0.0))
+    pairs = replace(pairs_of(make_outputs, ONES), teacher=make_outputs(queries=5, channels=7))
+    with pytest.raises(ValueError, match="student state vector has 4 channels and the teacher's 7"):
+        MODELS.build(dict(type='StateL1Term'))(pairs)

@@ -128,6 +128,8 @@ def test_a_score_at_the_threshold_is_not_above_it(make_outputs) -> None:
 
 
 def test_configured_costs_and_matcher_are_used() -> None:
+    released = TeacherBoxPairing()
+    assert (released.cls_cost.weight, released.reg_cost.weight) == (1.0, 0.25)
     pairing = TeacherBoxPairing(cls_cost=dict(type='SoftClassCost', weight=3.0), reg_cost=dict(type='BoxCodeL1Cost'))
     assert (pairing.cls_cost.weight, pairing.reg_cost.weight) == (3.0, 1.0)
     matcher = dict(type='HungarianMatcher', reg_cost=dict(type='BoxCodeL1Cost', weight=5.0))

@@ -97,5 +97,7 @@ def test_a_negative_component_of_teachers_counts_as_none() -> None:
     assert found.between_teachers == 0.0
     assert found.of_mean([2, 2]) == pytest.approx(2 * 1.0 / 4)
     assert found.df_of_difference([2, 2], [2, 2]) == pytest.approx(8)
+    small = Variances(MeanSquare(0.5, 8), MeanSquare(1.0, 3), MeanSquare(), 2.0, 1)
+    assert small.between_teachers == 0.75 and small.df_of_difference([2, 2], [2, 2]) == pytest.approx(3)
     even = Variances(MeanSquare(1.0, 8), MeanSquare(0.5, 3), MeanSquare(), 2.0, 1)
     assert even.between_teachers == 0.0 and even.df_of_difference([2, 2], [2, 2]) == pytest.approx(8)

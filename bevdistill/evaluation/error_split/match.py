@@ -117,7 +117,7 @@ def match(sample: Sample, radius: float = RADIUS) -> Outcome:
     kind = np.where(own.any(axis=0), DUPLICATE, np.where(near.any(axis=0), CONFUSED, BACKGROUND))
     kind[taken_by[found]] = MATCHED
     others = near & ~same & (kind != MATCHED)[None]
-    other_score = np.where(others, sample.score[None], -1.0).max(axis=1, initial=-1.0)
+    other_score = np.broadcast_to(sample.score, others.shape).max(axis=1, where=others, initial=-1.0)
     error = np.full((len(found), 2), np.nan)
     error[found] = sample.predicted[taken_by[found]] - sample.truth[found]
     found_score = np.full(len(found), -1.0)
@@ -126,7 +126,7 @@ def match(sample: Sample, radius: float = RADIUS) -> Outcome:
     return Outcome(
         found_score=found_score,
         other_score=other_score,
-        depth=(error * rays).sum(-1),
+        depth=np.einsum('nd,nd->n', error, rays),
         lateral=rays[:, 0] * error[:, 1] - rays[:, 1] * error[:, 0],
         label=sample.truth_label,
         distance=sample.distance,
