@@ -76,6 +76,7 @@ def read(args: argparse.Namespace) -> tuple[Results, tuple[str, ...]]:
         FileNotFoundError: If a work dir holds no result.
         ValueError: If a name is unknown, or results of different code, data, samples or classes would be mixed.
     """
+    from bevdistill.studies.metric_names import check_columns
     from bevdistill.studies.results import read_manifests, read_work_dirs
 
     held_out = None
@@ -97,11 +98,9 @@ def read(args: argparse.Namespace) -> tuple[Results, tuple[str, ...]]:
         results.bases = {row: base for row in results.titles if row != base}
     columns = (*results.metrics, 'seconds')
     if args.metrics:
-        known = sorted(set(results.runs.columns) - {'row', 'seed', 'teacher'})
-        unknown = sorted(set(args.metrics) - set(known))
-        if unknown:
-            raise ValueError(f'--metrics: no run has {unknown}; there are {known}')
+        check_columns('--metrics', args.metrics, results.columns)
         columns = tuple(args.metrics)
+    check_columns('--sort', args.sort and [args.sort], results.columns)
     results.rows = chosen(results, args.rows)
     also = [] if args.against is None else [results.named(args.against, '--against')]
     lines = results.mixed(also)

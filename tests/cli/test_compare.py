@@ -107,9 +107,9 @@ def test_base_order_columns_and_mistakes(tmp_path: Path, capsys: pytest.CaptureF
     assert '+0.300 [+0.052, +0.548]' in shown
     assert 'mean difference to `student`' in shown
     for words, message in (
-        (['--metrics', 'NSD'], r"no run has \['NSD'\]; there are"),
+        (['--metrics', 'NSD'], r"--metrics: no run has 'NSD'; did you mean 'NDS'\? There are"),
         (['--base', 'c'], r"no such row; there are \['student', 'teacher'\]"),
-        (['--sort', 'AP'], 'no run has it'),
+        (['--sort', 'map'], r"--sort: no run has 'map'; did you mean 'mAP'\? There are"),
     ):
         with pytest.raises(ValueError, match=message):
             run(*dirs, *words)
