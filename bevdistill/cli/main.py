@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from .arguments import help_of
+from .environment import check_environment
 from .one_line import one_line
 from .unknown_words import explained
 
@@ -68,6 +69,8 @@ def _run(words: list[str], prog: str) -> int:
         if any(word.partition('=')[0] == old for word in words):
             print(f"{parser.prog}: '{old}' is called '{new}' now; both work", file=sys.stderr)
     try:
+        for line in check_environment():
+            print(f'{parser.prog}: {line}', file=sys.stderr)
         return module.run(args) or 0
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _nobody_reads():
