@@ -8,6 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from ..for_people import counted
 from .arguments import add_data, positive, whole
 from .loading import config_of
 
@@ -85,7 +86,7 @@ def write(args: argparse.Namespace) -> None:
         options = [f'model.teacher_checkpoint={args.checkpoint}', f'model.teacher_cache={folder}', *args.cfg_options]
         root = ['--data-root', args.data_root] if args.data_root else []
         train = shlex.join(['bevdistill', 'train', args.config, *root, '--cfg-options', *options])
-        print(f'complete: {cache.manifest.num_samples} samples in {folder}. Train with it:\n  {train}')
+        print(f'complete: {counted(cache.manifest.num_samples, "sample")} in {folder}. Train with it:\n  {train}')
 
 
 def command(args: argparse.Namespace, folder: Path) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..for_people import counted
+
 if TYPE_CHECKING:
     from bevdistill.studies.results import Results
 
@@ -86,7 +88,8 @@ def read(args: argparse.Namespace) -> tuple[Results, tuple[str, ...]]:
             held_out = read_manifests(args.runs, held_out=True)
             results.held_out = held_out.runs
         if results.missing:
-            print(f'not done yet, {len(results.missing)} runs: {", ".join(results.missing)}\n', file=sys.stderr)
+            count = counted(len(results.missing), 'run')
+            print(f'not done yet, {count}: {", ".join(results.missing)}\n', file=sys.stderr)
     else:
         results = read_work_dirs(args.runs)
         for reason in results.missing:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..for_people import counted
 from ..json_file import read_json_object
 from .arguments import add_data, score
 from .loading import check_checkpoints, load_libraries, read_config_of, say
@@ -81,7 +82,7 @@ def predict(args: argparse.Namespace) -> None:
     moments = []
     for entry, found in follow(student, _moments(args, student), args.threshold):
         moments.append(as_json(entry, found))
-        say(f'{entry.token}: {len(found)} objects')
+        say(f'{entry.token}: {counted(len(found), "object")}')
         if pictures is not None:
             pictures.add(student, entry, found)
     if pictures is not None:
@@ -89,7 +90,8 @@ def predict(args: argparse.Namespace) -> None:
     out = args.out / BOXES
     about = dict(config=args.config, checkpoint=args.checkpoint, threshold=args.threshold)
     write_predictions(out, moments, **about, classes=list(student.classes))
-    print(f'{out}: {sum(len(moment["objects"]) for moment in moments)} objects in {len(moments)} moments')
+    objects = sum(len(moment['objects']) for moment in moments)
+    print(f'{out}: {counted(objects, "object")} in {counted(len(moments), "moment")}')
 
 
 def _moments(args: argparse.Namespace, student: Student) -> Iterator[NamedMoment]:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..for_people import counted
 from .arguments import errors_of
 from .loading import say
 from .text_tables import text_table
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
     file = results_file(args.results)
     tables = NuScenesTables(args.root, version_of(args.root, args.version))
     scored = ScoredResults(tables, file, args.range, args.classes, args.all_classes, tokens_of(args.ann_file, tables))
-    say(f'scoring {len(scored.truth.sample_tokens)} samples ...')
+    say(f'scoring {counted(len(scored.truth.sample_tokens), "sample")} ...')
     whole = scored.score()
     print(class_table(whole[0], scored.classes, scored.scope))
     if args.classes is None and scored.unused:
@@ -115,7 +116,7 @@ def tokens_of(ann_file: Path | None, tables: NuScenesTables) -> list[str] | None
     strange = [token for token in tokens if token not in tables.scene_of]
     if strange:
         raise ValueError(
-            f'--ann-file: {len(strange)} of {len(tokens)} samples of {ann_file} are not in '
+            f'--ann-file: {len(strange)} of {counted(len(tokens), "sample")} of {ann_file} are not in '
             f'{tables.devkit.version}, the first is {strange[0]}'
         )
     return tokens

@@ -24,7 +24,7 @@ def classes_of(run: pd.Series) -> str:
     """Say over which classes the means of a result are; '' where it has no scores by class."""
     names = [str(key).removesuffix('_AP') for key, value in run.items() if str(key).endswith('_AP')]
     counted = sorted(name for name in names if not pd.isna(run[f'{name}_AP']))
-    return f'means over {len(counted)} classes ({", ".join(counted)})' if counted else ''
+    return f'means over {counted(len(counted), "class")} ({", ".join(counted)})' if counted else ''
 
 
 def parts(runs: pd.DataFrame, titles: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

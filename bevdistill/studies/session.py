@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from ..checkpoints.own_folder import require_no_strangers
+from ..for_people import counted
 from ..json_file import read_json_object
 from . import fingerprints
 from .plan import Plan
@@ -78,7 +79,8 @@ def run_study(study: StudySpec, plan: Plan, names: Sequence[str], args: argparse
         _check_held_out(plan, names)
         head = manifest_head(study, args.study.name)
         workflow = Workflow(plan, names, head, args.cores or usable_cores(), args.threads, args.profile)
-        print(f'{len(names)} jobs in {plan.folder.path}, {workflow.threads} threads each', flush=True)
+        threads = counted(workflow.threads, 'thread')
+        print(f'{counted(len(names), "job")} in {plan.folder.path}, {threads} each', flush=True)
         before = signal.signal(signal.SIGTERM, _leave)
         try:
             with open_screen(args.every) as screen:
@@ -105,7 +107,7 @@ def _conclude(study: StudySpec, plan: Plan, states: dict[str, str]) -> int:
     for name in bad:
         needs = [need for need in plan.jobs[name].needs if states.get(need, 'done') != 'done']
         print(f'{name}: {states[name]}' + (f', not run: needs {", ".join(needs[:3])}' if needs else ''))
-    print(f'{len(states) - len(bad)} of {len(states)} jobs done')
+    print(f'{len(states) - len(bad)} of {counted(len(states), "job")} done')
     manifest = plan.folder.path / 'manifest.json'
     if any(plan.jobs[name].kind == 'run' and state == 'done' for name, state in states.items()):
         from .results import read_manifests

@@ -35,7 +35,7 @@ def test_everything_once_then_nothing(study: StudyFolder, capsys: pytest.Capture
     assert calls.index('train distilled_seed0') > calls.index('cache_teacher outputs')
     shown = capsys.readouterr().out
     assert '6 jobs in' in shown
-    assert '1 threads each' in shown
+    assert '1 thread each' in shown
     assert f'teacher_seed0: train (log: {study.out}/logs/teacher_seed0-train.log)' in shown
     assert '6 of 6 jobs done' in shown
     assert 'distilled_seed1: done in' in shown

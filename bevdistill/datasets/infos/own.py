@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from mmengine.logging import print_log
 
+from ...for_people import counted
 from .files import ENDING, write_infos
 from .layout_points import check_points
 from .neutral import Boxes, fill_velocities, read_samples, record_of
@@ -61,9 +62,10 @@ def import_own_data(root: str | Path, files: Sequence[str], out_dir: str | Path 
     for source, pairs in read.items():
         written.append(out / f'own_infos_{source.stem}{ENDING}')
         write_infos(written[-1], infos[source])
-        scenes = len({record['scene_token'] for record, _ in pairs})
+        scenes = counted(len({record['scene_token'] for record, _ in pairs}), 'scene')
         names = ', '.join(dict.fromkeys(name for record, _ in pairs for name in record['images']))
-        print_log(f'{written[-1]}: {len(pairs)} samples of {scenes} scenes; cameras {names or "none"}', 'current')
+        samples = counted(len(pairs), 'sample')
+        print_log(f'{written[-1]}: {samples} of {scenes}; cameras {names or "none"}', 'current')
     boxes = ', '.join(f'{name} {count}' for name, count in seen.most_common())
     print_log(f'boxes by category: {boxes or "none"}. Name those to detect in the config: metainfo.classes', 'current')
     return written
