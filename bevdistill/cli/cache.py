@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from ..for_people import counted
-from .arguments import add_data, positive, whole
+from .arguments import add_data, folder, positive, whole
 from .loading import config_of
 
 HELP = "write a teacher's outputs to disk, for trainings without the teacher"
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument('config', help='config file of a distillation')
     parser.add_argument('checkpoint', help='weights of its teacher')
-    parser.add_argument('--out', type=Path, metavar='DIR', help='folder of the cache')
+    parser.add_argument('--out', type=folder, metavar='DIR', help='folder of the cache')
     parser.add_argument('--split', choices=('train', 'val'), default='train', help='which dataloader (default: train)')
     parser.add_argument(
         '--dtype', choices=('float16', 'float32'), default='float16', help='of maps and states (default: float16)'

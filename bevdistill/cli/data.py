@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 
 from . import data_check, data_convert, data_import
-from .arguments import help_of, whole
+from .arguments import folder_name, help_of, whole
 from .loading import say
 
 HELP = 'data create | check | import | convert: information files of nuScenes, of own data, of other projects'
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     root = create.add_argument('--root-path', '--data-root', help='nuScenes root (default: %(default)s)')
     root.default = 'data/nuscenes'
     create.add_argument('--version', default='v1.0-trainval', help='v1.0-trainval, v1.0-mini or v1.0-test')
-    create.add_argument('--out-dir', help='where the files go (default: the root)')
+    create.add_argument('--out-dir', type=folder_name, help='where the files go (default: the root)')
     create.add_argument('--canbus-root', help='folder that holds can_bus/ (default: the root)')
     create.add_argument('--max-sweeps', type=whole, default=10, help='earlier LiDAR sweeps per sample (default: 10)')
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..for_people import counted
 from ..json_file import read_json_object
-from .arguments import add_data, score
+from .arguments import add_data, folder, score
 from .loading import check_checkpoints, load_libraries, read_config_of, say
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument('config', help='config file of a student or a distiller')
     parser.add_argument('checkpoint', help='checkpoint of either')
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder of boxes.json and pictures')
+    parser.add_argument('--out', type=folder, required=True, metavar='DIR', help='folder of boxes.json and pictures')
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument('--images', type=Path, metavar='FOLDER', help='folder of images; needs --calibration')
     which.add_argument('--token', nargs='+', default=[], help='samples of the test data')

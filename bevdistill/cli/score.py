@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..for_people import counted
-from .arguments import errors_of
+from .arguments import errors_of, folder
 from .loading import say
 from .text_tables import text_table
 
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--scenes', nargs='+', default=[], metavar='[NAME=]SCENE,SCENE', help='also score these lists of scenes'
     )
     parser.add_argument('--score', type=float, default=0.2, help='of the confusion matrix, the least (default: 0.2)')
-    parser.add_argument('--out', type=Path, metavar='DIR', help='write tables as CSV and pictures into this folder')
+    parser.add_argument('--out', type=folder, metavar='DIR', help='write tables as CSV and pictures into this folder')
 
 
 def run(args: argparse.Namespace) -> None:

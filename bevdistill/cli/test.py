@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .arguments import add_run, errors_of
+from .arguments import add_run, errors_of, folder_name
 from .loading import config_of
 
 HELP = 'test a checkpoint with the metrics of a config'
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--show-dir', metavar='DIR', help='draw predictions into this folder')
+    parser.add_argument('--show-dir', type=folder_name, metavar='DIR', help='draw predictions into this folder')
     parser.add_argument('--keep-predictions', action='store_true', help='keep them in WORK_DIR/predictions')
     parser.add_argument('--show', action='store_true', help='show the pictures in windows')
     parser.add_argument(

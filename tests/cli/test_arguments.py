@@ -45,6 +45,22 @@ def test_an_error_names_its_option() -> None:
         raise KeyError('other kinds are left alone')
 
 
+@pytest.mark.parametrize('words', [
+    'train CONFIG --work-dir FILE', 'test CONFIG CHECKPOINT --show-dir FILE/a', 'cache CONFIG CHECKPOINT --out FILE',
+    'show data CONFIG --out FILE', 'show model CONFIG CHECKPOINT --out FILE', 'score ROOT RESULTS --out FILE',
+    'predict CONFIG CHECKPOINT --token A --out FILE', 'study run STUDY --out FILE', 'data import ROOT --out-dir FILE',
+    'data create nuscenes --out-dir FILE', 'synthetic FILE',
+])  # fmt: skip
+def test_a_file_in_the_place_of_a_folder(words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / 'file'
+    verb, *rest = words.replace('FILE', str(file)).split()
+    verb_parser(module_of(verb), 'prog').parse_args(rest)
+    file.touch()
+    with pytest.raises(SystemExit):
+        verb_parser(module_of(verb), 'prog').parse_args(rest)
+    assert f'{file} is a file; name a folder' in capsys.readouterr().err
+
+
 def test_only_json_files_are_written_as_json(tmp_path: Path) -> None:
     require_json(tmp_path / 'facts.json', '--json')
     with pytest.raises(ValueError, match=r'^--json config.py: expected a file that ends in .json$'):
