@@ -110,6 +110,14 @@ def score(word: str) -> float:
     return number
 
 
+def above_zero(word: str) -> float:
+    """Read a number above 0, for ``type=`` of an argument."""
+    number = float(word)
+    if not (math.isfinite(number) and number > 0):
+        raise argparse.ArgumentTypeError(f'must be a number above 0, got {word}')
+    return number
+
+
 def chosen(args: argparse.Namespace, total: int) -> list[int]:
     """Choose indices by ``--num`` or ``--interval`` of :func:`add_samples`."""
     return list(range(0, total, args.interval)) if args.interval else spread(args.num, total)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..for_people import counted
-from .arguments import errors_of, folder
+from .arguments import above_zero, errors_of, folder, score
 from .loading import say
 from .text_tables import text_table
 
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--ann-file', type=Path, metavar='FILE', help='score the samples of this information file')
     parser.add_argument('--classes', nargs='+', metavar='CLASS', help='classes that are detected (default: all ten)')
     parser.add_argument('--all-classes', action='store_true', help='means over all ten classes, whatever is detected')
-    parser.add_argument('--range', type=float, metavar='M', help='metres from the car that count (default: official)')
+    parser.add_argument('--range', type=above_zero, metavar='M', help='metres away that count (default: official)')
     parser.add_argument('--by', nargs='+', default=[], choices=KINDS, help='also score parts; light: day and night')
     parser.add_argument(
         '--bands', nargs='+', type=float, default=BANDS, metavar='M', help='edges of distance (default: every 10 to 50)'
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--scenes', nargs='+', default=[], metavar='[NAME=]SCENE,SCENE', help='also score these lists of scenes'
     )
-    parser.add_argument('--score', type=float, default=0.2, help='of the confusion matrix, the least (default: 0.2)')
+    parser.add_argument('--score', type=score, default=0.2, help='of the confusion matrix, the least (default: 0.2)')
     parser.add_argument('--out', type=folder, metavar='DIR', help='write tables as CSV and pictures into this folder')
 
 

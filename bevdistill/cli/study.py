@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import folder, positive, whole
+from .arguments import above_zero, folder, positive, whole
 from .loading import say
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--restart', action='store_true', help='throw away what this study has written before')
     parser.add_argument('--dry-run', action='store_true', help='print what would be run')
-    parser.add_argument('--every', type=float, default=60.0, metavar='S', help='seconds between lines of progress (60)')
+    parser.add_argument('--every', type=above_zero, default=60.0, metavar='S', help='seconds between lines of progress')
 
 
 def prepare(args: argparse.Namespace) -> tuple[StudySpec, Plan, list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .arguments import add_run, errors_of, folder_name
+from .arguments import add_run, errors_of, folder_name, score
 from .loading import config_of
 
 HELP = 'test a checkpoint with the metrics of a config'
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--wait-time', type=float, metavar='SECONDS', help='how long a window stays, 0: until closed (default: 2)'
     )
     parser.add_argument(
-        '--score-thr', type=float, metavar='SCORE', help='predictions below are not drawn (default: 0.2)'
+        '--score-thr', type=score, metavar='SCORE', help='predictions below are not drawn (default: 0.2)'
     )
     parser.add_argument(
         '--task', choices=('multi-view_det', 'lidar_det', 'multi-modality_det'),

@@ -20,6 +20,7 @@ from nuscenes.utils.splits import create_splits_scenes
 
 from ..datasets.infos.rules import Rule, numbers, shown
 from ..for_people import counted
+from ..json_file import each_once
 from .splits import EVAL_SETS
 
 ATTRIBUTES = ('', *ATTRIBUTE_NAMES)
@@ -120,9 +121,9 @@ def read_results(path: str | Path, limit: int) -> dict[str, list[dict[str, Any]]
         ValueError: If the file is not one, is of no sample, or a sample has more than `limit` boxes.
     """
     try:
-        content = json.loads(Path(path).read_bytes())
+        content = json.loads(Path(path).read_bytes(), object_pairs_hook=each_once)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f'{path} is no JSON file: {error}') from error
+        raise ValueError(f'{path} cannot be read as JSON: {error}') from error
     results = content.get('results') if isinstance(content, dict) else None
     if not isinstance(results, dict):
         raise ValueError(

@@ -57,7 +57,8 @@ class ErrorSplit:
             self._truth, self._file = self._tables.truth(list(found), self._config), file
         if set(found) != set(self._truth.sample_tokens):
             raise ValueError(
-                f'{file} has predictions for {len(found)} samples, {self._file} for {len(self._truth.sample_tokens)}, '
+                f'{file} has predictions for {counted(len(found), "sample")}, {self._file} for '
+                f'{len(self._truth.sample_tokens)}, '
                 'and they are not the same: errors compare on the same samples'
             )
         predicted = self._tables.predicted(found, self._config)
