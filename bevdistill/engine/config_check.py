@@ -63,6 +63,10 @@ NAMES = Limit(
     'a list of different names',
     lambda v: isinstance(v, list | tuple) and all(isinstance(name, str) and name for name in v) and len({*v}) == len(v),
 )
+MILESTONES = Limit(
+    'a list of whole numbers from 1 on',
+    lambda v: isinstance(v, list | tuple) and all(type(entry) is int and entry > 0 for entry in v),
+)
 SEED = Limit('a whole number from 0 to below 2^32', lambda v: type(v) is int and 0 <= v < 2**32)
 LEVEL = Limit(
     "a level such as 'INFO'",
@@ -79,6 +83,7 @@ LIMITS: dict[str, Limit] = {
     'accumulative_counts': _from(1), 'queue_length': _from(1), 'num_classes': _from(1), 'num_query': _from(1),
     'num_queries': _from(1), 'rows': _from(1), 'cols': _from(1), 'seed': SEED, 'embed_dims': _from(1),
     'num_layers': _from(1), 'sweeps_num': _from(0), 'base_batch_size': _from(1),
+    'patience': _from(0), 'min_delta': FROM_0, 'T_max': _from(1), 'milestones': MILESTONES,
     'interval': EVERY, 'val_interval': EVERY, 'max_keep_ckpts': EVERY,
 }  # fmt: skip
 """By the last part of a key; None, an entry that is not set, is right everywhere."""

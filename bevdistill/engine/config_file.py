@@ -19,6 +19,9 @@ from .shipped import config_path, find_projects, shipped_namesakes
 
 MODULE2PACKAGE.setdefault('bevdistill', 'bevdistill')  # what mmengine lets stand before `::` in `_base_`
 
+ENDINGS = ('.py', '.yml', '.yaml', '.json')
+"""Of configs, as mmengine reads them."""
+
 
 class OrderedConfig(Config):
     """Config whose text keeps the order of its keys.
@@ -59,6 +62,9 @@ def read_config(
     file = config_path(path)
     if not file.is_file():
         raise FileNotFoundError(_no_config(file))
+    if file.suffix not in ENDINGS:
+        swapped = '; are config and checkpoint swapped?' if file.suffix in ('.pth', '.pt', '.ckpt') else ''
+        raise ValueError(f'{file} is no config: expected a file that ends in {", ".join(ENDINGS)}{swapped}')
     try:
         cfg = Config.fromfile(str(file), import_custom_modules=False)
     except OSError:  # Of a base, say; its message names the file.
