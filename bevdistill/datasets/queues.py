@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -95,4 +95,6 @@ def check_indices(wanted: int | Sequence[int] | None, samples: int, source: str)
         return
     right = wanted != 0 if isinstance(wanted, int) else wanted and all(-samples <= i < samples for i in wanted)
     if not right:
-        raise ValueError(f'{source}: expected indices from 0 to {samples - 1}, or a number of samples, found {wanted!r}')
+        raise ValueError(
+            f'{source}: expected indices from 0 to {samples - 1}, or a number of samples, found {wanted!r}'
+        )
