@@ -8,6 +8,7 @@ nuscenes_infos_test.msgpack.gz. check reads them, and looks at the files that th
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from . import data_check, data_convert, data_import
 from .arguments import folder_name, help_of, whole
@@ -51,6 +52,8 @@ def run(args: argparse.Namespace) -> int | None:
     if args.action in OTHERS:
         status: int | None = OTHERS[args.action].run(args)
         return status
+    if args.canbus_root is not None and not Path(args.canbus_root, 'can_bus').is_dir():
+        raise FileNotFoundError(f'--canbus-root {args.canbus_root}: expected a folder that holds can_bus/, found none in it')
     say(f'reading {args.version} of {args.root_path}')
     from bevdistill.datasets.infos.create import create_nuscenes_infos
 

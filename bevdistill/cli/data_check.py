@@ -91,6 +91,8 @@ def information_files(root: Path) -> list[Path]:
         for path in sorted(root.glob(f'*infos*{ending}')):
             found.setdefault(split_of(path), path)
     if not found:
+        if not root.is_dir():
+            raise FileNotFoundError(f'no folder or information file {root}')
         raise FileNotFoundError(f'no information file (*infos*) in {root}; write them with: {create_command(root)}')
     return [found[name] for name in sorted(found)]
 

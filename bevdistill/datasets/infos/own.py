@@ -29,7 +29,7 @@ def import_own_data(root: str | Path, files: Sequence[str], out_dir: str | Path 
 
     Args:
         root: Folder that holds the files and what they name; the ``data_root`` of configs.
-        files: Names of the files of samples, relative to `root`; all ``*.jsonl`` of `root` when empty.
+        files: Names of the files of samples, relative to `root` or below it; all ``*.jsonl`` of `root` when empty.
         out_dir: Where the information files go; `root` when None.
 
     Returns:
@@ -42,7 +42,7 @@ def import_own_data(root: str | Path, files: Sequence[str], out_dir: str | Path 
     root = Path(root)
     if not root.is_dir():
         raise FileNotFoundError(f'no folder {root}')
-    sources = [root / name for name in files] or sorted(root.glob('*.jsonl'))
+    sources = [_below(root, name) for name in files] or sorted(root.glob('*.jsonl'))
     if not sources:
         raise FileNotFoundError(f'{root} holds no *.jsonl; docs/own_data.md describes the layout')
     out = root if out_dir is None else Path(out_dir)
@@ -69,6 +69,13 @@ def import_own_data(root: str | Path, files: Sequence[str], out_dir: str | Path 
     boxes = ', '.join(f'{name} {count}' for name, count in seen.most_common())
     print_log(f'boxes by category: {boxes or "none"}. Name those to detect in the config: metainfo.classes', 'current')
     return written
+
+
+def _below(root: Path, name: str) -> Path:
+    """Find a file of samples by its name in the root, or by a path that leads there."""
+    path = Path(name)
+    inside = not (root / path).exists() and path.is_file() and path.resolve().is_relative_to(root.resolve())
+    return path if inside else root / path
 
 
 def read_file(source: Path, root: Path) -> Pairs:

@@ -187,6 +187,12 @@ def test_a_field_that_stands_twice_is_named(tmp_path: Path) -> None:
         import_own_data(tmp_path, [])
 
 
+def test_a_file_may_be_named_by_its_path(tmp_path: Path) -> None:
+    write_samples(tmp_path, [made_up_sample(tmp_path, 0)])
+    (written,) = import_own_data(tmp_path, [str(tmp_path / 'train.jsonl')])
+    assert written == tmp_path / 'own_infos_train.msgpack.gz'
+
+
 def test_files_that_are_missing_or_cut_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r'holds no \*.jsonl; docs/own_data.md describes'):
         import_own_data(tmp_path, [])
