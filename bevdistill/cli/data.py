@@ -53,7 +53,9 @@ def run(args: argparse.Namespace) -> int | None:
         status: int | None = OTHERS[args.action].run(args)
         return status
     if args.canbus_root is not None and not Path(args.canbus_root, 'can_bus').is_dir():
-        raise FileNotFoundError(f'--canbus-root {args.canbus_root}: expected a folder that holds can_bus/, found none in it')
+        raise FileNotFoundError(
+            f'--canbus-root {args.canbus_root}: expected a folder that holds can_bus/, found none in it'
+        )
     say(f'reading {args.version} of {args.root_path}')
     from bevdistill.datasets.infos.create import create_nuscenes_infos
 

@@ -38,6 +38,7 @@ class TextInside(Text):
 
     def draw(self, renderer: RendererBase) -> None:
         """Move the text as far as needed, and draw it."""
+        assert self.axes is not None
         text, frame = self.get_window_extent(renderer), self.axes.bbox.padded(-2)
         right = max(frame.x0 - text.x0, min(frame.x1 - text.x1, 0))
         up = max(frame.y0 - text.y0, min(frame.y1 - text.y1, 0))
