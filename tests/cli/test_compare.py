@@ -220,5 +220,5 @@ def test_means_over_different_classes_are_not_mixed(tmp_path: Path) -> None:
     ten = work_dir(tmp_path, 'ten', 0.3, car_AP=0.2, bus_AP=0.4)
     one = work_dir(tmp_path, 'one', 0.3, car_AP=0.2, bus_AP=float('nan'))
     run(ten, work_dir(tmp_path, 'mmdet3d', 0.3))
-    with pytest.raises(ValueError, match=r'means over 2 classes \(bus, car\): ten; means over 1 classes \(car\): one'):
+    with pytest.raises(ValueError, match=r'means over 2 classes \(bus, car\): ten; means over 1 class \(car\): one'):
         run(ten, one)
