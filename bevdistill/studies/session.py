@@ -70,6 +70,7 @@ def run_study(study: StudySpec, plan: Plan, names: Sequence[str], args: argparse
     Raises:
         ValueError: If results do not fit, another process works on the folder, or the held-out world cannot be tested.
     """
+    _require_data(plan, names)
     _require_place(study, plan, args.restart)
     if args.restart:
         shutil.rmtree(plan.folder.path, ignore_errors=True)
@@ -91,6 +92,22 @@ def run_study(study: StudySpec, plan: Plan, names: Sequence[str], args: argparse
         finally:
             signal.signal(signal.SIGTERM, before)
         return _conclude(study, plan, states)
+
+
+def _require_data(plan: Plan, names: Sequence[str]) -> None:
+    """Look whether the data are there, unless the study makes them.
+
+    Raises:
+        FileNotFoundError: If not.
+    """
+    made = [job.folder for job in plan.jobs.values() if job.kind == 'data']
+    roots = dict.fromkeys(plan.jobs[name].root for name in names)
+    for root in roots:
+        if root and root not in made and not Path(root).is_dir():
+            raise FileNotFoundError(
+                f'no data at {root}; name their folder in the study file (data, held_out_data) or with --data, '
+                '--held-out-data'
+            )
 
 
 def _check_held_out(plan: Plan, names: Sequence[str]) -> None:
