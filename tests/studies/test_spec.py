@@ -69,7 +69,8 @@ def test_all_mistakes_of_a_file_at_once(tmp_path: Path) -> None:
         dict(name='..', config=CONFIG, overrides={'randomness.seed': 3}),
         dict(name=False, config=CONFIG),
     ]
-    tree = dict(seed=[0], name='../out', metrics=['NDS', 'NDS'], order='random', pictures=True, synthetic={'size': 'tiny'}, rows=rows)
+    tree = dict(seed=[0], order='random', pictures=True, synthetic={'size': 'tiny'}, rows=rows)
+    tree |= dict(name='../out', metrics=['NDS', 'NDS'])
     with pytest.raises(ValueError) as error:
         load_study(write(tmp_path, **tree))
     for words in (
