@@ -86,8 +86,9 @@ def test_all_files_are_written_and_what_is_missing_is_named(tmp_path: Path, caps
     run(*dirs, tmp_path / 'untested', tmp_path / 'a_file.txt')
     shown, said = capsys.readouterr()
     assert [line.split(';')[0] for line in said.splitlines()] == [
-        f'left out: no test result in {tmp_path}/untested', f'left out: no test result in {tmp_path}/a_file.txt'
-    ]  # fmt: skip
+        f'left out: no test result in {tmp_path}/untested',
+        f'left out: {tmp_path}/a_file.txt: expected a work dir, found a file',
+    ]
     assert 'student' in shown
     assert 'untested' not in shown
     with pytest.raises(FileNotFoundError, match=r'no test result in .*tools/test\.py CONFIG CHECKPOINT --work-dir'):
