@@ -48,6 +48,8 @@ def test_keys_of_configs_before_mmengine() -> None:
     ('voxel_size', ([0.1, 0.1, 8], (1, 1, 1.0), None), ([0.1, 0, 8], [0.1], [-1, 1, 1], 'x', [True, 1, 1])),
     ('point_cloud_range', ([-1, -1, -1, 1, 1, 1],), ([-1, -1, 1, 1, 1, 1], [0] * 6, [-1], [-1] * 5 + [math.nan])),
     ('max_norm', (35, 0.1), (-35, 0, 'inf', float('nan'))),
+    ('weight', (0, 0.25, 100), (-1, 'much', float('nan'))), ('patience', (0, 5), (-1, 2.5)),
+    ('milestones', ([8, 11],), ([0], [1.5], 8)),
     ('lr', (2e-4, 0), (-1e-4, float('inf'), '1e-4')),
     ('batch_size', (1, 16), (0, -1, 1.5, True)),
     ('num_workers', (0, 4), (-1,)),
