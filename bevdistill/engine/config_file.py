@@ -70,7 +70,8 @@ def read_config(
     except OSError:  # Of a base, say; its message names the file.
         raise
     except Exception as error:  # A config is Python, and can fail in any way.
-        raise ValueError(f'{file}: cannot be read as a config: {type(error).__name__}: {error}') from error
+        words = str(error) or 'without a word of why; configs hold plain values, --traceback shows where'
+        raise ValueError(f'{file}: cannot be read as a config: {type(error).__name__}: {words}') from error
     cfg = OrderedConfig(without_own_scope(cfg.to_dict()), cfg.text, cfg.filename, cfg.env_variables)
     if data_root is not None:
         set_data_root(cfg, data_root)
