@@ -109,7 +109,7 @@ def look(files: list[SensorFile], workers: int, deep: bool) -> list[Fault]:
         for batch in disk_faults(files, workers, deep):
             faults += batch
             bar.update(min(BATCH, len(files) - bar.n))
-            bar.set_postfix_str(f'{counted(len(faults), "fault")}')
+            bar.set_postfix_str(counted(len(faults), 'fault'))
     return faults
 
 

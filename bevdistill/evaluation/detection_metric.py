@@ -175,7 +175,7 @@ def class_table(rows: Mapping[str, Mapping[str, float]], count: Mapping[str, int
     table = [['class', 'boxes', *shown]]
     table += [[name, str(count[name]), *(f'{row[key]:.3f}' for key in shown)] for name, row in rows.items()]
     absent = [name for name in count if name not in rows]
-    title = f'{counted(samples, "sample")}' + (f', {band}' if band else '')
+    title = counted(samples, 'sample') + (f', {band}' if band else '')
     title += f'; no ground truth: {", ".join(absent)}' if absent else ''
     text: str = AsciiTable(table, title=title).table
     return text

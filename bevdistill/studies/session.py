@@ -55,7 +55,7 @@ def _require_place(study: StudySpec, plan: Plan, restart: bool) -> None:
         own = [path.relative_to(folder.path).parts[0] for path in made if path != folder.path]
         require_no_strangers(folder.path, (*NAMES, *own) if begun or not restart else (), 'a study')
     manifest = folder.path / 'manifest.json'
-    if manifest.exists() and not restart:
+    if manifest.exists():
         found = read_json_object(manifest, advice='Delete it: the study writes it anew').get('matrix', study.name)
         if found != study.name:
             raise ValueError(

@@ -105,8 +105,9 @@ def test_the_folder_of_another_study_is_left_alone(study: StudyFolder) -> None:
     plan, _ = study.plan()
     spec, _, _ = verb.prepare(study.arguments())
     (study.out / 'manifest.json').write_text('{"matrix": "ours"}')
-    with pytest.raises(ValueError, match="holds the study 'ours', and this one is 'study'; name another folder"):
-        session._require_place(spec, plan, restart=False)
+    for restart in (False, True):
+        with pytest.raises(ValueError, match="holds the study 'ours', and this one is 'study'; name another folder"):
+            session._require_place(spec, plan, restart)
 
 
 def test_a_file_gets_lines_and_a_terminal_bars(monkeypatch: pytest.MonkeyPatch) -> None:
