@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,8 @@ def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     Raises:
         ValueError: If two have one name, of which JSON readers take the last in silence.
     """
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise ValueError(f"'{name}' stands twice in one object")
-        found[name] = value
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        name = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"'{name}' stands twice in one object")
     return found

@@ -14,6 +14,7 @@ from mmdet3d.structures import LiDARInstance3DBoxes
 from numpy.typing import NDArray
 
 from ..checkpoints.whole_file import write_whole
+from ..for_people import counted
 from ..visualization import BoxSet, Frame, Page
 from .moments import Detection
 from .sources import NamedMoment
@@ -77,7 +78,7 @@ def page_of(student: Student, entry: NamedMoment, found: Sequence[Detection], th
         grid=student.detector.grid,
         classes=student.classes,
         predictions=BoxSet(boxes, labels, np.array([box.score for box in found])),
-        note=f'{len(found)} objects that score {threshold:g} or more; scene {entry.scene}',
+        note=f'{counted(len(found), "object")} with a score of {threshold:g} or more; scene {entry.scene}',
         threshold=threshold,
     )
 

@@ -29,7 +29,7 @@ from ..checkpoints.identity_hook import require_state
 from ..checkpoints.student_export import STUDENT, export_student
 from ..datasets.transforms import build_stages
 from ..engine.config_file import load_config
-from ..for_people import config_explained
+from ..for_people import config_explained, counted
 from ..structures.ego_state import CAN_BUS_SIZE, relative_can_bus
 from ..students.bevformer import BEVFormer, FrameGeometry
 from .moments import Calibration, Detection, Moment, prepare
@@ -231,7 +231,7 @@ def detect(
 
 def _check_streams(student: Student, moments: Sequence[Moment], streams: Sequence[Stream]) -> None:
     if len(streams) != len(moments):
-        raise ValueError(f'expected one stream for each of {len(moments)} moments, found {len(streams)}')
+        raise ValueError(f'expected one stream for each of {counted(len(moments), "moment")}, found {len(streams)}')
     if len({id(stream) for stream in streams}) < len(streams):
         raise ValueError('one stream is given twice in a batch: frames of one stream go into calls one after the other')
     if student.uses_history and any(moment.can_bus is None for moment in moments):
@@ -244,7 +244,8 @@ def _check_streams(student: Student, moments: Sequence[Moment], streams: Sequenc
 def _sample(student: Student, moment: Moment) -> Det3DDataSample:
     """Put what the network reads of a moment into a data sample."""
     if len(moment.images) != student.num_cameras:
-        raise ValueError(f'the model was trained with {student.num_cameras} cameras, found {len(moment.images)} images')
+        trained = counted(student.num_cameras, 'camera')
+        raise ValueError(f'the model was trained with {trained}, found {counted(len(moment.images), "image")}')
     return Det3DDataSample(
         metainfo=dict(
             lidar2img=moment.lidar2img[None],

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..file_kind import pointer_or_page
+from ..file_kind import no_weights, pointer_or_page
 
+EMPTY = 'it is empty'
 _LEGACY = b'\x80'
 OF_META = ('bevdistill', 'dataset_meta')
 """Parts of the meta data that are read: a run's identity, and what mmengine writes of its data."""
@@ -45,10 +46,10 @@ def damage_of(path: str | Path) -> str | None:
         head = file.read(64)
         size = file.seek(0, 2)
         if not size:
-            return 'it is empty'
+            return EMPTY
         if head.startswith(_LEGACY):
             return None
-        if other := pointer_or_page(head):
+        if other := pointer_or_page(head) or no_weights(head):
             return f'it {other}'
         try:
             with zipfile.ZipFile(file) as archive:
@@ -74,6 +75,8 @@ def check_whole(path: str | Path) -> None:
         OSError: If it cannot be read.
     """
     damage = damage_of(path)
+    if damage is not None and damage.startswith('it is ') and damage != EMPTY:
+        raise DamagedCheckpointError(f'{path} is no checkpoint: {damage}')
     if damage is not None:
         raise DamagedCheckpointError(
             f'checkpoint {path} is damaged: {damage}. Copy it again or use another one; '

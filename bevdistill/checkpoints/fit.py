@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..for_people import counted
 from .foreign_file import weights_below
 
 _EXPORT = 'tools/model_converters/export_student.py'
@@ -77,11 +78,11 @@ class WeightFit:
         """
         shapes = [f'{name} {theirs} in {file}, {ours} in {model}' for name, (theirs, ours) in self.shapes.items()]
         kinds = (
-            (self.missing, f'weights missing in {file}'),
-            (self.unexpected, f'weights of {file} unknown to {model}'),
-            (shapes, 'weights of other shapes'),
+            (self.missing, f'missing in {file}'),
+            (self.unexpected, f'of {file} unknown to {model}'),
+            (shapes, 'of other shapes'),
         )
-        return [f'{len(names)} {kind}: {shortened(names, count)}' for names, kind in kinds if names]
+        return [f'{counted(len(names), "weight")} {kind}: {shortened(names, count)}' for names, kind in kinds if names]
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Any], source: str) -> WeightFit:

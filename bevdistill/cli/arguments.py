@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +41,7 @@ def add_data(parser: argparse.ArgumentParser, whose: str = 'the config') -> None
 
 def add_run(parser: argparse.ArgumentParser, holds: str) -> None:
     """Add the arguments of every run: ``--work-dir``, ``--data-root``, ``--cfg-options``, ``--launcher``."""
-    parser.add_argument('--work-dir', metavar='DIR', help=f'folder of {holds}')
+    parser.add_argument('--work-dir', type=folder_name, metavar='DIR', help=f'folder of {holds}')
     add_data(parser)
     parser.add_argument(
         '--launcher',
@@ -60,6 +61,21 @@ def add_samples(parser: argparse.ArgumentParser, by: str, **options: Any) -> Non
     which.add_argument('--num', type=positive, default=4, metavar='N', help='samples, spread evenly (default: 4)')
     which.add_argument('--interval', type=positive, metavar='N', help='every N-th sample, from the first on')
     which.add_argument(by, nargs='+', default=[], help='these samples', **options)
+
+
+def folder(word: str) -> Path:
+    """Read the name of a folder to write into, there or not, for ``type=`` of an argument."""
+    path = Path(word)
+    existing = next((part for part in (path, *path.parents) if part.exists()), None)
+    if existing is not None and not existing.is_dir():
+        raise argparse.ArgumentTypeError(f'{existing} is a file; name a folder')
+    return path
+
+
+def folder_name(word: str) -> str:
+    """Read the name of a folder as :func:`folder` does, and leave it as text."""
+    folder(os.path.expanduser(word))
+    return word
 
 
 def whole(word: str) -> int:
@@ -91,6 +107,14 @@ def score(word: str) -> float:
     number = float(word)
     if not (math.isfinite(number) and 0 <= number <= 1):
         raise argparse.ArgumentTypeError(f'must lie in [0, 1], got {word}')
+    return number
+
+
+def above_zero(word: str) -> float:
+    """Read a number above 0, for ``type=`` of an argument."""
+    number = float(word)
+    if not (math.isfinite(number) and number > 0):
+        raise argparse.ArgumentTypeError(f'must be a number above 0, got {word}')
     return number
 
 

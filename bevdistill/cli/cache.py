@@ -8,7 +8,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from .arguments import add_data, positive, whole
+from ..for_people import counted
+from .arguments import add_data, folder, positive, whole
 from .loading import config_of
 
 HELP = "write a teacher's outputs to disk, for trainings without the teacher"
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument('config', help='config file of a distillation')
     parser.add_argument('checkpoint', help='weights of its teacher')
-    parser.add_argument('--out', type=Path, metavar='DIR', help='folder of the cache')
+    parser.add_argument('--out', type=folder, metavar='DIR', help='folder of the cache')
     parser.add_argument('--split', choices=('train', 'val'), default='train', help='which dataloader (default: train)')
     parser.add_argument(
         '--dtype', choices=('float16', 'float32'), default='float16', help='of maps and states (default: float16)'
@@ -85,7 +86,7 @@ def write(args: argparse.Namespace) -> None:
         options = [f'model.teacher_checkpoint={args.checkpoint}', f'model.teacher_cache={folder}', *args.cfg_options]
         root = ['--data-root', args.data_root] if args.data_root else []
         train = shlex.join(['bevdistill', 'train', args.config, *root, '--cfg-options', *options])
-        print(f'complete: {cache.manifest.num_samples} samples in {folder}. Train with it:\n  {train}')
+        print(f'complete: {counted(cache.manifest.num_samples, "sample")} in {folder}. Train with it:\n  {train}')
 
 
 def command(args: argparse.Namespace, folder: Path) -> str:

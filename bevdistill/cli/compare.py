@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..for_people import counted
+
 if TYPE_CHECKING:
     from bevdistill.studies.results import Results
 
@@ -76,6 +78,7 @@ def read(args: argparse.Namespace) -> tuple[Results, tuple[str, ...]]:
         FileNotFoundError: If a work dir holds no result.
         ValueError: If a name is unknown, or results of different code, data, samples or classes would be mixed.
     """
+    from bevdistill.studies.metric_names import check_columns
     from bevdistill.studies.results import read_manifests, read_work_dirs
 
     held_out = None
@@ -85,7 +88,8 @@ def read(args: argparse.Namespace) -> tuple[Results, tuple[str, ...]]:
             held_out = read_manifests(args.runs, held_out=True)
             results.held_out = held_out.runs
         if results.missing:
-            print(f'not done yet, {len(results.missing)} runs: {", ".join(results.missing)}\n', file=sys.stderr)
+            count = counted(len(results.missing), 'run')
+            print(f'not done yet, {count}: {", ".join(results.missing)}\n', file=sys.stderr)
     else:
         results = read_work_dirs(args.runs)
         for reason in results.missing:
@@ -97,11 +101,9 @@ def read(args: argparse.Namespace) -> tuple[Results, tuple[str, ...]]:
         results.bases = {row: base for row in results.titles if row != base}
     columns = (*results.metrics, 'seconds')
     if args.metrics:
-        known = sorted(set(results.runs.columns) - {'row', 'seed', 'teacher'})
-        unknown = sorted(set(args.metrics) - set(known))
-        if unknown:
-            raise ValueError(f'--metrics: no run has {unknown}; there are {known}')
+        check_columns('--metrics', args.metrics, results.columns)
         columns = tuple(args.metrics)
+    check_columns('--sort', args.sort and [args.sort], results.columns)
     results.rows = chosen(results, args.rows)
     also = [] if args.against is None else [results.named(args.against, '--against')]
     lines = results.mixed(also)

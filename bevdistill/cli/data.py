@@ -8,9 +8,10 @@ nuscenes_infos_test.msgpack.gz. check reads them, and looks at the files that th
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from . import data_check, data_convert, data_import
-from .arguments import help_of, whole
+from .arguments import folder_name, help_of, whole
 from .loading import say
 
 HELP = 'data create | check | import | convert: information files of nuScenes, of own data, of other projects'
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     root = create.add_argument('--root-path', '--data-root', help='nuScenes root (default: %(default)s)')
     root.default = 'data/nuscenes'
     create.add_argument('--version', default='v1.0-trainval', help='v1.0-trainval, v1.0-mini or v1.0-test')
-    create.add_argument('--out-dir', help='where the files go (default: the root)')
+    create.add_argument('--out-dir', type=folder_name, help='where the files go (default: the root)')
     create.add_argument('--canbus-root', help='folder that holds can_bus/ (default: the root)')
     create.add_argument('--max-sweeps', type=whole, default=10, help='earlier LiDAR sweeps per sample (default: 10)')
 
@@ -51,6 +52,10 @@ def run(args: argparse.Namespace) -> int | None:
     if args.action in OTHERS:
         status: int | None = OTHERS[args.action].run(args)
         return status
+    if args.canbus_root is not None and not Path(args.canbus_root, 'can_bus').is_dir():
+        raise FileNotFoundError(
+            f'--canbus-root {args.canbus_root}: expected a folder that holds can_bus/, found none in it'
+        )
     say(f'reading {args.version} of {args.root_path}')
     from bevdistill.datasets.infos.create import create_nuscenes_infos
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..for_people import counted
 from .arguments import positive
 from .loading import say
 
@@ -64,14 +65,14 @@ def run(args: argparse.Namespace) -> int:
             wrong += 1
         loaded = [any(record.get(part) for record in records) for part in ('images', 'lidar_points')]
         faults = faults_of(infos, *(loaded if any(loaded) else (True, True)))
-        wrong += report(f'{source}: {len(records)} samples', faults, args.examples)
+        wrong += report(f'{source}: {counted(len(records), "sample")}', faults, args.examples)
         if not faults:
             files.update(files_of(infos, str(root)))
         elif not args.no_files:
             print(f'{source}: the files that it names are not looked at before its records are right')
     if files and not args.no_files:
         found = look(list(files.values()), args.workers, args.deep)
-        wrong += report(f'{root}: {len(files)} files of sensors', found, args.examples)
+        wrong += report(f'{root}: {counted(len(files), "file")} of sensors', found, args.examples)
     return 1 if wrong else 0
 
 
@@ -90,6 +91,8 @@ def information_files(root: Path) -> list[Path]:
         for path in sorted(root.glob(f'*infos*{ending}')):
             found.setdefault(split_of(path), path)
     if not found:
+        if not root.is_dir():
+            raise FileNotFoundError(f'no folder or information file {root}')
         raise FileNotFoundError(f'no information file (*infos*) in {root}; write them with: {create_command(root)}')
     return [found[name] for name in sorted(found)]
 
@@ -106,7 +109,7 @@ def look(files: list[SensorFile], workers: int, deep: bool) -> list[Fault]:
         for batch in disk_faults(files, workers, deep):
             faults += batch
             bar.update(min(BATCH, len(files) - bar.n))
-            bar.set_postfix_str(f'{len(faults)} faults')
+            bar.set_postfix_str(counted(len(faults), 'fault'))
     return faults
 
 

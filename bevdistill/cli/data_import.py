@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 
+from .arguments import folder_name
 from .loading import say
 
 HELP = "write information files of one's own data"
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument('root', help='folder of the data, the data_root of configs')
     parser.add_argument('files', nargs='*', metavar='FILE', help='files of samples in it (default: all *.jsonl)')
-    parser.add_argument('--out-dir', help='where the information files go (default: the root)')
+    parser.add_argument('--out-dir', type=folder_name, help='where the information files go (default: the root)')
 
 
 def run(args: argparse.Namespace) -> None:

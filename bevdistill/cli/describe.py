@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..for_people import counted
 from .arguments import add_overrides, image_side, require_json
 from .loading import config_of, say
 from .text_tables import short_count, text_table
@@ -66,10 +67,10 @@ def side_text(side: str, facts: Mapping[str, Any]) -> str:
     """Describe one detector: grid, parameters and FLOPs by part, own losses."""
     grid, flops = facts['grid'], facts.get('flops')
     metres = (grid['point_cloud_range'][3] - grid['point_cloud_range'][0]) / grid['cols']
-    frames = f', {facts["queue_length"]} frames in training' if facts['queue_length'] > 1 else ''
+    frames = f', {counted(facts["queue_length"], "frame")} in training' if facts['queue_length'] > 1 else ''
     lines = [
         f'{side}: {facts["type"]}, {grid["rows"]} x {grid["cols"]} cells of {metres:.4g} m, '
-        f'{facts["num_classes"]} classes{frames}'
+        f'{counted(facts["num_classes"], "class")}{frames}'
     ]
     rows = [['part', 'parameters', 'trained', *(['FLOPs'] if flops else [])]]
     for name, count in facts['parameters'].items():

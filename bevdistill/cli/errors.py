@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .arguments import above_zero, score
 from .loading import say
 from .text_tables import markdown_table
 
@@ -42,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('root', type=Path, help='nuScenes root')
     parser.add_argument('results', nargs='+', metavar='[NAME=]RESULTS', help='results, with a name for the table')
     parser.add_argument('--version', help='version of the data (default: the only one that is there)')
-    parser.add_argument('--range', type=float, metavar='M', help='metres from the car that count (default: official)')
-    parser.add_argument('--score', type=float, default=0.2, help='predictions from this score on (default: 0.2)')
+    parser.add_argument('--range', type=above_zero, metavar='M', help='metres away that count (default: official)')
+    parser.add_argument('--score', type=score, default=0.2, help='predictions from this score on (default: 0.2)')
     parser.add_argument('--out', type=Path, metavar='PREFIX', help='write PREFIX.md, PREFIX.csv and PREFIX.png')
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ..for_people import counted
 from .arguments import add_overrides, image_side
 from .loading import load_libraries, read_config_of, say
 
@@ -77,7 +78,7 @@ def _export_weights(args: argparse.Namespace, card: Path) -> None:
     which = 'averaged weights (EMA)' if 'ema_state_dict' in checkpoint else 'weights'
     count = len(student['state_dict'])
     _write_card(args, card, student['meta'], [f'Weights of a student, {count} tensors, for its plain config.'])
-    print(f'{args.out}: {which} of the student, {count} tensors; {left} of distillation heads left out')
+    print(f'{args.out}: {which} of the student, {counted(count, "tensor")}; {left} of distillation heads left out')
 
 
 def _export_program(args: argparse.Namespace, card: Path) -> None:
@@ -91,7 +92,7 @@ def _export_program(args: argparse.Namespace, card: Path) -> None:
     size = staged_size(student, args.image_size)
     say('exporting ...')
     write_program(student, size, args.out)
-    cameras = f'{student.num_cameras} cameras of {size[0]} x {size[1]} pixels, batch 1'
+    cameras = f'{counted(student.num_cameras, "camera")} of {size[0]} x {size[1]} pixels, batch 1'
     history = 'takes the previous BEV map' if student.uses_history else 'no history'
     notes = [f'Student as a program: {cameras}, {history}; inputs and outputs: docs/deployment.md.']
     _write_card(args, card, student.meta, notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import select
 import sys
@@ -14,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from .arguments import help_of
+from .environment import check_environment
 from .one_line import one_line
 from .unknown_words import explained
 
@@ -68,6 +70,8 @@ def _run(words: list[str], prog: str) -> int:
         if any(word.partition('=')[0] == old for word in words):
             print(f"{parser.prog}: '{old}' is called '{new}' now; both work", file=sys.stderr)
     try:
+        for line in check_environment():
+            print(f'{parser.prog}: {line}', file=sys.stderr)
         return module.run(args) or 0
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _nobody_reads():
@@ -131,6 +135,9 @@ def _parse_verb(words: Sequence[str]) -> None:
     )
     parser.add_argument('--version', action='version', version=f'bevdistill {__version__}')
     verbs = parser.add_subparsers(metavar='VERB', required=True)
+    near = difflib.get_close_matches(words[0], VERBS, n=1) if words and not words[0].startswith('-') else []
+    if near and words[0] not in VERBS:
+        parser.error(f"there is no verb '{words[0]}'; did you mean '{near[0]}'?")
     for verb in VERBS:
         verbs.add_parser(verb, help=module_of(verb).HELP)
     parser.parse_args(words)

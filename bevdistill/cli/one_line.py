@@ -44,7 +44,16 @@ def _words(error: BaseException) -> str:
         return f'{error.filename}: {error.strerror}'
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     worker = _of_worker(error)
-    return worker or ' '.join(text.split()) or type(error).__name__
+    return worker or _in_one_line(text) or type(error).__name__
+
+
+def _in_one_line(text: str) -> str:
+    """Join lines; one that ends without a mark in front of a new sentence gets a full stop."""
+    line = ''
+    for part in filter(None, (' '.join(part.split()) for part in text.splitlines())):
+        stop = '.' if line and line[-1].isalnum() and part[:1].isupper() and part[1:2].islower() else ''
+        line += f'{stop} {part}'
+    return line.strip()
 
 
 def _of_worker(error: BaseException) -> str:

@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..for_people import counted
 from ..json_file import read_json_object
-from .arguments import add_data, score
+from .arguments import add_data, folder, score
 from .loading import check_checkpoints, load_libraries, read_config_of, say
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument('config', help='config file of a student or a distiller')
     parser.add_argument('checkpoint', help='checkpoint of either')
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder of boxes.json and pictures')
+    parser.add_argument('--out', type=folder, required=True, metavar='DIR', help='folder of boxes.json and pictures')
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument('--images', type=Path, metavar='FOLDER', help='folder of images; needs --calibration')
     which.add_argument('--token', nargs='+', default=[], help='samples of the test data')
@@ -81,7 +82,7 @@ def predict(args: argparse.Namespace) -> None:
     moments = []
     for entry, found in follow(student, _moments(args, student), args.threshold):
         moments.append(as_json(entry, found))
-        say(f'{entry.token}: {len(found)} objects')
+        say(f'{entry.token}: {counted(len(found), "object")}')
         if pictures is not None:
             pictures.add(student, entry, found)
     if pictures is not None:
@@ -89,7 +90,8 @@ def predict(args: argparse.Namespace) -> None:
     out = args.out / BOXES
     about = dict(config=args.config, checkpoint=args.checkpoint, threshold=args.threshold)
     write_predictions(out, moments, **about, classes=list(student.classes))
-    print(f'{out}: {sum(len(moment["objects"]) for moment in moments)} objects in {len(moments)} moments')
+    objects = sum(len(moment['objects']) for moment in moments)
+    print(f'{out}: {counted(objects, "object")} in {counted(len(moments), "moment")}')
 
 
 def _moments(args: argparse.Namespace, student: Student) -> Iterator[NamedMoment]:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ..for_people import counted
 from .arguments import score, whole
 from .loading import say
 
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> None:
         raise IsADirectoryError(f'--out {args.out} is a folder; name a file in it, such as {args.out}/report.html')
     if args.out.suffix.lower() not in PAGES:
         raise ValueError(f'--out {args.out}: expected a page, a file that ends in .html')
-    say(f'reading {len(args.runs)} folders ...')
+    say(f'reading {counted(len(args.runs), "folder")} ...')
     from bevdistill.checkpoints.whole_file import write_whole
     from bevdistill.studies.report.page import gather, render
     from bevdistill.studies.report.runs import find_runs
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
     limit = int(args.max_mb * MEGABYTE)
     _page(render(report), limit)
     if report.files:
-        say(f'reading predictions of {len(report.files)} runs ...')
+        say(f'reading predictions of {counted(len(report.files), "run")} ...')
         from bevdistill.studies.report.predicted import Wanted, add_predicted
 
         add_predicted(report, Wanted(args.samples, args.score, limit, args.data_root, args.ann_file))
@@ -76,7 +77,8 @@ def run(args: argparse.Namespace) -> None:
     for line in report.notes:
         print(f'missing: {line}', file=sys.stderr)
     size = f'{len(page) / MEGABYTE:.1f} MB'
-    print(f'{args.out}: {len(report.runs.runs)} runs, {len(report.context["pictures"])} samples, {size}')
+    shown = counted(len(report.context['pictures']), 'sample')
+    print(f'{args.out}: {counted(len(report.runs.runs), "run")}, {shown}, {size}')
 
 
 def _megabytes(word: str) -> float:

@@ -8,7 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import errors_of
+from ..for_people import counted
+from .arguments import above_zero, errors_of, folder, score
 from .loading import say
 from .text_tables import text_table
 
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--ann-file', type=Path, metavar='FILE', help='score the samples of this information file')
     parser.add_argument('--classes', nargs='+', metavar='CLASS', help='classes that are detected (default: all ten)')
     parser.add_argument('--all-classes', action='store_true', help='means over all ten classes, whatever is detected')
-    parser.add_argument('--range', type=float, metavar='M', help='metres from the car that count (default: official)')
+    parser.add_argument('--range', type=above_zero, metavar='M', help='metres away that count (default: official)')
     parser.add_argument('--by', nargs='+', default=[], choices=KINDS, help='also score parts; light: day and night')
     parser.add_argument(
         '--bands', nargs='+', type=float, default=BANDS, metavar='M', help='edges of distance (default: every 10 to 50)'
@@ -58,8 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--scenes', nargs='+', default=[], metavar='[NAME=]SCENE,SCENE', help='also score these lists of scenes'
     )
-    parser.add_argument('--score', type=float, default=0.2, help='of the confusion matrix, the least (default: 0.2)')
-    parser.add_argument('--out', type=Path, metavar='DIR', help='write tables as CSV and pictures into this folder')
+    parser.add_argument('--score', type=score, default=0.2, help='of the confusion matrix, the least (default: 0.2)')
+    parser.add_argument('--out', type=folder, metavar='DIR', help='write tables as CSV and pictures into this folder')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
     file = results_file(args.results)
     tables = NuScenesTables(args.root, version_of(args.root, args.version))
     scored = ScoredResults(tables, file, args.range, args.classes, args.all_classes, tokens_of(args.ann_file, tables))
-    say(f'scoring {len(scored.truth.sample_tokens)} samples ...')
+    say(f'scoring {counted(len(scored.truth.sample_tokens), "sample")} ...')
     whole = scored.score()
     print(class_table(whole[0], scored.classes, scored.scope))
     if args.classes is None and scored.unused:
@@ -115,7 +116,7 @@ def tokens_of(ann_file: Path | None, tables: NuScenesTables) -> list[str] | None
     strange = [token for token in tokens if token not in tables.scene_of]
     if strange:
         raise ValueError(
-            f'--ann-file: {len(strange)} of {len(tokens)} samples of {ann_file} are not in '
+            f'--ann-file: {len(strange)} of {counted(len(tokens), "sample")} of {ann_file} are not in '
             f'{tables.devkit.version}, the first is {strange[0]}'
         )
     return tokens

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .arguments import add_data, add_samples, chosen
+from .arguments import add_data, add_samples, chosen, folder
 from .loading import config_of
 
 HELP = "samples of a config's data after its pipeline, with their boxes"
@@ -29,7 +29,7 @@ CELLS = 64
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument('config', help='config file')
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder of the pictures')
+    parser.add_argument('--out', type=folder, required=True, metavar='DIR', help='folder of the pictures')
     parser.add_argument('--split', choices=('train', 'val', 'test'), default='train', help='which dataloader')
     add_samples(parser, '--index', type=int, metavar='I')
     add_data(parser)

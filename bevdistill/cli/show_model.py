@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import add_data, add_samples, chosen, score
+from .arguments import add_data, add_samples, chosen, folder, score
 from .loading import check_checkpoints, load_libraries, read_config_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder of the pictures')
+    parser.add_argument('--out', type=folder, required=True, metavar='DIR', help='folder of the pictures')
     add_samples(parser, '--token')
     beside = parser.add_mutually_exclusive_group()
     names = ('CONFIG', 'CHECKPOINT')

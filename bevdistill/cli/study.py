@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import positive, whole
+from .arguments import above_zero, folder, positive, whole
 from .loading import say
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, text in (('run', 'run what is not done'), ('ls', 'list the jobs with their states')):
         verb = verbs.add_parser(name, help=text, description=text, **options)  # type: ignore[arg-type]
         verb.add_argument('study', type=Path, metavar='STUDY.yml', help='study file')
-        verb.add_argument('--out', type=Path, metavar='DIR', help='output folder (default: work_dirs/<study name>)')
+        verb.add_argument('--out', type=folder, metavar='DIR', help='output folder (default: work_dirs/<study name>)')
         verb.add_argument('--data', '--data-root', type=Path, metavar='DIR', help="data root in place of the file's")
         verb.add_argument(
             '--held-out-data', '--second-data', type=Path, metavar='DIR', help="held-out world in place of the file's"
@@ -83,7 +83,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--restart', action='store_true', help='throw away what this study has written before')
     parser.add_argument('--dry-run', action='store_true', help='print what would be run')
-    parser.add_argument('--every', type=float, default=60.0, metavar='S', help='seconds between lines of progress (60)')
+    parser.add_argument('--every', type=above_zero, default=60.0, metavar='S', help='seconds between lines of progress')
 
 
 def prepare(args: argparse.Namespace) -> tuple[StudySpec, Plan, list[str]]:

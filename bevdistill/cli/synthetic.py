@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .arguments import whole
+from .arguments import folder_name, whole
 from .loading import say
 
 HELP = 'write a synthetic nuScenes'
@@ -27,7 +27,7 @@ VERSIONS = ('v1.0-mini', 'v1.0-trainval', 'v1.0-test')
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument('out', help='folder to write; it appears when it is complete')
+    parser.add_argument('out', type=folder_name, help='folder to write; it appears when it is complete')
     parser.add_argument('--preset', choices=PRESETS, default='demo', help='size and difficulty (default: demo)')
     parser.add_argument(
         '--version', choices=VERSIONS, default='v1.0-trainval', help='which splits to fill (default: v1.0-trainval)'

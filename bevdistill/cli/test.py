@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .arguments import add_run, errors_of
+from .arguments import add_run, errors_of, folder_name, score
 from .loading import config_of
 
 HELP = 'test a checkpoint with the metrics of a config'
@@ -37,14 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--show-dir', metavar='DIR', help='draw predictions into this folder')
+    parser.add_argument('--show-dir', type=folder_name, metavar='DIR', help='draw predictions into this folder')
     parser.add_argument('--keep-predictions', action='store_true', help='keep them in WORK_DIR/predictions')
     parser.add_argument('--show', action='store_true', help='show the pictures in windows')
     parser.add_argument(
         '--wait-time', type=float, metavar='SECONDS', help='how long a window stays, 0: until closed (default: 2)'
     )
     parser.add_argument(
-        '--score-thr', type=float, metavar='SCORE', help='predictions below are not drawn (default: 0.2)'
+        '--score-thr', type=score, metavar='SCORE', help='predictions below are not drawn (default: 0.2)'
     )
     parser.add_argument(
         '--task', choices=('multi-view_det', 'lidar_det', 'multi-modality_det'),

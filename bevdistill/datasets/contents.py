@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..file_kind import TEXT
+
 MOST_PIXELS = 100_000_000
 AGAIN = 'Copy it again; is the download complete?'
 FARTHEST_POINT = 1e5
@@ -24,7 +26,6 @@ WIDEST = 175.0
 """Degrees that no image without distortion is wide or high."""
 SHORTEST = 0.5 / math.tan(math.radians(WIDEST / 2))
 """Focal length of such an image, in parts of its width or height."""
-TEXT = bytes(range(32, 127)) + b'\t\r\n'
 MOST_FEATURES = 12
 """Numbers per point that are tried where those that were named cannot be."""
 ROWS_COMPARED, FEWEST_ROWS = 4096, 500

@@ -11,6 +11,7 @@ from mmdet3d.registry import DATASETS
 from mmengine.logging import print_log
 from numpy.typing import NDArray
 
+from ..for_people import counted
 from ..structures import LABELLED
 
 KEEP = ('all', 'labelled')
@@ -138,7 +139,7 @@ class PartlyLabelledDataset:
     def _locate(self, index: int) -> tuple[int, int]:
         """Find the part that holds a frame, and its index there."""
         if not 0 <= index < len(self):
-            raise IndexError(f'index {index} of {len(self)} frames')
+            raise IndexError(f'index {index} of {counted(len(self), "frame")}')
         part = int(np.searchsorted(self._starts, index, side='right')) - 1
         return part, int(index - self._starts[part])
 
@@ -173,7 +174,7 @@ def choose_scenes(
     unknown = sorted(set(labelled) - set(present))
     if unknown or not labelled:
         raise ValueError(
-            f'labelled names {len(unknown)} scenes that the data set lacks, {unknown[0]} for one'
+            f'labelled names {counted(len(unknown), "scene")} that the data set lacks, {unknown[0]} for one'
             if unknown
             else 'labelled is an empty list of scene tokens; a labelled scene is needed'
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -83,3 +83,18 @@ QUEUE_RULES: dict[str, Callable[[int, int, FrameKey], list[int]]] = {
     'random_drop': random_drop_queue,
     'release': release_queue,
 }
+
+
+def check_indices(wanted: int | Sequence[int] | None, samples: int, source: str) -> None:
+    """Check which samples are wanted: all, the first so many (all where there are fewer), or a list of positions.
+
+    Raises:
+        ValueError: If there are no such samples, or none is wanted.
+    """
+    if wanted is None:
+        return
+    right = wanted != 0 if isinstance(wanted, int) else wanted and all(-samples <= i < samples for i in wanted)
+    if not right:
+        raise ValueError(
+            f'{source}: expected indices from 0 to {samples - 1}, or a number of samples, found {wanted!r}'
+        )

@@ -19,7 +19,7 @@ from .infos import TEMPORAL_FIELDS, find_infos, read_infos
 from .infos.files import create_command
 from .infos.names import CATEGORIES, DEFAULT_PREFIX
 from .infos.validate import require_valid
-from .queues import QUEUE_RULES
+from .queues import QUEUE_RULES, check_indices
 from .transforms import build_stages, refuse_with_cameras
 from .transforms.stages import Pipeline
 
@@ -150,6 +150,7 @@ class SequenceNuScenesDataset(NuScenesDataset):
         self._file_labels = self.category_map.labels(self._file_categories)
         parsed = [self.parse_data_info(record) for record in infos['data_list']]
         self._check_boxes(len(parsed))
+        check_indices(self._indices, len(parsed), self.ann_file)
         if self.category_map.categories:
             # The metric scores ground truth of the file by the same rule.
             self._metainfo['category_map'] = dict(self.category_map.categories)

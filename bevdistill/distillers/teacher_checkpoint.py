@@ -22,6 +22,7 @@ from ..checkpoints import (
     unreadable_advice,
 )
 from ..checkpoints.damage import check_content
+from ..checkpoints.existing import existing_checkpoint
 from ..checkpoints.fit import without_wrapper_prefix
 from ..checkpoints.foreign_file import weights_below
 
@@ -127,6 +128,8 @@ class TeacherCheckpoint:
             raise ValueError(
                 f'training a distiller needs teacher_checkpoint, the weights of a trained teacher.\n{TRAIN_A_TEACHER}'
             )
+        if self.path.is_dir():
+            existing_checkpoint(str(self.path))  # Refuses a folder with what is in it.
         if not self.path.is_file():
             advice = TRAIN_A_TEACHER if self.role == 'teacher' else 'Leave student_checkpoint out to start without it'
             raise FileNotFoundError(f'there is no {self.role} checkpoint {self.path}.\n{advice}')

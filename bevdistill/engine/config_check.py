@@ -8,10 +8,15 @@ import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from .data_root import dicts
 from .overrides import FORMER, READ
 
 RUN_KEYS = (*sorted(READ), 'launcher', 'vis_backends')
 """What may stand at the top of a config and is no variable, which other entries of it use."""
+
+LOADED = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'val_evaluator', 'test_evaluator')
+READERS = {'NuScenesDataset': 'SequenceNuScenesDataset', 'NuScenesMetric': 'BEVNuScenesMetric'}
+"""Classes of mmdet3d that read no information files as they are written today, and ours."""
 
 ALIKE = 0.85
 _DICT, _LIST, _TEXT = ('a dict', (Mapping,)), ('a list of dicts', (list, tuple)), ('text', (str,))
@@ -63,6 +68,10 @@ NAMES = Limit(
     'a list of different names',
     lambda v: isinstance(v, list | tuple) and all(isinstance(name, str) and name for name in v) and len({*v}) == len(v),
 )
+MILESTONES = Limit(
+    'a list of whole numbers from 1 on',
+    lambda v: isinstance(v, list | tuple) and all(type(entry) is int and entry > 0 for entry in v),
+)
 SEED = Limit('a whole number from 0 to below 2^32', lambda v: type(v) is int and 0 <= v < 2**32)
 LEVEL = Limit(
     "a level such as 'INFO'",
@@ -74,11 +83,13 @@ LIMITS: dict[str, Limit] = {
     'voxel_size': Limit('3 numbers above 0', lambda v: (_numbers(v, 3) or _numbers(v, 2)) and min(v) > 0),
     'point_cloud_range': RANGE, 'pc_range': RANGE,
     'betas': BETAS, 'max_norm': ABOVE_0, 'clip_value': ABOVE_0, 'lr': FROM_0, 'weight_decay': FROM_0, 'eps': FROM_0,
-    'temperature': ABOVE_0, 'timeout': FROM_0, 'dropout': PART, 'attn_drop': PART, 'ffn_drop': PART, 'drop_prob': PART,
+    'weight': FROM_0, 'loss_weight': FROM_0, 'temperature': ABOVE_0, 'timeout': FROM_0,
+    'dropout': PART, 'attn_drop': PART, 'ffn_drop': PART, 'drop_prob': PART,
     'batch_size': _from(1), 'num_workers': _from(0), 'max_epochs': _from(1), 'max_iters': _from(1),
     'accumulative_counts': _from(1), 'queue_length': _from(1), 'num_classes': _from(1), 'num_query': _from(1),
     'num_queries': _from(1), 'rows': _from(1), 'cols': _from(1), 'seed': SEED, 'embed_dims': _from(1),
     'num_layers': _from(1), 'sweeps_num': _from(0), 'base_batch_size': _from(1),
+    'patience': _from(0), 'min_delta': FROM_0, 'T_max': _from(1), 'milestones': MILESTONES,
     'interval': EVERY, 'val_interval': EVERY, 'max_keep_ckpts': EVERY,
 }  # fmt: skip
 """By the last part of a key; None, an entry that is not set, is right everywhere."""
@@ -94,7 +105,7 @@ def check_config(cfg: Mapping[str, Any], source: str) -> None:
     Raises:
         ValueError: In one line: the file, each key, what was expected and found.
     """
-    wrong = [*misspelt(cfg), *of_another_kind(cfg), *impossible(cfg, '')]
+    wrong = [*misspelt(cfg), *of_another_kind(cfg), *of_mmdet3d(cfg), *impossible(cfg, '')]
     if wrong:
         raise ValueError(f'{source}: {"; ".join(wrong)}. Correct the config, or the override')
 
@@ -122,6 +133,31 @@ def of_another_kind(cfg: Mapping[str, Any]) -> Iterator[str]:
         listed = isinstance(value, list | tuple) and not all(isinstance(entry, Mapping) for entry in value)
         if value is not None and (not isinstance(value, types) or listed):
             yield f'{key}: expected {expected}, found {reprlib.repr(value)}'
+
+
+def of_mmdet3d(cfg: Mapping[str, Any]) -> Iterator[str]:
+    """Yield data sets and metrics of mmdet3d that cannot read the information file that they are given."""
+    for part in LOADED:
+        for reader in dicts(cfg.get(part)):
+            ours = READERS.get(str(reader.get('type')).removeprefix('mmdet3d.'))
+            if ours and str(reader.get('ann_file')).endswith('.msgpack.gz'):
+                yield f"{part}: type='{reader['type']}' of mmdet3d cannot read {reader['ann_file']}; use type='{ours}'"
+
+
+def check_halves(cfg: Mapping[str, Any]) -> None:
+    """Refuse a validation or a test of which some of loader, loop and metric are None.
+
+    Raises:
+        ValueError: Names them.
+    """
+    for split in ('val', 'test'):
+        parts = [f'{split}_{part}' for part in ('cfg', 'dataloader', 'evaluator')]
+        none = [part for part in parts if cfg.get(part) is None]
+        if 0 < len(none) < len(parts):
+            raise ValueError(
+                f'{", ".join(parts)}: expected all three or none of them, found None for {", ".join(none)}; to do '
+                f'without: --cfg-options {" ".join(f"{part}=None" for part in parts)}'
+            )
 
 
 def impossible(node: Any, path: str) -> Iterator[str]:

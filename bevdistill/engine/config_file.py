@@ -19,6 +19,9 @@ from .shipped import config_path, find_projects, shipped_namesakes
 
 MODULE2PACKAGE.setdefault('bevdistill', 'bevdistill')  # what mmengine lets stand before `::` in `_base_`
 
+ENDINGS = ('.py', '.yml', '.yaml', '.json')
+"""Of configs, as mmengine reads them."""
+
 
 class OrderedConfig(Config):
     """Config whose text keeps the order of its keys.
@@ -59,12 +62,16 @@ def read_config(
     file = config_path(path)
     if not file.is_file():
         raise FileNotFoundError(_no_config(file))
+    if file.suffix not in ENDINGS:
+        swapped = '; are config and checkpoint swapped?' if file.suffix in ('.pth', '.pt', '.ckpt') else ''
+        raise ValueError(f'{file} is no config: expected a file that ends in {", ".join(ENDINGS)}{swapped}')
     try:
         cfg = Config.fromfile(str(file), import_custom_modules=False)
     except OSError:  # Of a base, say; its message names the file.
         raise
     except Exception as error:  # A config is Python, and can fail in any way.
-        raise ValueError(f'{file}: cannot be read as a config: {type(error).__name__}: {error}') from error
+        words = str(error) or 'without a word of why; configs hold plain values, --traceback shows where'
+        raise ValueError(f'{file}: cannot be read as a config: {type(error).__name__}: {words}') from error
     cfg = OrderedConfig(without_own_scope(cfg.to_dict()), cfg.text, cfg.filename, cfg.env_variables)
     if data_root is not None:
         set_data_root(cfg, data_root)

@@ -26,7 +26,7 @@ def set_data_root(cfg: Config, root: str | Path) -> None:
     if not root.is_dir():
         raise NotADirectoryError(f'--data-root: no folder {root}')
     parts = [cfg[name] for name in PARTS if cfg.get(name) is not None]
-    places = [place for part in parts for place in _dicts(part)]
+    places = [place for part in parts for place in dicts(part)]
     earlier = sorted({str(place['data_root']) for place in places if place.get('data_root')}, key=len, reverse=True)
     if not earlier:
         raise ValueError(f'--data-root: {cfg.filename} has no data_root in its loaders and metrics')
@@ -42,8 +42,9 @@ def _is_under(path: str, root: str) -> bool:
     return path == root or path.startswith(root if root.endswith('/') else f'{root}/')
 
 
-def _dicts(node: Any) -> Iterator[dict[str, Any]]:
+def dicts(node: Any) -> Iterator[dict[str, Any]]:
+    """Yield all dicts of a tree."""
     if isinstance(node, dict):
         yield node
     for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ():
-        yield from _dicts(inner)
+        yield from dicts(inner)

@@ -17,6 +17,7 @@ from ..datasets.workers import lost_worker_explained, set_pinned, set_time_limit
 from ..for_people import config_explained
 from ..teacher_cache.follow import follow_teacher_cache
 from .agreement import check_agreement
+from .config_check import check_halves
 from .config_file import load_config
 from .devices import check_accelerator
 from .hooks import StopHook
@@ -55,6 +56,7 @@ def run_training(cfg: Config) -> Runner:
     check_precision(cfg)
     check_strategy(cfg)
     check_loop(cfg)
+    check_halves(cfg)
     check_agreement(cfg)
     settle_best(cfg)
     if cfg.get('load_from'):
@@ -103,6 +105,7 @@ def run_testing(cfg: Config, checkpoint: str) -> dict[str, float]:
         ValueError: If it does not fit the config, or torch cannot use the machine's GPU.
     """
     check_accelerator()
+    check_halves(cfg)
     cfg.load_from, cfg.resume = existing_checkpoint(checkpoint), False
     check_agreement(cfg)
     set_time_limits(cfg)

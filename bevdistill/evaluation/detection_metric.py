@@ -20,6 +20,7 @@ from terminaltables import AsciiTable
 
 from ..datasets.categories import CategoryMap
 from ..datasets.infos import read_infos
+from ..for_people import counted
 from .ground_truth import devkit_boxes, eval_boxes, truth_boxes, within
 from .groups import distance_bands
 from .nuscenes_summary import TP_ERRORS
@@ -94,7 +95,7 @@ class BEVDetectionMetric(BaseMetric):
         unknown = [result['token'] for result in results if result['token'] not in infos]
         if unknown:
             raise ValueError(
-                f'{len(unknown)} predicted samples are not in {self.ann_file}, the first is {unknown[0]}: the '
+                f'{self.ann_file} lacks {counted(len(unknown), "predicted sample")}, the first is {unknown[0]}: the '
                 f"evaluator's ann_file and the data set's must be one"
             )
         classes = CategoryMap(self.dataset_meta['classes'], self.dataset_meta.get('category_map'))
@@ -174,7 +175,7 @@ def class_table(rows: Mapping[str, Mapping[str, float]], count: Mapping[str, int
     table = [['class', 'boxes', *shown]]
     table += [[name, str(count[name]), *(f'{row[key]:.3f}' for key in shown)] for name, row in rows.items()]
     absent = [name for name in count if name not in rows]
-    title = f'{samples} samples' + (f', {band}' if band else '')
+    title = counted(samples, 'sample') + (f', {band}' if band else '')
     title += f'; no ground truth: {", ".join(absent)}' if absent else ''
     text: str = AsciiTable(table, title=title).table
     return text

@@ -19,6 +19,8 @@ from nuscenes.eval.detection.utils import category_to_detection_name
 from nuscenes.utils.splits import create_splits_scenes
 
 from ..datasets.infos.rules import Rule, numbers, shown
+from ..for_people import counted
+from ..json_file import each_once
 from .splits import EVAL_SETS
 
 ATTRIBUTES = ('', *ATTRIBUTE_NAMES)
@@ -79,8 +81,9 @@ class NuScenesTables:
             return ''
         inside = len(self.official.intersection(tokens))
         if inside == len(tokens):
-            return f'{inside} of the {len(self.official)} samples of the split {self.split}'
-        return f'{len(tokens)} samples, of which {inside} of the {len(self.official)} of the split {self.split}'
+            return f'{inside} of the {counted(len(self.official), "sample")} of the split {self.split}'
+        some = counted(len(tokens), 'sample')
+        return f'{some}, of which {inside} of the {len(self.official)} of the split {self.split}'
 
     def _truth_of(self, token: str) -> list[DetectionBox]:
         """Read the annotations of a sample as the devkit's ``load_gt`` does, which takes whole splits alone."""
@@ -118,9 +121,9 @@ def read_results(path: str | Path, limit: int) -> dict[str, list[dict[str, Any]]
         ValueError: If the file is not one, is of no sample, or a sample has more than `limit` boxes.
     """
     try:
-        content = json.loads(Path(path).read_bytes())
+        content = json.loads(Path(path).read_bytes(), object_pairs_hook=each_once)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f'{path} is no JSON file: {error}') from error
+        raise ValueError(f'{path} cannot be read as JSON: {error}') from error
     results = content.get('results') if isinstance(content, dict) else None
     if not isinstance(results, dict):
         raise ValueError(
@@ -131,8 +134,8 @@ def read_results(path: str | Path, limit: int) -> dict[str, list[dict[str, Any]]
         raise ValueError(f'{path} has no sample in it')
     for token, boxes in results.items():
         if not isinstance(boxes, list) or len(boxes) > limit:
-            found = f'{len(boxes)} boxes' if isinstance(boxes, list) else type(boxes).__name__
-            raise ValueError(f'{path}: sample {token} has {found}; expected a list of at most {limit} boxes')
+            found = counted(len(boxes), 'box') if isinstance(boxes, list) else type(boxes).__name__
+            raise ValueError(f'{path}: sample {token} has {found}; expected a list of at most {counted(limit, "box")}')
         _check_boxes(path, token, boxes)
     _check_numbers(path, [(token, number, box) for token, boxes in results.items() for number, box in enumerate(boxes)])
     return results

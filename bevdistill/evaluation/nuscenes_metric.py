@@ -15,6 +15,7 @@ from mmengine.logging import print_log
 
 from ..checkpoints.whole_file import write_whole
 from ..datasets.infos import read_infos
+from ..for_people import counted
 from .class_scores import log_class_scores
 from .nuscenes_boxes import NuScenesTables, read_results
 from .nuscenes_summary import class_table, empty_summary, full_class_range, score_boxes, short_metrics
@@ -161,7 +162,7 @@ class BEVNuScenesMetric(NuScenesMetric):
         unknown = sorted({r['token'] for r in results if r.get('token') is not None and r['token'] not in positions})
         if unknown:
             raise ValueError(
-                f'{len(unknown)} predicted samples are not in {self.ann_file}, the first is {unknown[0]}: '
+                f'{self.ann_file} lacks {counted(len(unknown), "predicted sample")}, the first is {unknown[0]}: '
                 f"the evaluator's ann_file and the data set's must be one"
             )
         placed = [{**r, 'sample_idx': positions.get(r.get('token'), r['sample_idx'])} for r in results]
@@ -210,8 +211,8 @@ class BEVNuScenesMetric(NuScenesMetric):
         write_whole(json.dumps({'meta': self.declared, 'results': annotations}).encode(), path)
         if self.format_only:
             flags = ', '.join(f'{flag} {used}' for flag, used in self.declared.items())
-            boxes = sum(map(len, annotations.values()))
-            print_log(f'submission {path}: {boxes} boxes in {len(annotations)} samples; {flags}', 'current')
+            boxes = counted(sum(map(len, annotations.values())), 'box')
+            print_log(f'submission {path}: {boxes} in {counted(len(annotations), "sample")}; {flags}', 'current')
         return str(path)
 
     def nus_evaluate(

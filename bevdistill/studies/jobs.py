@@ -12,6 +12,7 @@ from typing import Any
 
 from . import fingerprints
 from .graph import TEACHER, Job, checkpoint_of, first_seeds_first, held_out_name, run_name
+from .metric_names import metric_names, unknown_metric
 from .records import Folder
 from .spec import OUT, ROOT, CacheSpec, RowSpec, StudySpec, SyntheticSpec, is_file, split_input
 
@@ -82,6 +83,7 @@ class JobBuilder:
                     jobs[run_name(row.name, seed)] = self._run(row, seed)
             except (ValueError, FileNotFoundError) as error:
                 problems.append(f"row '{row.name}': {error}")
+        problems += [] if problems else self._unknown_metrics()
         if problems:
             raise ValueError('\n'.join(problems))
         if self._study.order == 'seeds':
@@ -97,6 +99,13 @@ class JobBuilder:
 
     def _settled(self, row: RowSpec) -> Any:
         return self._config(row.config, (*row.overrides, *(f'{key}={PLACEHOLDER}' for key in row.inputs)))
+
+    def _unknown_metrics(self) -> list[str]:
+        """Look whether some row reports each column of the table; a study may take days to get there."""
+        known = [metric_names(self._settled(row)) for row in self._study.rows]
+        names = list(dict.fromkeys(name for row in known for name in row))
+        wanted = self._study.metrics if all(known) else []
+        return [unknown_metric('metrics', name, names) for name in wanted if name not in names]
 
     def _options(self, config: str, root: Path, split: str) -> list[str]:
         """Return ``--cfg-options`` that point loader and metric of a split, wrapped data sets included, at a data root.

@@ -14,6 +14,7 @@ from ..json_file import read_json_object
 from .fingerprints import SHOWN, differences
 from .graph import TEACHER
 from .manifest import COPY, read_manifest
+from .metric_names import unknown_metric
 from .records import POOLED
 from .scopes import differing
 from .work_dirs import ERRORS, METRICS, read_metrics, read_training_seconds, split_seed, telling_names
@@ -59,6 +60,11 @@ class Results:
     def __post_init__(self) -> None:
         self.rows = self.rows or list(self.titles)
 
+    @property
+    def columns(self) -> list[str]:
+        """Return the names of all numbers that runs have."""
+        return sorted(set(self.runs.columns) - {'row', 'seed', 'teacher'})
+
     def values(self, row: str, column: str) -> pd.Series:
         """Return the numbers of a row that exist in a column, run by run."""
         if column not in self.runs:
@@ -99,7 +105,7 @@ class Results:
             return self
         means = pd.Series({row: self.values(row, column).mean() for row in self.rows}, dtype=float)
         if means.isna().all():
-            raise ValueError(f'--sort {column}: no run has it')
+            raise ValueError(unknown_metric('--sort', column, self.columns))
         order = means.sort_values(ascending=column == 'seconds' or column in ERRORS, kind='stable').index
         return replace(self, rows=list(order))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import pandas as pd
 
 from ..evaluation.splits import PART
+from ..for_people import counted
 
 WHOLE = 'the whole split'
 MOST_ROWS = 4
@@ -17,14 +18,14 @@ def samples_of(run: pd.Series) -> str:
     samples, split, name = (run.get(key) for key in PART)
     if pd.isna(samples):
         return WHOLE
-    return f'{samples:.0f} samples (id {name:.0f}) that are not the whole split of {split:.0f}'
+    return f'{counted(round(samples), "sample")} (id {name:.0f}) that are not the whole split of {split:.0f}'
 
 
 def classes_of(run: pd.Series) -> str:
     """Say over which classes the means of a result are; '' where it has no scores by class."""
     names = [str(key).removesuffix('_AP') for key, value in run.items() if str(key).endswith('_AP')]
-    counted = sorted(name for name in names if not pd.isna(run[f'{name}_AP']))
-    return f'means over {len(counted)} classes ({", ".join(counted)})' if counted else ''
+    scored = sorted(name for name in names if not pd.isna(run[f'{name}_AP']))
+    return f'means over {counted(len(scored), "class")} ({", ".join(scored)})' if scored else ''
 
 
 def parts(runs: pd.DataFrame, titles: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 
+from ..for_people import counted
 from .monitor import Monitor
 from .progress import readable
 
@@ -61,7 +62,7 @@ class Bars:
                 left=_left(entry.left), detail=entry.detail,
             )  # fmt: skip
         done = sum(state == 'done' for state in monitor.states.values())
-        detail = f'{done}/{len(monitor.names)} jobs'
+        detail = f'{done}/{counted(len(monitor.names), "job")}'
         whole = (done + sum(entry.fraction for entry in entries.values()) / 2) / len(monitor.names)
         self.bars.update(self._whole, completed=whole, left=_left(monitor.left()), detail=detail)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from ..checkpoints.own_folder import require_no_strangers
+from ..for_people import counted
 from ..json_file import read_json_object
 from . import fingerprints
 from .plan import Plan
@@ -54,7 +55,7 @@ def _require_place(study: StudySpec, plan: Plan, restart: bool) -> None:
         own = [path.relative_to(folder.path).parts[0] for path in made if path != folder.path]
         require_no_strangers(folder.path, (*NAMES, *own) if begun or not restart else (), 'a study')
     manifest = folder.path / 'manifest.json'
-    if manifest.exists() and not restart:
+    if manifest.exists():
         found = read_json_object(manifest, advice='Delete it: the study writes it anew').get('matrix', study.name)
         if found != study.name:
             raise ValueError(
@@ -69,6 +70,7 @@ def run_study(study: StudySpec, plan: Plan, names: Sequence[str], args: argparse
     Raises:
         ValueError: If results do not fit, another process works on the folder, or the held-out world cannot be tested.
     """
+    _require_data(plan, names)
     _require_place(study, plan, args.restart)
     if args.restart:
         shutil.rmtree(plan.folder.path, ignore_errors=True)
@@ -78,7 +80,8 @@ def run_study(study: StudySpec, plan: Plan, names: Sequence[str], args: argparse
         _check_held_out(plan, names)
         head = manifest_head(study, args.study.name)
         workflow = Workflow(plan, names, head, args.cores or usable_cores(), args.threads, args.profile)
-        print(f'{len(names)} jobs in {plan.folder.path}, {workflow.threads} threads each', flush=True)
+        threads = counted(workflow.threads, 'thread')
+        print(f'{counted(len(names), "job")} in {plan.folder.path}, {threads} each', flush=True)
         before = signal.signal(signal.SIGTERM, _leave)
         try:
             with open_screen(args.every) as screen:
@@ -89,6 +92,22 @@ def run_study(study: StudySpec, plan: Plan, names: Sequence[str], args: argparse
         finally:
             signal.signal(signal.SIGTERM, before)
         return _conclude(study, plan, states)
+
+
+def _require_data(plan: Plan, names: Sequence[str]) -> None:
+    """Look whether the data are there, unless the study makes them.
+
+    Raises:
+        FileNotFoundError: If not.
+    """
+    made = [job.folder for job in plan.jobs.values() if job.kind == 'data']
+    roots = dict.fromkeys(plan.jobs[name].root for name in names)
+    for root in roots:
+        if root and root not in made and not Path(root).is_dir():
+            raise FileNotFoundError(
+                f'no data at {root}; name their folder in the study file (data, held_out_data) or with --data, '
+                '--held-out-data'
+            )
 
 
 def _check_held_out(plan: Plan, names: Sequence[str]) -> None:
@@ -105,7 +124,7 @@ def _conclude(study: StudySpec, plan: Plan, states: dict[str, str]) -> int:
     for name in bad:
         needs = [need for need in plan.jobs[name].needs if states.get(need, 'done') != 'done']
         print(f'{name}: {states[name]}' + (f', not run: needs {", ".join(needs[:3])}' if needs else ''))
-    print(f'{len(states) - len(bad)} of {len(states)} jobs done')
+    print(f'{len(states) - len(bad)} of {counted(len(states), "job")} done')
     manifest = plan.folder.path / 'manifest.json'
     if any(plan.jobs[name].kind == 'run' and state == 'done' for name, state in states.items()):
         from .results import read_manifests

@@ -126,6 +126,11 @@ def load_study(path: Path, seeds: Sequence[int] = ()) -> StudySpec:
     return study
 
 
+def is_name(name: str) -> bool:
+    """Tell whether a name can be that of a folder beside others."""
+    return bool(name.strip('.')) and all(letter.isalnum() or letter in '-_.' for letter in name)
+
+
 def override_words(overrides: Any) -> tuple[str, ...]:
     """Turn ``{'a.b': 1, 'c': [1, 2]}`` into ``('a.b=1', 'c=[1,2]')``, as ``--cfg-options`` takes them.
 
@@ -182,6 +187,12 @@ class _Reader:
         if 'second_data' in found:
             print("study: 'second_data' is called 'held_out_data' now; both work", file=sys.stderr)
         found['held_out_data'] = found.get('held_out_data', found.get('second_data'))
+        name = found.get('name', stem)
+        if not is_name(name):
+            self.problems.append(f"the study: name '{name}' needs letters, digits, - _ . alone, for its folder")
+        metrics = found.get('metrics', ['NDS'])
+        if not metrics or len({*map(str, metrics)}) < len(metrics):
+            self.problems.append(f'the study: metrics is a list of one or more different names, got {metrics}')
         return StudySpec(**{'name': stem, **found})
 
     def _known(self, kind: type, tree: Any, place: str) -> dict[str, Any]:
@@ -230,7 +241,7 @@ class _Reader:
         name = str(tree.get('name', '')) if isinstance(tree, Mapping) else ''
         place = f"row '{name}'" if name else f'row {index}'
         found = self._known(RowSpec, tree, place)
-        if not name.strip('.') or not all(letter.isalnum() or letter in '-_.' for letter in name):
+        if not is_name(name):
             self.problems.append(f'{place} needs a name of letters, digits, - _ . for its folder')
         found['seeds'] = self._seeds(found['seeds'], place) if 'seeds' in found else seeds
         return RowSpec(**{'title': name, **self._settled(found, shared, place)})
@@ -255,8 +266,8 @@ class _Reader:
         for name in sorted({name for name in names if names.count(name) > 1}):
             self.problems.append(f"two rows are called '{name}'")
         for row in rows:
-            if row.base is not None and row.base not in names:
-                self.problems.append(f"row '{row.name}': its base '{row.base}' is no row")
+            if row.base is not None and row.base not in {*names} - {row.name}:
+                self.problems.append(f"row '{row.name}': its base '{row.base}' is no other row")
             if row.cache is not None and row.cache not in {cache.name for cache in caches}:
                 self.problems.append(f"row '{row.name}': its cache '{row.cache}' is not among the caches")
             above = rows[: names.index(row.name)]

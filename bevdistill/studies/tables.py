@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ..for_people import counted
 from .results import Results, bases, compared
 from .scopes import parts
 from .statistics import mean_and_spread, paired_difference
@@ -43,7 +44,7 @@ def difference_cell(results: Results, row: str, column: str) -> str:
     if math.isnan(difference.half):
         return text
     low, high = difference.interval
-    short = '' if difference.pairs == len(results.by_seed(row, column)) else f' ({difference.pairs} pairs)'
+    short = '' if difference.pairs == len(results.by_seed(row, column)) else f' ({counted(difference.pairs, "pair")})'
     return f'{text} [{low:+.3f}, {high:+.3f}]{short}'
 
 
@@ -82,7 +83,7 @@ def unequal_seeds(results: Results) -> str:
     sets = Counter(tuple(sorted(map(int, each))) for each in seeds if len(each))
     if len(sets) < 2:
         return ''
-    named = [f'{_ranges(each)} ({count} rows)'.replace('(1 rows)', '(1 row)') for each, count in sets.most_common()]
+    named = [f'{_ranges(each)} ({counted(count, "row")})' for each, count in sets.most_common()]
     return f'Rows have different seeds, so that their means are not of the same runs: {", ".join(named)}.'
 
 

@@ -56,6 +56,9 @@ def find_test(work_dir: Path, known: Collection[Path] = ()) -> Path:
                 return path
         except ValueError:
             continue
+    if not work_dir.is_dir():
+        found = 'a file; manifests of studies are compared with one another' if work_dir.exists() else 'nothing'
+        raise FileNotFoundError(f'{work_dir}: expected a work dir, found {found}')
     raise FileNotFoundError(
         f'no test result in {work_dir}; make one with: '
         f'tools/test.py CONFIG CHECKPOINT --work-dir {shlex.quote(str(work_dir))}'

@@ -11,6 +11,7 @@ from typing import Any
 from ..checkpoints import sha256_of
 from ..datasets.infos import find_infos, read_infos
 from ..datasets.infos.names import DEFAULT_PREFIX
+from ..for_people import counted
 from .key import digest_of
 
 DIGITS = 16
@@ -77,16 +78,17 @@ class Samples:
             own: The other samples.
             source: Their information file, for the message.
         """
-        sides = f'(the cache: {len(self.digests)} samples, {self.digest()[:DIGITS]}; this run: '
+        sides = f'(the cache: {counted(len(self.digests), "sample")}, {self.digest()[:DIGITS]}; this run: '
         sides += f'{len(own.digests)} of {source}, {own.digest()[:DIGITS]})'
         absent = [token for token in own.digests if token not in self.digests]
         other = [token for token, digest in own.digests.items() if self.digests.get(token, digest) != digest]
         lines = []
         if absent:
-            lines.append(f'data: {len(absent)} samples are not in the cache, {absent[0]} for one {sides}')
+            lines.append(f'data: the cache lacks {counted(len(absent), "sample")}, {absent[0]} for one {sides}')
         if other:
             lines.append(
-                f'data: {len(other)} samples have other LiDAR files, calibration or times, {other[0]} for one {sides}'
+                f'data: {counted(len(other), "sample")} with other LiDAR files, calibration or times, {other[0]} for '
+                f'one {sides}'
             )
         lines += [
             f'data: {name} has other points, SHA-256 {self.probes[name]} for the cache, {digest} in this run'

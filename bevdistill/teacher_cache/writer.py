@@ -23,7 +23,7 @@ from tqdm import tqdm
 from ..checkpoints.whole_file import write_whole
 from ..datasets.workers import WAIT_SECONDS, lost_worker_explained
 from ..distillers import BEVDistiller, query_gaps
-from ..for_people import config_explained
+from ..for_people import config_explained, counted
 from ..structures import BEVOutputs
 from .frozen_points import frozen_points, leaf_datasets
 from .key import CacheKey, digest_of
@@ -214,7 +214,7 @@ def _size_of(cache: TeacherCache, missing: int) -> str:
     taps = ', '.join(f'{entry.tap} {(entry.stop - entry.start) / 1e6:.3g} MB' for entry in manifest.layout.entries)
     return (
         f'teacher cache {cache.folder}: {count} samples x {nbytes / 1e6:.3g} MB ({taps}) = {count * nbytes / 1e9:.3g} '
-        f'GB, {missing} samples to go, {shutil.disk_usage(cache.folder).free / 1e9:.3g} GB free'
+        f'GB, {counted(missing, "sample")} to go, {shutil.disk_usage(cache.folder).free / 1e9:.3g} GB free'
     )
 
 
@@ -224,7 +224,8 @@ def _check_space(cache: TeacherCache, missing: int) -> None:
     if needed > free:
         raise OSError(
             errno.ENOSPC,
-            f'{missing} samples need {needed / 1e9:.3g} GB, {cache.folder} has {free / 1e9:.3g} GB free. '
+            f'expected {needed / 1e9:.3g} GB for {counted(missing, "sample")}, {cache.folder} has {free / 1e9:.3g} GB '
+            'free. '
             'Name another disk with --out, keep less (--taps, --top-k, --dtype float16), or make room',
         )
 

@@ -42,6 +42,7 @@ class Caption(Text):
 
     def draw(self, renderer: RendererBase) -> None:
         """Find a free place and draw the text there, if there is one."""
+        assert self.axes is not None
         text, frame = self.get_window_extent(renderer), self.axes.bbox.padded(-2)
         earlier = takewhile(lambda other: other is not self, self.axes.texts)
         taken = [other.place for other in earlier if isinstance(other, Caption) and other.place is not None]

@@ -115,7 +115,7 @@ class ModelViewer:
                 str(self.dataset.get_data_info(index)['token']): index for index in range(len(self.dataset))
             }
         if token not in self._positions:
-            raise ValueError(f'the test data of the {self.role} have no sample {token}; both models must use one split')
+            raise ValueError(f'the test data of the {self.role} have no sample {token}; its ann_file names others')
         return self._positions[token]
 
     @torch.no_grad()

@@ -94,9 +94,9 @@ def test_what_does_not_fit_is_said(
     good = Calibration([[[60, 0, 48], [0, 60, 32], [0, 0, 1]]], np.eye(4)[None])
     with pytest.raises(ValueError, match='one stream is given twice'):
         detect(student, [moment, moment], [stream := Stream(), stream])
-    with pytest.raises(ValueError, match='expected one stream for each of 1 moments, found 2'):
+    with pytest.raises(ValueError, match='expected one stream for each of 1 moment, found 2'):
         detect(student, [moment], [Stream(), Stream()])
-    with pytest.raises(ValueError, match='trained with 6 cameras, found 1 images'):
+    with pytest.raises(ValueError, match='trained with 6 cameras, found 1 image'):
         infer(student, [[image]], [good])
     with pytest.raises(ValueError, match='needs to know how the car moved'):
         infer(student, [[image]], [good], [Stream()])

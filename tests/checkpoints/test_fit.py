@@ -66,7 +66,7 @@ def test_report_has_a_line_for_each_kind_and_names_both_sides() -> None:
     assert fit.lines('the student', 'the teacher') == [
         '2 weights missing in the teacher: 0.bias, 1.bias',
         '2 weights of the teacher unknown to the student: 7.bias, 8.x',
-        '1 weights of other shapes: 0.weight (3, 9) in the teacher, (3, 2) in the student',
+        '1 weight of other shapes: 0.weight (3, 9) in the teacher, (3, 2) in the student',
     ]
     assert fit.lines(count=1)[0] == '2 weights missing in the file: 0.bias, ...'
     assert WeightFit().lines() == []
@@ -79,7 +79,7 @@ def test_what_is_allowed_is_left_out() -> None:
     assert fit.without() == WeightFit(('a.x', 'b.x'), fit.unexpected, fit.shapes)
     assert fit.without(['a.*'], ['?.y']) == WeightFit(('b.x',), ('c.x',), fit.shapes)
     assert not fit.without(['?.*'], ['*'])
-    assert fit.without(['?.*'], ['*']).lines() == ['1 weights of other shapes: e (1,) in the file, (2,) in the model']
+    assert fit.without(['?.*'], ['*']).lines() == ['1 weight of other shapes: e (1,) in the file, (2,) in the model']
     assert fit.without(['?.*', 'e'], ['*'])
     assert fit.kept == ('a.x', 'b.x', 'e')
 

@@ -73,7 +73,7 @@ def test_what_is_no_checkpoint(tmp_path: Path) -> None:
     cut = (tmp_path / 'cut.pth').read_bytes()
     (tmp_path / 'cut.pth').write_bytes(cut[: len(cut) // 2])
     for name, message in (
-        ('text', 'is damaged'),
+        ('text', 'is no checkpoint: it is text'),
         ('cut', 'is damaged'),
         ('list', 'holds no weights by name'),
         ('number', 'holds no weights by name'),

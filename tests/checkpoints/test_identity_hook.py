@@ -97,16 +97,16 @@ def test_files_of_todays_mmdet3d_are_pointed_out_only(tmp_path: Path) -> None:
 def test_missing_and_unexpected_weights_are_refused(saved: dict[str, Any], tmp_path: Path) -> None:
     weights = saved['state_dict']
     weights['heed.1.bias'] = weights.pop('head.1.bias')
-    with pytest.raises(ValueError, match=r'(?s)1 weights missing .*: head\.1\.bias.*unknown .*: heed\.1\.bias'):
+    with pytest.raises(ValueError, match=r'(?s)1 weight missing .*: head\.1\.bias.*unknown .*: heed\.1\.bias'):
         load(saved, tmp_path)
-    with pytest.raises(ValueError, match=r'does not fit the model:\n  1 weights of the file unknown'):
+    with pytest.raises(ValueError, match=r'does not fit the model:\n  1 weight of the file unknown'):
         load(saved, tmp_path, allow_missing=['head.*'])
     load(saved, tmp_path, allow_missing=['head.*'], allow_unexpected=['heed.*'])
 
 
 def test_other_shapes_are_refused(saved: dict[str, Any], tmp_path: Path) -> None:
     saved['state_dict']['head.1.bias'] = torch.zeros(5)
-    with pytest.raises(ValueError, match=r'1 weights of other shapes: head\.1\.bias \(5,\) in the file, \(\d,\) in'):
+    with pytest.raises(ValueError, match=r'1 weight of other shapes: head\.1\.bias \(5,\) in the file, \(\d,\) in'):
         load(saved, tmp_path)
 
 
@@ -131,7 +131,7 @@ def test_allowances_are_not_for_resumed_runs(saved: dict[str, Any], tmp_path: Pa
     torch.save(saved | state, tmp_path / 'other.pth')
     cfg = toy_config(tmp_path, **{'default_hooks.checkpoint_identity.allow_missing': ['head.*']})
     cfg.load_from, cfg.resume = str(tmp_path / 'other.pth'), True
-    with pytest.raises(ValueError, match='1 weights missing'):
+    with pytest.raises(ValueError, match='1 weight missing'):
         build(cfg).train()
 
 

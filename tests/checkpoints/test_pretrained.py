@@ -118,7 +118,7 @@ def test_what_may_be_missing_may_have_another_shape(tmp_path: Path) -> None:
     weights = weights_of(resnet())
     weights['layer4.2.bn3.weight'] = torch.ones(5)
     torch.save(weights, tmp_path / 'part.pth')
-    with pytest.raises(ValueError, match=r'1 weights of other shapes: layer4\.2\.bn3\.weight'):
+    with pytest.raises(ValueError, match=r'1 weight of other shapes: layer4\.2\.bn3\.weight'):
         initialised(resnet(), tmp_path / 'part.pth')
     _, log = initialised(resnet(), tmp_path / 'part.pth', allow_missing=['layer4.2.bn3.*'])
     assert 'of another shape in the file, as at the start: 1: layer4.2.bn3.weight' in log

@@ -52,7 +52,7 @@ def test_convention(names: list[str], meta: dict, unknown: bool) -> None:
 
 def test_unreadable_files(tmp_path: Path) -> None:
     (tmp_path / 'text.pth').write_text('hello')
-    assert 'is damaged' in unreadable_advice(tmp_path / 'text.pth')
+    assert 'is no checkpoint: it is text' in unreadable_advice(tmp_path / 'text.pth')
     torch.save(dict(state_dict={'x': torch.ones(1)}, meta=dict(time=datetime(2022, 1, 1))), tmp_path / 'a.pth')
     assert 'datetime.datetime. Save its weights alone' in unreadable_advice(tmp_path / 'a.pth')
     torch.save(dict(state_dict={CAMERA[1]: torch.ones(1)}, meta=dict(time=datetime(2022, 1, 1))), tmp_path / 'b.pth')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,34 @@ def test_an_error_names_its_option() -> None:
         raise ValueError('too small')
     with pytest.raises(KeyError), errors_of('--amp'):
         raise KeyError('other kinds are left alone')
+
+
+@pytest.mark.parametrize('words', [
+    'train CONFIG --work-dir FILE', 'test CONFIG CHECKPOINT --show-dir FILE/a', 'cache CONFIG CHECKPOINT --out FILE',
+    'show data CONFIG --out FILE', 'show model CONFIG CHECKPOINT --out FILE', 'score ROOT RESULTS --out FILE',
+    'predict CONFIG CHECKPOINT --token A --out FILE', 'study run STUDY --out FILE', 'data import ROOT --out-dir FILE',
+    'data create nuscenes --out-dir FILE', 'synthetic FILE',
+])  # fmt: skip
+def test_a_file_in_the_place_of_a_folder(words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / 'file'
+    verb, *rest = words.replace('FILE', str(file)).split()
+    verb_parser(module_of(verb), 'prog').parse_args(rest)
+    file.touch()
+    with pytest.raises(SystemExit):
+        verb_parser(module_of(verb), 'prog').parse_args(rest)
+    assert f'{file} is a file; name a folder' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('words', [
+    'score A B --range 0', 'score A B --range nan', 'errors A B --range -5', 'score A B --score 2',
+    'errors A B --score -1',
+    'test A B --show --score-thr 20', 'study run A --every 0',
+])  # fmt: skip
+def test_numbers_that_cannot_be(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    verb, *rest = words.split()
+    with pytest.raises(SystemExit):
+        verb_parser(module_of(verb), 'prog').parse_args(rest)
+    assert re.search(rf'argument {rest[-2]}: must (lie in \[0, 1\]|be a number above 0), got', capsys.readouterr().err)
 
 
 def test_only_json_files_are_written_as_json(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,15 @@ def test_help_documents_the_options(run: Run) -> None:
     assert done.code == 0
     for option in ('--root-path', '--version', '--out-dir', '--canbus-root', '--max-sweeps'):
         assert option in done.out
+
+
+def test_what_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / 'train.jsonl').touch()
+    for words, message in (
+        (['check', tmp_path / 'absent'], rf'no folder or information file {tmp_path}/absent$'),
+        (['check', tmp_path], rf'no information file .* write them with: bevdistill data import {tmp_path}$'),
+        (['create', 'nuscenes', '--canbus-root', tmp_path], 'expected a folder that holds can_bus/, found none in it$'),
+    ):
+        done = run('data', *words)
+        assert done.code == 1
+        assert re.search(message, done.error), done.error

@@ -86,8 +86,9 @@ def test_all_files_are_written_and_what_is_missing_is_named(tmp_path: Path, caps
     run(*dirs, tmp_path / 'untested', tmp_path / 'a_file.txt')
     shown, said = capsys.readouterr()
     assert [line.split(';')[0] for line in said.splitlines()] == [
-        f'left out: no test result in {tmp_path}/untested', f'left out: no test result in {tmp_path}/a_file.txt'
-    ]  # fmt: skip
+        f'left out: no test result in {tmp_path}/untested',
+        f'left out: {tmp_path}/a_file.txt: expected a work dir, found a file',
+    ]
     assert 'student' in shown
     assert 'untested' not in shown
     with pytest.raises(FileNotFoundError, match=r'no test result in .*tools/test\.py CONFIG CHECKPOINT --work-dir'):
@@ -107,9 +108,9 @@ def test_base_order_columns_and_mistakes(tmp_path: Path, capsys: pytest.CaptureF
     assert '+0.300 [+0.052, +0.548]' in shown
     assert 'mean difference to `student`' in shown
     for words, message in (
-        (['--metrics', 'NSD'], r"no run has \['NSD'\]; there are"),
+        (['--metrics', 'NSD'], r"--metrics: no run has 'NSD'; did you mean 'NDS'\? There are"),
         (['--base', 'c'], r"no such row; there are \['student', 'teacher'\]"),
-        (['--sort', 'AP'], 'no run has it'),
+        (['--sort', 'map'], r"--sort: no run has 'map'; did you mean 'mAP'\? There are"),
     ):
         with pytest.raises(ValueError, match=message):
             run(*dirs, *words)
@@ -220,5 +221,5 @@ def test_means_over_different_classes_are_not_mixed(tmp_path: Path) -> None:
     ten = work_dir(tmp_path, 'ten', 0.3, car_AP=0.2, bus_AP=0.4)
     one = work_dir(tmp_path, 'one', 0.3, car_AP=0.2, bus_AP=float('nan'))
     run(ten, work_dir(tmp_path, 'mmdet3d', 0.3))
-    with pytest.raises(ValueError, match=r'means over 2 classes \(bus, car\): ten; means over 1 classes \(car\): one'):
+    with pytest.raises(ValueError, match=r'means over 2 classes \(bus, car\): ten; means over 1 class \(car\): one'):
         run(ten, one)

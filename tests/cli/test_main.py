@@ -39,7 +39,7 @@ def test_help_of_a_verb_ends_with_examples(verb: str, run: Run) -> None:
 
 @pytest.mark.parametrize(('words', 'message'), [
     ([], 'the following arguments are required: VERB'),
-    (['trian'], "invalid choice: 'trian'"),
+    (['trian'], "there is no verb 'trian'; did you mean 'train'?"), (['xyz'], "invalid choice: 'xyz'"),
     (['train'], 'the following arguments are required: config'),
     (['train', 'config.py', '--amp', 'float8'], "invalid choice: 'float8'"),
     (['train', 'config.py', '--gpus', '1'], 'unrecognized arguments: --gpus 1; in place of --gpus: a process takes'),

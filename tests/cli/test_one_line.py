@@ -104,3 +104,8 @@ def test_mmcv_without_operators_names_the_commands_of_the_page(module: str) -> N
         assert re.search(rf'^{re.escape(pin)}\s', lock, re.MULTILINE), pin
     other = made_by('raise ModuleNotFoundError("No module named \'a\'", name="a")', 'mmcv.utils.ext_loader')
     assert 'a defect' in one_line(other)
+
+
+def test_lines_become_sentences() -> None:
+    assert one_line(OSError('a (20, 128) in the model\nUse the config')) == 'a (20, 128) in the model. Use the config'
+    assert one_line(OSError('Go on with\n  bevdistill cache\n\nNDS.\nThen')) == 'Go on with bevdistill cache NDS. Then'

@@ -73,7 +73,8 @@ def test_some_samples_and_classes(
 
 
 @pytest.mark.parametrize(('content', 'words', 'message'), [
-    ('{', [], 'is no JSON file'),
+    ('{', [], 'cannot be read as JSON'),
+    ('{"results": {"a": [], "a": []}}', [], "cannot be read as JSON: 'a' stands twice in one object"),
     ('[]', [], "is no results file: expected an object with 'results'"),
     ('{"results": {"a": []}}', [], '1 of 1 predicted samples are not in v1.0-mini'),
     ('{"results": {"a": 3}}', [], 'sample a has int; expected a list of at most 500 boxes'),

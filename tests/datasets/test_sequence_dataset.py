@@ -130,6 +130,13 @@ def test_the_meta_data_tell_which_sensors_are_loaded(toy_root: Path) -> None:
     assert 'points' not in camera[0]['inputs']
 
 
+@pytest.mark.parametrize('indices', [0, [], [0, 99], [-99]])
+def test_samples_that_are_not_there(toy_root: Path, indices: int | list[int]) -> None:
+    with pytest.raises(ValueError, match=r'expected indices from 0 to \d+, or a number of samples, found '):
+        build(toy_root, indices=indices)
+    assert len(build(toy_root, indices=[0, 1])) == 2 == len(build(toy_root, indices=2))
+
+
 def test_a_subset_of_classes_and_of_samples(toy_root: Path) -> None:
     dataset = build(toy_root, metainfo={'classes': ('bus', 'car')}, indices=3)
     assert len(dataset) == 3

@@ -48,6 +48,9 @@ def test_a_file_of_the_other_side_names_its_key(save_teacher, tmp_path) -> None:
 def test_absent_file_says_how_to_train_one(tmp_path) -> None:
     with pytest.raises(FileNotFoundError, match=r'(?s)there is no teacher checkpoint .*gone\.pth.*tools/train\.py'):
         TeacherCheckpoint(tmp_path / 'gone.pth').load_into(detector())
+    (tmp_path / 'epoch_20.pth').touch()
+    with pytest.raises(FileNotFoundError, match=r'is a folder; expected a checkpoint, in the folder are: epoch_20.pth'):
+        TeacherCheckpoint(tmp_path).load_into(detector())
 
 
 def test_all_differences_are_named_at_once(save_teacher) -> None:

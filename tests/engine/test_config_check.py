@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from mmengine.config import Config
 
-from bevdistill.engine.config_check import check_config, impossible, misspelt
+from bevdistill.engine.config_check import check_config, check_halves, impossible, misspelt
 
 REPO = Path(__file__).resolve().parents[2]
 CONFIGS = (*REPO.glob('configs/**/*.py'), *REPO.glob('projects/*/configs/**/*.py'))
@@ -48,6 +48,8 @@ def test_keys_of_configs_before_mmengine() -> None:
     ('voxel_size', ([0.1, 0.1, 8], (1, 1, 1.0), None), ([0.1, 0, 8], [0.1], [-1, 1, 1], 'x', [True, 1, 1])),
     ('point_cloud_range', ([-1, -1, -1, 1, 1, 1],), ([-1, -1, 1, 1, 1, 1], [0] * 6, [-1], [-1] * 5 + [math.nan])),
     ('max_norm', (35, 0.1), (-35, 0, 'inf', float('nan'))),
+    ('weight', (0, 0.25, 100), (-1, 'much', float('nan'))), ('patience', (0, 5), (-1, 2.5)),
+    ('milestones', ([8, 11],), ([0], [1.5], 8)),
     ('lr', (2e-4, 0), (-1e-4, float('inf'), '1e-4')),
     ('batch_size', (1, 16), (0, -1, 1.5, True)),
     ('num_workers', (0, 4), (-1,)),
@@ -86,3 +88,22 @@ def test_all_are_told_at_once() -> None:
     cfg = {'optim_wraper': {}, 'model': {'voxel_size': [0, 1, 1]}, 'train_dataloader': {'batch_size': 0}}
     with pytest.raises(ValueError, match=r'optim_wraper: .*; model.voxel_size: .*; train_.*size: .*Correct'):
         check_config(cfg, 'a.py')
+
+
+def test_readers_of_mmdet3d_are_told_apart() -> None:
+    for part, kind, ours in (
+        ('test_evaluator', 'NuScenesMetric', 'BEVNuScenesMetric'),
+        ('train_dataloader', 'mmdet3d.NuScenesDataset', 'SequenceNuScenesDataset'),
+    ):
+        entry = dict(dataset=dict(type=kind, ann_file='a.msgpack.gz'))
+        with pytest.raises(ValueError, match=rf"{part}: type='{kind}' of mmdet3d cannot read .*; use type='{ours}'"):
+            check_config({part: entry}, 'a.py')
+        check_config({part: dict(type=kind, ann_file='a.pkl')}, 'a.py')
+
+
+def test_a_validation_is_there_as_a_whole() -> None:
+    whole = dict(val_cfg={}, val_dataloader={}, val_evaluator={}, test_cfg=None)
+    check_halves(whole)
+    for part in ('val_cfg', 'val_dataloader', 'val_evaluator'):
+        with pytest.raises(ValueError, match=rf'^val_cfg, .* found None for {part}; to do without: --cfg-options val'):
+            check_halves({**whole, part: None})

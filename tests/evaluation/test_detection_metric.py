@@ -106,7 +106,7 @@ def test_no_detection_scores_zero(tmp_path: Path, infos: dict[str, Any]) -> None
 
 
 def test_a_sample_of_another_file_is_named(tmp_path: Path, infos: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r'1 predicted samples are not in .*own_infos_train.*, the first is other'):
+    with pytest.raises(ValueError, match=r'own_infos_train.* lacks 1 predicted sample, the first is other'):
         score(tmp_path, [{**empty(infos['data_list'][0]), 'token': 'other'}])
     with pytest.raises(ValueError, match='class_range has no range for Person, Tram'):
         score(tmp_path, [empty(infos['data_list'][0])], class_range={'vehicle': 5.0})

@@ -55,5 +55,5 @@ def test_what_is_wrong_is_named(tmp_path: Path, change: Callable[[Box], Any], me
 @pytest.mark.parametrize('content', [b'', b'\xff\xfe', b'[' * 100_000])
 def test_what_is_no_json_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / 'r.json').write_bytes(content)
-    with pytest.raises(ValueError, match=r'r\.json is no JSON file'):
+    with pytest.raises(ValueError, match=r'r\.json cannot be read as JSON'):
         read_results(tmp_path / 'r.json', 2)

@@ -179,7 +179,7 @@ def test_predictions_of_another_split(
     synthetic_root: Path, synthetic_infos: Path, records: list[dict[str, Any]]
 ) -> None:
     strange = ground_truth({**records[0], 'token': 'elsewhere'}, 0)
-    with pytest.raises(ValueError, match=r'1 predicted samples are not in .*nuscenes_infos_val.*, .*elsewhere'):
+    with pytest.raises(ValueError, match=r'nuscenes_infos_val.* lacks 1 predicted sample, .*elsewhere'):
         score(metric(synthetic_root, synthetic_infos), [strange])
 
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 import yaml
-from faults.bad_data import Canary, Change, all_of, in_json, raw, replaced
+from faults.bad_tables import Canary
 from faults.case import CACHE, CACHED, COMPARE, SCORE, TEST, Case, put
+from faults.spoil import Change, all_of, in_json, raw, replaced
 
 STUDY, ERRORS = ['study', 'ls', 'study.yml'], ['errors', *SCORE[1:]]
 DIRS = ['compare', 'runs/a', 'runs/b', '--base', 'a']

@@ -22,13 +22,14 @@ from typing import Any, NamedTuple
 
 import mmdet3d.structures  # noqa: F401
 import torch
-from faults import bad_data, bad_files, bad_settings
+from faults import bad_files, bad_own, bad_sensors, bad_settings, bad_tables
 from faults.as_typed import as_typed
 from faults.case import GOOD, Case, copy_of, good_inputs
 from faults.forks import Ended, forked
 
 from bevdistill.cli.main import main as bevdistill
 
+ALL = [case for module in (bad_sensors, bad_tables, bad_own, bad_settings, bad_files) for case in module.CASES]
 SECONDS = 30.0
 SHOWN = 4
 """Examples of each kind in the report."""
@@ -122,7 +123,7 @@ def main() -> int:
             found = run(Case('good', ' '.join(words), words), good, place / 'try')
             if found.outcome != 'taken silently':
                 raise RuntimeError(f'{words} is refused where nothing is wrong: {found.said}')
-        for case in (*bad_data.CASES, *bad_settings.CASES, *bad_files.CASES):
+        for case in ALL:
             if re.search(args.only, f'{case.kind}, {case.what}'):
                 outcomes.append(run(case, good, place / 'try'))
                 if outcomes[-1].outcome not in OUTCOMES[:2]:

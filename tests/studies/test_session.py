@@ -92,13 +92,22 @@ def test_restart_takes_away_a_study_and_nothing_else(study: StudyFolder, tmp_pat
         session._require_place(spec, plan, restart=True)
 
 
+def test_data_that_are_not_there_are_told_before_anything_runs(
+    study: StudyFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert study.run('--data', str(study.folder / 'nowhere')) == 2
+    assert re.search(r'no data at .*/nowhere; name their folder in the study file', capsys.readouterr().err)
+    assert not study.out.exists()
+
+
 def test_the_folder_of_another_study_is_left_alone(study: StudyFolder) -> None:
     study.run_plain('--until', 'student')
     plan, _ = study.plan()
     spec, _, _ = verb.prepare(study.arguments())
     (study.out / 'manifest.json').write_text('{"matrix": "ours"}')
-    with pytest.raises(ValueError, match="holds the study 'ours', and this one is 'study'; name another folder"):
-        session._require_place(spec, plan, restart=False)
+    for restart in (False, True):
+        with pytest.raises(ValueError, match="holds the study 'ours', and this one is 'study'; name another folder"):
+            session._require_place(spec, plan, restart)
 
 
 def test_a_file_gets_lines_and_a_terminal_bars(monkeypatch: pytest.MonkeyPatch) -> None:

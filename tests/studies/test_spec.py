@@ -70,14 +70,16 @@ def test_all_mistakes_of_a_file_at_once(tmp_path: Path) -> None:
         dict(name=False, config=CONFIG),
     ]
     tree = dict(seed=[0], order='random', pictures=True, synthetic={'size': 'tiny'}, rows=rows)
+    tree |= dict(name='../out', metrics=['NDS', 'NDS'])
     with pytest.raises(ValueError) as error:
         load_study(write(tmp_path, **tree))
     for words in (
         "the study has unknown keys ['seed']", "order is one of ['rows', 'seeds'], got 'random'",
         'pictures is a whole number, got True', "synthetic has unknown keys ['size']",
+        "name '../out' needs letters, digits", "metrics is a list of one or more different names, got ['NDS', 'N",
         "row 'a' has unknown keys ['sedes']", "row 'a': no config",
         "row 'a': minutes is a whole number or a number, got 'long'",
-        "row 'b': its base 'c' is no row", "row 'b': its cache 'x' is not among", "'later' is no row above",
+        "row 'b': its base 'c' is no other row", "row 'b': its cache 'x' is not among", "'later' is no row above",
         'no file weights.pth', "row 'b/c' needs a name of letters", 'has one twice', "row 'b' has no seed 3",
         'overrides are written key: value',
         "row '..' needs a name of letters",

@@ -115,8 +115,8 @@ def test_all_that_does_not_fit_is_named_at_once(data: Any, teacher: Path, caches
         'model.pts_bbox_head.decoder.num_heads: the cache has 4, this run 2',
         'voxels.voxel_layer.max_num_points: the cache has 10, this run 5',
         'points.points_sweeps.sweeps_num: the cache has 1, this run 3',
-        'data: 1 samples are not in the cache, new for one',
-        'data: 1 samples have other LiDAR files, calibration or times',
+        'data: the cache lacks 1 sample, new for one',
+        'data: 1 sample with other LiDAR files, calibration or times',
         'python tools/cache_teacher.py CONFIG CHECKPOINT',
     ):
         assert line in text

@@ -55,7 +55,7 @@ def test_whatever_the_points_are_made_of_matters(tmp_path: Path, records: list[d
     held = Samples.of(write(tmp_path / 'one', deepcopy(records)))
     change(records[1])
     (line,) = held.differences_of(write(tmp_path / 'two', records))
-    assert line.startswith('data: 1 samples have other LiDAR files, calibration or times, b for one')
+    assert line.startswith('data: 1 sample with other LiDAR files, calibration or times, b for one')
     assert '(the cache: 4 samples' in line
     assert 'this run: 4 of infos.msgpack.gz' in line
 
@@ -63,7 +63,7 @@ def test_whatever_the_points_are_made_of_matters(tmp_path: Path, records: list[d
 def test_samples_that_are_not_there(tmp_path: Path, records: list[dict[str, Any]]) -> None:
     held = Samples.of(write(tmp_path / 'one', records[:2]))
     (line,) = held.differences_of(write(tmp_path / 'two', records))
-    assert line.startswith('data: 2 samples are not in the cache, c for one')
+    assert line.startswith('data: the cache lacks 2 samples, c for one')
 
 
 @pytest.mark.parametrize('rewritten', [False, True])

@@ -102,7 +102,7 @@ def test_a_folder_is_begun_once(cache: TeacherCache) -> None:
     cache.begin(replace(manifest, command='another', complete=False), samples, refuse)
     others = [
         (replace(manifest, key=CacheKey('ff' * 32)), samples, 'this run names ffff'),
-        (manifest, Samples({'s0': 'other', 's1': 'digest'}, {}), '1 samples have other LiDAR files'),
+        (manifest, Samples({'s0': 'other', 's1': 'digest'}, {}), '1 sample with other LiDAR files'),
         (replace(manifest, num_samples=1), Samples({'s0': 'digest'}, {}), 'for 2 samples, the config has 1 of them'),
         (replace(manifest, all_queries=9), samples, 'asked for are .* and 6 of 9 queries'),
     ]

@@ -132,7 +132,7 @@ def test_a_disk_that_is_too_small_is_told_before(
 ) -> None:
     usage = namedtuple('usage', 'total used free')
     monkeypatch.setattr(shutil, 'disk_usage', lambda path: usage(10**6, 0, 10**6))
-    with pytest.raises(OSError, match=r'8 samples need 0\.\d+ GB, .* has 0\.001 GB free. Name another disk') as caught:
+    with pytest.raises(OSError, match=r'0\.\d+ GB for 8 samples, .* has 0\.001 GB free. Name another disk') as caught:
         write(distilled(teacher, data, tmp_path), teacher, tmp_path / 'cache')
     assert caught.value.errno == errno.ENOSPC
     assert not list((tmp_path / 'cache').glob('records/*/*'))

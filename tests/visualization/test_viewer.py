@@ -91,7 +91,7 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
     config = _config(tmp_path, 'one', dict(type='PictureDetector', sensor='img', channels=5), CAMERA)
     with pytest.raises(ValueError, match=r'one\.pth does not fit .*one\.py:') as error:
         ModelViewer(config, _checkpoint(tmp_path, 'one'))
-    assert '1 weights of other shapes: bev' in str(error.value)
+    assert '1 weight of other shapes: bev' in str(error.value)
     with pytest.raises(FileNotFoundError, match='no checkpoint'):
         ModelViewer(config, tmp_path / 'absent.pth')
 

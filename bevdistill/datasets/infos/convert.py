@@ -11,6 +11,7 @@ import numpy as np
 from mmengine.logging import print_log
 from numpy.typing import NDArray
 
+from ...for_people import counted
 from ...structures.cameras import CAMERAS
 from ...structures.ego_state import CAN_BUS_SIZE
 from ..ego_pose import rigid_transform
@@ -74,7 +75,8 @@ def convert_infos(source: str | Path, out_file: str | Path) -> Path:
     out_file.parent.mkdir(parents=True, exist_ok=True)
     write_infos(out_file, {'metainfo': metainfo, 'data_list': records})
     print_log(
-        f'{out_file}: {len(records)} samples of {len(scenes)} scenes; {source} {layout_of(content)}, its boxes have '
+        f'{out_file}: {counted(len(records), "sample")} of {counted(len(scenes), "scene")}; {source} '
+        f'{layout_of(content)}, its boxes have '
         + ('length, width, height and yaw of today' if sizes_first else 'width, length, height and yaw before 1.0'),
         'current',
     )

@@ -12,6 +12,7 @@ from nuscenes.nuscenes import NuScenes
 from nuscenes.utils import splits
 from tqdm import tqdm
 
+from ...for_people import counted
 from .annotations import AnnotationRecords
 from .can_bus import CanBusReader
 from .files import ENDING, write_infos
@@ -95,7 +96,8 @@ def create_nuscenes_infos(
     for split, records in collected.items():
         file = out / f'nuscenes_infos_{split}{ENDING}'
         written[split] = write_infos(file, {'metainfo': metainfo, 'data_list': records})
-        print_log(f'{written[split]}: {len(records)} samples of {counts[split]} scenes', 'current')
+        of = counted(counts[split], 'scene')
+        print_log(f'{written[split]}: {counted(len(records), "sample")} of {of}', 'current')
     report_can_bus(can_bus, scenes)
     return written
 
@@ -132,7 +134,7 @@ def scenes_by_split(nusc: NuScenes, version: str, files: FilesOnDisk) -> dict[st
     used = sum(len(scenes) for scenes in found.values())
     if not used:
         raise TablesError(
-            f'none of the {len(nusc.scene)} scenes in the tables is usable: '
+            f'none of the {counted(len(nusc.scene), "scene")} in the tables is usable: '
             f'{len(present)} have files of cameras or LiDAR, and none of these is in a split of {version}'
         )
     if used < len(nusc.scene):

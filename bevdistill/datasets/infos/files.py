@@ -33,7 +33,9 @@ def split_of(path: str | Path) -> str:
 
 
 def create_command(root: str | Path) -> str:
-    """Return the command that writes the information files of a root."""
+    """Return the command that writes the information files of a root: of own data where it holds their layout."""
+    if any(Path(root).glob('*.jsonl')):
+        return f'bevdistill data import {shlex.quote(str(root))}'
     return CREATE.format(root=shlex.quote(str(root)))
 
 

@@ -79,7 +79,8 @@ class Fields:
         value = column([self.get(name)], shape)
         if value is None or not np.isfinite(value).all():
             found = shown(self.get(name))
-            raise ValueError(f"{self.where}: '{name}' must be finite numbers of shape {shape}, got {found}")
+            wanted = f'{" x ".join(map(str, shape))} finite numbers' if shape else 'a finite number'
+            raise ValueError(f"{self.where}: '{name}' must be {wanted}, got {found}")
         return value[0]
 
     def number(self, name: str) -> float:

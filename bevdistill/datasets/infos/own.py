@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from mmengine.logging import print_log
 
+from ...for_people import counted
 from .files import ENDING, write_infos
 from .layout_points import check_points
 from .neutral import Boxes, fill_velocities, read_samples, record_of
@@ -28,7 +29,7 @@ def import_own_data(root: str | Path, files: Sequence[str], out_dir: str | Path 
 
     Args:
         root: Folder that holds the files and what they name; the ``data_root`` of configs.
-        files: Names of the files of samples, relative to `root`; all ``*.jsonl`` of `root` when empty.
+        files: Names of the files of samples, relative to `root` or below it; all ``*.jsonl`` of `root` when empty.
         out_dir: Where the information files go; `root` when None.
 
     Returns:
@@ -41,7 +42,7 @@ def import_own_data(root: str | Path, files: Sequence[str], out_dir: str | Path 
     root = Path(root)
     if not root.is_dir():
         raise FileNotFoundError(f'no folder {root}')
-    sources = [root / name for name in files] or sorted(root.glob('*.jsonl'))
+    sources = [_below(root, name) for name in files] or sorted(root.glob('*.jsonl'))
     if not sources:
         raise FileNotFoundError(f'{root} holds no *.jsonl; docs/own_data.md describes the layout')
     out = root if out_dir is None else Path(out_dir)
@@ -61,12 +62,20 @@ def import_own_data(root: str | Path, files: Sequence[str], out_dir: str | Path 
     for source, pairs in read.items():
         written.append(out / f'own_infos_{source.stem}{ENDING}')
         write_infos(written[-1], infos[source])
-        scenes = len({record['scene_token'] for record, _ in pairs})
+        scenes = counted(len({record['scene_token'] for record, _ in pairs}), 'scene')
         names = ', '.join(dict.fromkeys(name for record, _ in pairs for name in record['images']))
-        print_log(f'{written[-1]}: {len(pairs)} samples of {scenes} scenes; cameras {names or "none"}', 'current')
+        samples = counted(len(pairs), 'sample')
+        print_log(f'{written[-1]}: {samples} of {scenes}; cameras {names or "none"}', 'current')
     boxes = ', '.join(f'{name} {count}' for name, count in seen.most_common())
     print_log(f'boxes by category: {boxes or "none"}. Name those to detect in the config: metainfo.classes', 'current')
     return written
+
+
+def _below(root: Path, name: str) -> Path:
+    """Find a file of samples by its name in the root, or by a path that leads there."""
+    path = Path(name)
+    inside = not (root / path).exists() and path.is_file() and path.resolve().is_relative_to(root.resolve())
+    return path if inside else root / path
 
 
 def read_file(source: Path, root: Path) -> Pairs:

@@ -170,7 +170,7 @@ def shown(value: Any) -> str:
             size = ' x '.join(map(str, array.shape))
             wrong = int((~np.isfinite(array)).sum())
             if wrong:
-                return f'{size} numbers of which {wrong} are not finite'
+                return f'{size} numbers, {wrong} not finite'
             if array.size <= 8:
                 return reprlib.repr(array.tolist())
             return f'{size} numbers from {array.min():g} to {array.max():g}'

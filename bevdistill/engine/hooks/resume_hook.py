@@ -174,7 +174,7 @@ def _group_differences(saved: Sequence[Mapping[str, Any]], own: Sequence[Mapping
 
 def _schedule_differences(saved: Sequence[Mapping[str, Any]], own: Sequence[Any]) -> Iterator[str]:
     if len(saved) != len(own):
-        yield f'{len(saved)} schedules -> {len(own)}'
+        yield f'{counted(len(saved), "schedule")} -> {len(own)}'
         return
     for old, scheduler in zip(saved, own, strict=True):
         new = scheduler.state_dict()

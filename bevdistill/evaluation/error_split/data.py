@@ -10,6 +10,7 @@ from nuscenes.eval.common.config import config_factory
 from nuscenes.eval.common.data_classes import EvalBoxes
 from pyquaternion import Quaternion
 
+from ...for_people import counted
 from ..nuscenes_boxes import NuScenesTables, read_results
 from ..nuscenes_summary import full_class_range
 from ..splits import EVAL_SETS
@@ -56,7 +57,8 @@ class ErrorSplit:
             self._truth, self._file = self._tables.truth(list(found), self._config), file
         if set(found) != set(self._truth.sample_tokens):
             raise ValueError(
-                f'{file} has predictions for {len(found)} samples, {self._file} for {len(self._truth.sample_tokens)}, '
+                f'{file} has predictions for {counted(len(found), "sample")}, {self._file} for '
+                f'{len(self._truth.sample_tokens)}, '
                 'and they are not the same: errors compare on the same samples'
             )
         predicted = self._tables.predicted(found, self._config)
@@ -115,7 +117,7 @@ def results_file(path: Path) -> Path:
     if len(found) == 1:
         return found[0]
     if found:
-        raise FileNotFoundError(f'{path} holds {len(found)} files {RESULTS}; name one')
+        raise FileNotFoundError(f'{path} holds {counted(len(found), "file")} {RESULTS}; name one')
     raise FileNotFoundError(
         f'no {RESULTS} in {path}; write one with: bevdistill test CONFIG CHECKPOINT --keep-predictions'
     )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from ...for_people import counted
 from .match import FOUND, Outcome
 from .summary import common, mean, numbers
 
@@ -96,5 +97,5 @@ def _spread(axis: Any, outcomes: Mapping[str, Outcome], threshold: float) -> Non
     axis.set_xticks(range(1, len(names) + 1), names, fontsize=8)
     axis.set_ylabel('error, m', fontsize=9)
     who = 'that all found' if len(outcomes) > 1 else 'that were found'
-    axis.set_title(f'{both.sum()} objects {who}: quartiles, 5 to 95 %', fontsize=10)
+    axis.set_title(f'{counted(both.sum(), "object")} {who}: quartiles, 5 to 95 %', fontsize=10)
     axis.grid(axis='y', color='#e8e8e8')

@@ -59,7 +59,7 @@ def test_no_folder(tmp_path: Path, root_given: bool) -> None:
         ('[1]', 'message 0: expected a dict of signals, found 1'),
         (json.dumps([message(100), {**message(120), 'vel': [1, 2]}]), 'message 1: vel: expected 3 finite numbers'),
         (json.dumps([{**message(100), 'pos': ['a', 1, 2]}]), 'message 0: pos: expected 3 finite numbers'),
-        (json.dumps([{**message(100), 'accel': [float('nan'), 1, 2]}]), 'message 0: accel: .*1 are not finite'),
+        (json.dumps([{**message(100), 'accel': [float('nan'), 1, 2]}]), 'message 0: accel: .*1 not finite'),
         (json.dumps([message(100), message(90)]), 'message 1: utime: expected microseconds from 100 on, found 90'),
         (json.dumps([{**message(100), 'utime': '100'}]), "message 0: utime: .* found '100'"),
     ],

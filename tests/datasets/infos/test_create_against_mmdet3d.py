@@ -120,5 +120,7 @@ def test_files_of_other_projects_are_converted_to_our_own(
         assert_same(record, expected, record['token'])
     del content['infos'][0]['scene_token']
     (tmp_path / 'other.pkl').write_bytes(pickle.dumps(content))
-    with pytest.raises(ValueError, match='lacks scene_token, which cannot be derived'):
+    with pytest.raises(FileExistsError, match=r'ours.msgpack.gz exists; name another file'):
         convert_infos(tmp_path / 'other.pkl', tmp_path / 'ours.msgpack.gz')
+    with pytest.raises(ValueError, match='lacks scene_token, which cannot be derived'):
+        convert_infos(tmp_path / 'other.pkl', tmp_path / 'another.msgpack.gz')

@@ -122,17 +122,17 @@ def change(sample: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     ('path', 'value', 'message'),
     [
         ('token', None, r"train.jsonl line 2: field 'token' is missing; there are scene, "),
-        ('ego2global', [[1.0]], r"line 2: 'ego2global' must be finite numbers of shape \(4, 4\), got \[\[1\.0\]\]"),
+        ('ego2global', [[1.0]], r"line 2: 'ego2global' must be 4 x 4 finite numbers, got \[\[1\.0\]\]"),
         ('ego2global', np.diag([2.0, 1, 1, 1]).tolist(), "line 2: 'ego2global' is no rigid transform"),
         ('ego2global', (np.eye(4) + np.eye(4, k=-3)).tolist(), "the last row of 'ego2global' must be 0 0 0 1"),
-        ('timestamp', 'noon', r"'timestamp' must be finite numbers of shape \(\), got 'noon'"),
-        ('cameras.front.intrinsics', [1.0, 2.0], r"camera front: 'intrinsics' must be .* of shape \(3, 3\)"),
+        ('timestamp', 'noon', r"'timestamp' must be a finite number, got 'noon'"),
+        ('cameras.front.intrinsics', [1.0, 2.0], r"camera front: 'intrinsics' must be 3 x 3 finite numbers"),
         ('boxes.1.size', [1.0, -1.0, 1.0], "box 1: 'size' is length, width, height and positive"),
         ('boxes.0.category', None, "box 0: field 'category' is missing"),
         ('boxes', {'a': 1}, r"line 2: 'boxes' must be a list, got \{'a': 1\}"),
         ('boxes.0.num_points', 'many', r"box 0: 'num_points' must be a whole number from 0 on, got 'many'"),
         ('boxes.1.yaw', -90.0, r"line 2, box 1: 'yaw' is in radians, at most 12\.6, got -90"),
-        ('boxes.0.yaw', '0.3', r"box 0: 'yaw' must be finite numbers"),
+        ('boxes.0.yaw', '0.3', r"box 0: 'yaw' must be a finite number"),
         ('boxes.0.size', [1e4, 1.0, 1.0], r'drive-1: instances\.0\.bbox_3d: .*at most 200 m.*Correct the sample'),
         ('cameras', [1], r'line 2, cameras: expected an object with named fields, got list'),
         ('cameras.front.intrinsics', np.zeros((3, 3)).tolist(), r'line 2: images\.front\.cam2img: .* positive focal'),
@@ -185,6 +185,12 @@ def test_a_field_that_stands_twice_is_named(tmp_path: Path) -> None:
     file.write_text(file.read_text().replace('{"token"', '{"token": "other", "token"'))
     with pytest.raises(ValueError, match=r"line 1 is no JSON \('token' stands twice in one object\)"):
         import_own_data(tmp_path, [])
+
+
+def test_a_file_may_be_named_by_its_path(tmp_path: Path) -> None:
+    write_samples(tmp_path, [made_up_sample(tmp_path, 0)])
+    (written,) = import_own_data(tmp_path, [str(tmp_path / 'train.jsonl')])
+    assert written == tmp_path / 'own_infos_train.msgpack.gz'
 
 
 def test_files_that_are_missing_or_cut_are_named(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], Any], str, str]] = {
     'next in another scene': (lambda r: r.update(next='token-3'), 'next', 'one of its own scene'),
     'link of one side': (lambda r: r.update(next='token-2'), 'next', 'a link both ways'),
     'short can bus': (lambda r: r['can_bus'].pop(), 'can_bus', '18 finite numbers, found 17 numbers'),
-    'infinite can bus': (lambda r: r['can_bus'].__setitem__(3, math.inf), 'can_bus', '1 are not finite'),
+    'infinite can bus': (lambda r: r['can_bus'].__setitem__(3, math.inf), 'can_bus', '1 not finite'),
     'pose of 3 x 4': (lambda r: r['ego2global'].pop(), 'ego2global', 'rigid .* found 3 x 4 numbers'),
     'pose that grows': (lambda r: r.update(ego2global=scaled(r['ego2global'])), 'ego2global', 'rigid'),
     'pose that mirrors': (

@@ -1,0 +1,39 @@
+"""Variables that commands read have values that there are, before anything is loaded."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from cli_runs import Run
+
+from bevdistill.cli.environment import CHOICES, check_environment
+from bevdistill.layers.sampling import backend
+
+
+def test_choices_are_those_of_the_sampling() -> None:
+    (name, allowed), = CHOICES.items()
+    assert name == backend.VARIABLE
+    assert all(f"'{word}'" in inspect.getsource(backend.backend_of) for word in allowed)
+    for word in ('', *allowed):
+        assert check_environment({name: word, 'RANK': '3', 'WORLD_SIZE': '4', 'LOCAL_RANK': '0'}) == []
+
+
+@pytest.mark.parametrize(('variables', 'message'), [
+    (dict(BEVDISTILL_SAMPLING='bogus'), r"^BEVDISTILL_SAMPLING='bogus': expected triton, mmcv, reference, or no such"),
+    (dict(RANK='first'), r"^RANK='first': expected a whole number from 0 on"),
+    (dict(LOCAL_RANK='-1'), r"^LOCAL_RANK='-1': expected a whole number"),
+    (dict(RANK='2', WORLD_SIZE='2'), r'^RANK=2, WORLD_SIZE=2: expected a rank below the number of processes'),
+])  # fmt: skip
+def test_values_that_cannot_be(variables: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_environment(variables)
+
+
+def test_every_verb_looks(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('BEVDISTILL_SAMPLER', 'mmcv')
+    assert 'BEVDISTILL_SAMPLER is not read; did you mean BEVDISTILL_SAMPLING?' in run('ls', 'synthetic').err
+    monkeypatch.setenv('BEVDISTILL_SAMPLING', 'cuda')
+    done = run('describe', 'absent.py')
+    assert (done.code, done.error.count('\n')) == (1, 0)
+    assert "BEVDISTILL_SAMPLING='cuda': expected triton" in done.error
