@@ -214,7 +214,7 @@ def _once(done: Sequence[tuple[Path, dict[str, Any]]]) -> list[tuple[Path, dict[
 
 def _alike(job: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     scores = ({key: value for key, value in each['metrics'].items() if key not in TIMES} for each in (job, other))
-    return next(scores) == next(scores) and all(job.get(key) == other.get(key) for key in SAME)
+    return all(job.get(key) == other.get(key) for key in SAME) and next(scores) == next(scores)
 
 
 def _check_sessions(done: Sequence[tuple[Path, Mapping[str, Any]]]) -> None:
