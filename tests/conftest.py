@@ -1,28 +1,43 @@
-"""Fixtures that every folder of tests shares."""
+"""Fixtures that every folder of tests shares.
+
+They import what they need: pytest-xdist's first process reads this file, and runs no test.
+"""
 
 from __future__ import annotations
 
 import gc
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
 from filelock import FileLock
-from mmengine.config import Config
-from mmengine.dataset import base_dataset
-from mmengine.logging import MessageHub
-from mmengine.registry import DefaultScope
 
-if not torch.cuda.is_available():
+from bevdistill.engine.nvidia import driver_version
+
+if TYPE_CHECKING:
+    import torch
+
+
+def has_gpu() -> bool:
+    """Whether torch sees a GPU, which takes seconds to ask: not where there is no driver for one."""
+    if not driver_version():
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+if not has_gpu():
     # Triton reads it when it is first imported, and when a kernel is defined.
     os.environ['TRITON_INTERPRET'] = '1'
 
@@ -44,13 +59,27 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True, scope='session')
 def _data_sets_collect_no_garbage() -> Iterator[None]:
     """mmengine collects all garbage of the process for each data set, a third of a second with what tests leave."""
+    from mmengine.dataset import base_dataset
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(base_dataset, 'gc', SimpleNamespace(collect=lambda: 0))
         yield
 
 
+@pytest.fixture(autouse=True, scope='session')
+def _the_machine_is_asked_once() -> Iterator[None]:
+    """mmengine starts git and compilers for the log of each run, to tell what there is."""
+    from mmengine.runner import runner
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, 'collect_env', cache(runner.collect_env))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _repeatable() -> None:
+    import torch
+
     torch.manual_seed(0)
     np.random.seed(0)
 
@@ -62,6 +91,8 @@ def _own_message_hub() -> Iterator[None]:
     Of one test, not of one module: which tests of a module a process runs, and in which order, is decided by the
     scheduler, which takes tests from the end of another process's list.
     """
+    from mmengine.logging import MessageHub
+
     yield
     MessageHub._instance_dict.clear()
 
@@ -77,6 +108,8 @@ def _disks_are_not_waited_for() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope='session')
 def _shipped_configs_are_parsed_once() -> Iterator[None]:
     """mmengine parses every base again for every config, a tenth of a second each time."""
+    from mmengine.config import Config
+
     parse = Config._file2dict
     parsed: dict[tuple[object, ...], Any] = {}
 
@@ -103,6 +136,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def no_random_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave weights as they were allocated: for models that are built, and not run."""
+    import torch
+
     for draw in ('uniform_', 'normal_'):
         monkeypatch.setattr(torch.Tensor, draw, lambda weight, *args, **options: weight)
 
@@ -110,6 +145,9 @@ def no_random_weights(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """One thread, and no scope of mmengine's registries left behind: for tests that run a training in this process."""
+    import torch
+    from mmengine.registry import DefaultScope
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -175,7 +213,7 @@ class OldConvention:
     @staticmethod
     def boxes(boxes: torch.Tensor) -> torch.Tensor:
         boxes = boxes[..., [0, 1, 2, 4, 3, 5, 6, 7, 8]].clone()
-        boxes[..., 6] = -boxes[..., 6] - np.pi / 2
+        boxes[..., 6] = -boxes[..., 6] - math.pi / 2
         return boxes
 
 

@@ -66,8 +66,8 @@ def sample(
     """Images, points and ground truth, the same wherever the sample is seen."""
     generator = np.random.default_rng(index)
     images = torch.from_numpy(generator.integers(0, 255, (queue, CAMERAS, 3, *size), dtype=np.uint8))
-    low, size = np.array([-25, -25, -2, 0, 0]), np.array([50, 50, 3, 1, 0.1])
-    points = torch.from_numpy((low + generator.random((400, 5)) * size).astype(np.float32))
+    low, extent = np.array([-25, -25, -2, 0, 0]), np.array([50, 50, 3, 1, 0.1])
+    points = torch.from_numpy((low + generator.random((400, 5)) * extent).astype(np.float32))
     matrices = np.eye(4) * 100 + generator.random((queue, CAMERAS, 4, 4)) * 10
     # Images of another size show the same.
     matrices[..., :2, :] *= np.array([[size[1] / WIDTH], [size[0] / HEIGHT]])

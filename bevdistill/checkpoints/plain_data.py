@@ -13,7 +13,8 @@ from mmengine.logging import HistoryBuffer
 
 _BUFFER = '__history_buffer__'
 _ARRAY = '__array__'
-_AS_IT_IS = (torch.Tensor, torch.dtype, torch.device, torch.Size, type(None))
+_AS_IT_IS = (torch.Tensor, torch.dtype, torch.device, torch.Size)
+_BUILTIN = (bool, int, float, str, bytes)
 
 
 class NotPlainError(TypeError):
@@ -33,6 +34,8 @@ def to_plain(value: Any, where: str) -> Any:
     Raises:
         NotPlainError: If a value has no plain form.
     """
+    if value is None or type(value) in _BUILTIN:  # Nearly all there is: first.
+        return value
     if isinstance(value, HistoryBuffer):
         logs, counts = value.data
         return {_BUFFER: [torch.from_numpy(logs.copy()), torch.from_numpy(counts.copy()), int(value.max_length)]}
@@ -44,8 +47,9 @@ def to_plain(value: Any, where: str) -> Any:
         return to_plain(value.tolist(), where)
     if isinstance(value, _AS_IT_IS):
         return value
-    if isinstance(value, bool | int | float | str | bytes):
-        return _builtin(value)
+    for kind in _BUILTIN:  # A subclass: an enumeration, an index with a seed.
+        if isinstance(value, kind):
+            return kind(value)
     if isinstance(value, PurePath):
         return str(value)
     if isinstance(value, Mapping):
@@ -68,12 +72,6 @@ def from_plain(value: Any) -> Any:
     if type(value) in (list, tuple):
         return type(value)(from_plain(entry) for entry in value)
     return value
-
-
-def _builtin(value: Any) -> Any:
-    """Cast a number or string of a subclass (an enumeration, an index with a seed) to its builtin type."""
-    kind = next(kind for kind in (bool, int, float, str, bytes) if isinstance(value, kind))
-    return value if type(value) is kind else kind(value)
 
 
 def _plain_dict(value: Mapping[Any, Any], where: str) -> Mapping[Any, Any]:

@@ -22,19 +22,25 @@ MODULE2PACKAGE.setdefault('bevdistill', 'bevdistill')  # what mmengine lets stan
 ENDINGS = ('.py', '.yml', '.yaml', '.json')
 """Of configs, as mmengine reads them."""
 
+_latest: dict[str, str] = {}
+
 
 class OrderedConfig(Config):
     """Config whose text keeps the order of its keys.
 
     mmengine sorts them, and the stages of a pipeline run in their order: the file that a run leaves in its work dir
-    would be another pipeline. Nor does yapf format the text, which takes seconds and is done four times per run.
+    would be another pipeline. Nor does yapf format the text, which takes seconds. A run asks five times for the same
+    text, so the latest one is kept.
     """
 
     @property
     def pretty_text(self) -> str:
         """Text of a config file with the same entries."""
-        entries = self.to_dict().items()
-        return ''.join(f'{key} = {pformat(value, width=116, sort_dicts=False)}\n' for key, value in entries)
+        entries = self.to_dict()
+        if _latest.get('entries') != (seen := repr(entries)):
+            lines = (f'{key} = {pformat(value, width=116, sort_dicts=False)}\n' for key, value in entries.items())
+            _latest.update(entries=seen, text=''.join(lines))
+        return _latest['text']
 
 
 def read_config(

@@ -56,6 +56,7 @@ class Results:
     rows: list[str] = field(default_factory=list)
     held_out: pd.DataFrame | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
+    _by_seed: dict[tuple[str, str], pd.Series] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.rows = self.rows or list(self.titles)
@@ -72,11 +73,14 @@ class Results:
         return self.runs.loc[self.runs['row'] == row, column].dropna()
 
     def by_seed(self, row: str, column: str) -> pd.Series:
-        """Return the numbers of a row in a column by seed."""
+        """Return the numbers of a row in a column by seed; each is looked up once, and wanted by every table."""
         if column not in self.runs:
             return pd.Series(dtype=float)
-        seeded = (self.runs['row'] == row) & self.runs['seed'].notna()
-        return self.runs.loc[seeded, ['seed', column]].set_index('seed')[column].dropna()
+        if (row, column) not in self._by_seed:
+            seeded = (self.runs['row'] == row) & self.runs['seed'].notna()
+            numbers = self.runs.loc[seeded, ['seed', column]].set_index('seed')[column]
+            self._by_seed[row, column] = numbers.dropna()
+        return self._by_seed[row, column]
 
     def named(self, title: str, flag: str) -> str:
         """Return the row of a title or name.
@@ -216,7 +220,7 @@ def _once(done: Sequence[tuple[Path, dict[str, Any]]]) -> list[tuple[Path, dict[
 
 def _alike(job: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     scores = ({key: value for key, value in each['metrics'].items() if key not in TIMES} for each in (job, other))
-    return next(scores) == next(scores) and all(job.get(key) == other.get(key) for key in SAME)
+    return all(job.get(key) == other.get(key) for key in SAME) and next(scores) == next(scores)
 
 
 def _check_sessions(done: Sequence[tuple[Path, Mapping[str, Any]]]) -> None:

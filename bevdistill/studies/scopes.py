@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -13,7 +14,7 @@ WHOLE = 'the whole split'
 MOST_ROWS = 4
 
 
-def samples_of(run: pd.Series) -> str:
+def samples_of(run: Mapping[str, Any]) -> str:
     """Say which samples a result is of: :data:`WHOLE`, or how many with the number that names them."""
     samples, split, name = (run.get(key) for key in PART)
     if pd.isna(samples):
@@ -21,7 +22,7 @@ def samples_of(run: pd.Series) -> str:
     return f'{counted(round(samples), "sample")} (id {name:.0f}) that are not the whole split of {split:.0f}'
 
 
-def classes_of(run: pd.Series) -> str:
+def classes_of(run: Mapping[str, Any]) -> str:
     """Say over which classes the means of a result are; '' where it has no scores by class."""
     names = [str(key).removesuffix('_AP') for key, value in run.items() if str(key).endswith('_AP')]
     scored = sorted(name for name in names if not pd.isna(run[f'{name}_AP']))
@@ -50,11 +51,11 @@ def differing(runs: pd.DataFrame, titles: Iterable[tuple[str, str]]) -> list[str
 
 
 def _grouped(
-    runs: pd.DataFrame, titles: Iterable[tuple[str, str]], say: Callable[[pd.Series], str]
+    runs: pd.DataFrame, titles: Iterable[tuple[str, str]], say: Callable[[dict[str, Any]], str]
 ) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for row, title in titles:
-        for text in dict.fromkeys(say(run) for _, run in runs[runs['row'] == row].iterrows()):
+        for text in dict.fromkeys(map(say, runs[runs['row'] == row].to_dict('records'))):
             found.setdefault(text, []).append(title)
     return found
 

@@ -52,6 +52,9 @@ def test_text_of_a_config_is_a_config_and_takes_no_time(tmp_path: Path, monkeypa
         patch.setattr(mmengine.config.config, 'FormatCode', None)  # yapf, seconds for each text
         text = cfg.pretty_text
     assert Config.fromstring(text, '.py').to_dict() == cfg.to_dict()
+    cfg.model.num_classes = 3
+    assert Config.fromstring(cfg.pretty_text, '.py').model.num_classes == 3, 'the text is that of today'
+    assert load_config(file, {'model.num_classes': 2}).pretty_text == text
 
 
 def test_the_file_that_a_run_leaves_is_its_config(tmp_path: Path) -> None:

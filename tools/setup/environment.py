@@ -22,7 +22,7 @@ VERSION = 'import sys; print(*sys.version_info[:2], sep=".")'
 
 
 class Venv:
-    """An environment with what a lock lists, ``.venv`` of a checkout by default; wheels and logs lie outside of it."""
+    """An environment with what a lock lists, ``.venv`` of a checkout by default, logs in it, wheels outside of it."""
 
     def __init__(self, repo: Path, cache: Path, folder: Path | None = None, lock: str = '') -> None:
         self.repo, self.cache, self.folder, self.hold = repo, cache, folder or repo / '.venv', -1
@@ -99,8 +99,7 @@ class Venv:
                                  'Free some (for temporary files TMPDIR may name another folder), then run again')
         say(f'making {self.folder.name} (3 to 8 minutes on two cores; later calls take no time)')
         shutil.rmtree(self.folder, ignore_errors=True)
-        made = [base or sys.executable, '-m', 'venv', self.folder]
-        run('making .venv', made, self.cache / 'logs' / 'venv.log', self.hold)
+        self.run('making .venv', base or sys.executable, '-m', 'venv', self.folder)
 
     def fill(self) -> None:
         """Install all that is missing: packages by uv (seconds; by pip minutes), torch, mmcv, the checkout in place."""
