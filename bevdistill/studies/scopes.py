@@ -16,7 +16,7 @@ MOST_ROWS = 4
 
 def samples_of(run: Mapping[str, Any]) -> str:
     """Say which samples a result is of: :data:`WHOLE`, or how many with the number that names them."""
-    samples, split, name = (run.get(key) for key in PART)
+    samples, split, name = (run.get(key, float('nan')) for key in PART)
     if pd.isna(samples):
         return WHOLE
     return f'{counted(round(samples), "sample")} (id {name:.0f}) that are not the whole split of {split:.0f}'
