@@ -14,7 +14,7 @@ from mmengine.logging import HistoryBuffer
 _BUFFER = '__history_buffer__'
 _ARRAY = '__array__'
 _AS_IT_IS = (torch.Tensor, torch.dtype, torch.device, torch.Size)
-_BUILTIN = (bool, int, float, str, bytes)
+_BUILTIN: tuple[type[Any], ...] = (bool, int, float, str, bytes)
 
 
 class NotPlainError(TypeError):
