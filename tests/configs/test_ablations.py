@@ -157,8 +157,6 @@ def test_twin_trains(
             cfg.model.losses.sparse.schedule.start = 0.0
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     cfg.default_hooks.checkpoint.save_last = False
-    # The base's, by which test_twins_run.py trains; without it the optimizer has one group, not one per parameter.
-    del cfg.optim_wrapper.paramwise_cfg
     recorder = train(cfg)
     assert len(recorder.losses) == 2
     assert all(map(math.isfinite, recorder.losses))
