@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from .arguments import help_of
-from .environment import check_environment
+from .environment import check_environment, let_threads_sleep
 from .one_line import one_line
 from .unknown_words import explained
 
@@ -72,6 +72,7 @@ def _run(words: list[str], prog: str) -> int:
     try:
         for line in check_environment():
             print(f'{parser.prog}: {line}', file=sys.stderr)
+        let_threads_sleep()
         return module.run(args) or 0
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _nobody_reads():

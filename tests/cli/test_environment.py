@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import os
 
 import pytest
 from cli_runs import Run
 
-from bevdistill.cli.environment import CHOICES, check_environment
+from bevdistill.cli.environment import CHOICES, check_environment, let_threads_sleep
+from bevdistill.cli.main import main
 from bevdistill.layers.sampling import backend
 
 
@@ -37,3 +39,21 @@ def test_every_verb_looks(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     done = run('describe', 'absent.py')
     assert (done.code, done.error.count('\n')) == (1, 0)
     assert "BEVDISTILL_SAMPLING='cuda': expected triton" in done.error
+
+
+def test_threads_sleep_while_they_wait_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('OMP_WAIT_POLICY', 'ACTIVE')
+    let_threads_sleep()
+    assert os.environ['OMP_WAIT_POLICY'] == 'ACTIVE'
+    monkeypatch.delenv('OMP_WAIT_POLICY')
+    let_threads_sleep()
+    assert os.environ['OMP_WAIT_POLICY'] == 'PASSIVE'
+
+
+def test_a_command_lets_threads_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setenv('OMP_WAIT_POLICY', '')
+    monkeypatch.delenv('OMP_WAIT_POLICY')
+    monkeypatch.setattr('bevdistill.cli.ls.run', lambda args: seen.append(os.environ['OMP_WAIT_POLICY']))
+    assert main(['ls']) == 0
+    assert seen == ['PASSIVE']
