@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..distributed.wrappers import unwrap_model
+from ..for_people import counted
 
 if TYPE_CHECKING:
     from mmengine.runner import Runner
@@ -71,7 +72,7 @@ def check_num_classes(runner: Runner) -> None:
     """
     count, names = getattr(unwrap_model(runner.model), 'num_classes', None), class_names(runner)
     if names is not None and count is not None and count != len(names):
-        raise ValueError(f'the model predicts {count} classes, the dataset has {len(names)}: {names}')
+        raise ValueError(f'the model predicts {counted(count, "class")}, the dataset has {len(names)}: {names}')
 
 
 def identity_gaps(saved: Mapping[str, Any], own: Mapping[str, Any], owner: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from mmdet3d.registry import DATASETS
 from mmengine.logging import print_log
 from numpy.typing import NDArray
 
+from ..for_people import counted
 from ..structures.ego_state import relative_can_bus
 from .categories import BoxCount, CategoryMap, nearest, range_of_boxes
 from .ego_pose import absolute_can_bus, rigid_transform
@@ -162,7 +163,8 @@ class SequenceNuScenesDataset(NuScenesDataset):
         problem, mistake = self.category_map.unknown({*self._file_categories, *self._seen_categories})
         if self.filter_empty_gt and not count.kept and not (problem and mistake):
             lost = f': {count.losses()}' if count.total else ''
-            problem = f'no box of the classes {", ".join(self.category_map.classes)} in {samples} samples{lost}'
+            names = ', '.join(self.category_map.classes)
+            problem = f'no box of the classes {names} in {counted(samples, "sample")}{lost}'
             mistake = True
         if mistake and not self.test_mode:
             raise ValueError(f'{self.ann_file}: {problem}')

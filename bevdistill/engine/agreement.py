@@ -8,6 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from ..for_people import counted
 from ..structures.cameras import CAMERAS
 from .overrides import read_paths
 
@@ -112,7 +113,7 @@ def _frames_and_cameras(tree: Mapping[str, Any], side: str) -> Iterator[str]:
         place = f'{_data(tree, loader)}.cameras'
         count = len(tree.get(place) or CAMERAS)
         if cameras and tree.get(loader) and count != cameras[1]:
-            yield f'{cameras[0]}={cameras[1]}, but {place} has {count} cameras'
+            yield f'{cameras[0]}={cameras[1]}, but {place} has {counted(count, "camera")}'
 
 
 def _voxels(tree: Mapping[str, Any], side: str) -> Iterator[str]:

@@ -17,6 +17,8 @@ from mmengine.runner.amp import autocast
 from torch import nn
 from torch.optim import Optimizer
 
+from ..for_people import counted
+
 _NOISE = ('paramwise_options -- ', 'is skipped since its requires_grad=False')
 
 
@@ -83,7 +85,9 @@ def summary(optimizer: Optimizer, model: nn.Module) -> str:
         trained = [parameter for parameter in group['params'] if parameter.requires_grad]
         numbers[options] += sum(parameter.numel() for parameter in trained)
         tensors[options] += len(trained)
-    parts = [f'{numbers[kind]:,} numbers in {tensors[kind]} tensors at {kind}' for kind in numbers if tensors[kind]]
+    parts = [
+        f'{numbers[kind]:,} numbers in {counted(count, "tensor")} at {kind}' for kind, count in tensors.items() if count
+    ]
     frozen = sum(parameter.numel() for parameter in model.parameters() if not parameter.requires_grad)
     return f'{type(optimizer).__name__}: ' + '; '.join([*parts, *([f'{frozen:,} frozen'] if frozen else [])])
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..distillers.frozen_teacher import FrozenTeacher
 from ..distillers.teacher_checkpoint import TeacherCheckpoint
+from ..for_people import counted
 from ..structures import BEVOutputs
 from .key import CacheKey
 from .record_layout import OPTIONAL_TAPS
@@ -96,8 +97,8 @@ class CachedTeacher(FrozenTeacher):
             self.checkpoint.check_data(self.checkpoint.class_names, 'class_names in the config')
         self.loaded = True
         print_log(
-            f'teacher: {manifest.num_samples} cached samples in {self.cache.folder}, of {self.checkpoint.path} '
-            f'(sha256 {self.identity["sha256"]})',
+            f'teacher: {counted(manifest.num_samples, "cached sample")} in {self.cache.folder}, of '
+            f'{self.checkpoint.path} (sha256 {self.identity["sha256"]})',
             logger='current',
         )
 

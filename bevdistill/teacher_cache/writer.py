@@ -213,8 +213,9 @@ def _size_of(cache: TeacherCache, missing: int) -> str:
     nbytes, count = manifest.record_bytes, manifest.num_samples
     taps = ', '.join(f'{entry.tap} {(entry.stop - entry.start) / 1e6:.3g} MB' for entry in manifest.layout.entries)
     return (
-        f'teacher cache {cache.folder}: {count} samples x {nbytes / 1e6:.3g} MB ({taps}) = {count * nbytes / 1e9:.3g} '
-        f'GB, {counted(missing, "sample")} to go, {shutil.disk_usage(cache.folder).free / 1e9:.3g} GB free'
+        f'teacher cache {cache.folder}: {counted(count, "sample")} x {nbytes / 1e6:.3g} MB ({taps}) = '
+        f'{count * nbytes / 1e9:.3g} GB, {counted(missing, "sample")} to go, '
+        f'{shutil.disk_usage(cache.folder).free / 1e9:.3g} GB free'
     )
 
 

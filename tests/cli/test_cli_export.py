@@ -68,7 +68,7 @@ def test_what_is_no_distillers_checkpoint(export: Run, tmp_path: Path) -> None:
     for path, message in (
         (plain, "not a checkpoint of a distiller: expected weights under 'student.' and 'losses.', found them under"),
         (weights, "has no 'state_dict'"),
-        (text, 'text.pth is damaged: of its 5 bytes'),
+        (text, 'text.pth is no checkpoint: it is text'),
         (tmp_path / 'absent.pth', 'there is no checkpoint'),
     ):
         result = export(path, tmp_path / 'out.pth')

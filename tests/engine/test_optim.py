@@ -40,8 +40,8 @@ def test_counts_by_rate_and_decay() -> None:
     model = Model()
     wrapper = build_optim_wrapper(model, config(img_backbone=dict(lr_mult=0.1), head=dict(decay_mult=0.0)))
     assert summary(wrapper.optimizer, model) == (
-        'AdamW: 12 numbers in 1 tensors at lr 2e-05, weight decay 0.01; '
-        '8 numbers in 1 tensors at lr 0.0002, weight decay 0; 4 frozen'
+        'AdamW: 12 numbers in 1 tensor at lr 2e-05, weight decay 0.01; '
+        '8 numbers in 1 tensor at lr 0.0002, weight decay 0; 4 frozen'
     )
     linear = nn.Linear(2, 2)
     plain = torch.optim.SGD(linear.parameters(), lr=1.0)

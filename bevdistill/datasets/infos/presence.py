@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from mmengine.logging import print_log
 
+from ...for_people import counted
 from ...structures.cameras import CAMERAS
 
 CHANNELS = ('LIDAR_TOP', *CAMERAS)
@@ -70,8 +71,9 @@ class Absences:
         if absent:
             print_log(f'{where} has no files of {", ".join(absent)}: the records have no such sensor', 'current')
         if self.samples:
-            lost = ', '.join(f'{channel} {count}' for channel, count in self.samples.items())
-            print_log(f'{self.samples.total()} keyframes left out, a file is missing ({lost}; {self.first})', 'current')
+            lost = ', '.join(f'{channel} {times}' for channel, times in self.samples.items())
+            count = counted(self.samples.total(), 'keyframe')
+            print_log(f'left out: {count}, a file is missing ({lost}; {self.first})', 'current')
         if not self.kept:
             raise ValueError(f'{where}: no keyframe has all its files ({self.first}); unpack what holds them')
         if self.sweeps_lost:

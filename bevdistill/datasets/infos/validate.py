@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ...for_people import counted
 from . import rules
 from .links import relation_faults
 from .rules import Rule, shown
@@ -213,6 +214,6 @@ def require_valid(
     """
     faults = faults_of(infos, cameras, lidar)
     if faults:
-        more = f' ({len(faults) - 1} more faults)' if len(faults) > 1 else ''
+        more = f' ({counted(len(faults) - 1, "more fault")})' if len(faults) > 1 else ''
         advice = advice or f'List all with: bevdistill data check {source}; then write the file anew, or leave them out'
         raise ValueError(f'{source}: {faults[0]}{more}. {advice}')

@@ -152,7 +152,7 @@ def test_what_a_partial_download_lacks_is_left_out_and_counted(
     assert not any('sweeps/' in s['lidar_points']['lidar_path'] for r in left for s in r.get('lidar_sweeps', []))
     told = '\n'.join(said)
     assert 'has no files of CAM_BACK' in told
-    assert f'1 keyframes left out, a file is missing (CAM_FRONT 1; sample {scene[1]["token"]} lacks CAM_FRONT)' in told
+    assert f'left out: 1 keyframe, a file is missing (CAM_FRONT 1; sample {scene[1]["token"]} lacks CAM_FRONT)' in told
     assert re.search(r'\d+ of \d+ LiDAR sweeps between keyframes are not on disk .*sweeps_num=0', told)
     assert '1 of 10 scenes left out' in told
 
