@@ -239,6 +239,6 @@ def test_hard_mask_needs_place_size_and_heading_and_no_velocity() -> None:
 
 def test_height_does_not_matter() -> None:
     high = one_box(3.3, 7.9, 4.0, 2.0)
-    high.boxes[0][0, 2] = 99.0
+    high.boxes[0][0, [2, 5]] = torch.tensor([99.0, 0.0])
     for draw in (gaussian_foreground, hard_foreground):
         assert torch.equal(draw(high, SQUARE), draw(one_box(3.3, 7.9, 4.0, 2.0), SQUARE))
