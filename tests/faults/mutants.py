@@ -193,7 +193,10 @@ def outcome(mutant: Mutant | None, tests: list[str], log: Path, functions: Seque
     while time.monotonic() < end:
         found, status = os.waitpid(child, os.WNOHANG)
         if found:
-            return 'survived' if os.waitstatus_to_exitcode(status) == 0 else 'caught'
+            code = os.waitstatus_to_exitcode(status)
+            if code == 99:
+                raise RuntimeError(f'{mutant} could not be made or tested:\n{log.read_text()[-3000:]}')
+            return 'survived' if code == 0 else 'caught'
         time.sleep(0.02)
     os.kill(child, 9)
     os.waitpid(child, 0)
