@@ -61,7 +61,7 @@ nonsense: ## give every command wrong inputs, and read what it says; 10 minutes
 fuzz: ## change records, files and settings 110,000 times at random; 15 minutes
 	@$(call prove,fuzz) $(FUZZ_ARGS)
 
-mutants: ## make 150 small mistakes in losses, matching and statistics, and count those that tests notice; 20 minutes
+mutants: ## make 150 small mistakes in losses, matching and statistics, and count those that tests notice; 5 minutes
 	@$(call prove,mutants) $(MUTANTS_ARGS)
 
 lint: ## ruff and mypy

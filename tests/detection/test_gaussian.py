@@ -239,6 +239,13 @@ def test_hard_mask_needs_place_size_and_heading_and_no_velocity() -> None:
 
 def test_height_does_not_matter() -> None:
     high = one_box(3.3, 7.9, 4.0, 2.0)
-    high.boxes[0][0, 2] = 99.0
+    high.boxes[0][0, [2, 5]] = torch.tensor([99.0, 0.0])
     for draw in (gaussian_foreground, hard_foreground):
         assert torch.equal(draw(high, SQUARE), draw(one_box(3.3, 7.9, 4.0, 2.0), SQUARE))
+
+
+def test_sides_of_the_release_are_the_other_way_round() -> None:
+    grid = BEVGrid((-32.0, -32.0, -5.0, 32.0, 32.0, 3.0), 64, 256)
+    released = gaussian_foreground(one_box(0.5, 2.5, 8.0, 2.0), grid, released_sides=True)
+    assert torch.equal(released, gaussian_foreground(one_box(0.5, 2.5, 2.0, 8.0), grid))
+    assert not torch.equal(released, gaussian_foreground(one_box(0.5, 2.5, 8.0, 2.0), grid))
