@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import math
-import time
-from types import ModuleType
 
 import pytest
 import torch
@@ -146,35 +144,6 @@ def test_batch_equals_its_samples() -> None:
     for b in range(2):
         single = Targets(targets.boxes[b : b + 1], targets.labels[b : b + 1])
         torch.testing.assert_close(heatmap_targets(single, SQUARE, 10)[0], both[b])
-
-
-def test_faster_than_the_loop() -> None:
-    targets = random_targets((60,) * 3, SQUARE)
-
-    def seconds(module: ModuleType, rounds: int) -> float:
-        best = math.inf
-        for _ in range(rounds):
-            start = time.process_time()
-            module.heatmap_targets(targets, SQUARE, 10)
-            module.gaussian_foreground(targets, SQUARE)
-            best = min(best, time.process_time() - start)
-        return best
-
-    ratio = seconds(gaussian, 5) / seconds(targets_by_object, 2)
-    print(f'vectorised / loop: {ratio:.3f}')
-    assert ratio < 0.05
-
-
-@pytest.mark.parametrize('case', ['', 'release_grid.'])
-def test_targets_of_the_original(golden, case: str) -> None:  # type: ignore[no-untyped-def]
-    _, arrays = golden('distill_aux_heatmap')
-    keys = ['release_grid.gt_boxes'] if case else ['gt_boxes_0', 'gt_boxes_1']
-    boxes = [torch.from_numpy(arrays[f'in.{key}']) for key in keys]
-    labels = [torch.from_numpy(arrays[f'in.{key.replace("boxes", "labels")}']) for key in keys]
-    want = torch.from_numpy(arrays[f'out.{case}heatmap_target_0'])
-    grid = SQUARE.with_size(*want.shape[-2:])
-    got = heatmap_targets(Targets(tuple(boxes), tuple(labels)), grid, 10)
-    torch.testing.assert_close(got, want, atol=1e-6, rtol=0)
 
 
 def one_box(x: float, y: float, dx: float, dy: float, *more: list[float]) -> Targets:
