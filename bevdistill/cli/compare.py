@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 HELP = 'test results of many runs as one table: mean, spread, paired difference with its interval'
 HIDE = 'not:'
+MOST_SHOWN = 8
 
 EXAMPLES = """
 examples:
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this verb."""
     parser.add_argument('runs', nargs='+', type=Path, metavar='WORK_DIR', help='work dirs, or manifest.json of a study')
     parser.add_argument('--metrics', nargs='+', metavar='NAME', help='columns, such as NDS mAP mAVE AP_0.5 car_AP')
-    parser.add_argument('--rows', nargs='+', metavar='NAME', help="rows by name: 'search*', or 'not:search*'")
+    parser.add_argument('--rows', nargs='+', metavar='NAME', help="rows by name or title: 'search*', or 'not:search*'")
     parser.add_argument('--base', metavar='ROW', help='compare every row with this one, seed by seed')
     parser.add_argument('--sort', metavar='NAME', help='best first by this column (default: in the order given)')
     parser.add_argument('--mixed', action='store_true', help='put results of different code or data into one table')
@@ -89,7 +90,8 @@ def read(args: argparse.Namespace) -> tuple[Results, tuple[str, ...]]:
             results.held_out = held_out.runs
         if results.missing:
             count = counted(len(results.missing), 'run')
-            print(f'not done yet, {count}: {", ".join(results.missing)}\n', file=sys.stderr)
+            shown = ', '.join(results.missing[:MOST_SHOWN]) + (', ...' if len(results.missing) > MOST_SHOWN else '')
+            print(f'not done yet, {count}: {shown}\n', file=sys.stderr)
     else:
         results = read_work_dirs(args.runs)
         for reason in results.missing:
@@ -159,7 +161,7 @@ def _refuse_mixture(lines: Sequence[str], allowed: bool) -> None:
 
 
 def chosen(results: Results, patterns: Sequence[str] | None) -> list[str]:
-    """Return the rows whose title fits one of the patterns and none of those that begin with ``not:``.
+    """Return the rows whose title or name fits one of the patterns and none of those that begin with ``not:``.
 
     Raises:
         ValueError: If none is left.
@@ -170,7 +172,7 @@ def chosen(results: Results, patterns: Sequence[str] | None) -> list[str]:
     shown = [pattern for pattern in patterns or () if not pattern.startswith(HIDE)] or ['*']
 
     def fits(row: str, wanted: Sequence[str]) -> bool:
-        return any(fnmatchcase(results.titles[row], pattern) for pattern in wanted)
+        return any(fnmatchcase(name, pattern) for name in (row, results.titles[row]) for pattern in wanted)
 
     found = [row for row in results.rows if fits(row, shown) and not fits(row, hidden)]
     if not found:

@@ -184,6 +184,8 @@ class SequenceNuScenesDataset(NuScenesDataset):
         """Keep the fields of a record that a pipeline uses."""
         # Boxes per camera are most of a record and unused; without them reading an item costs a third.
         info.pop('cam_instances', None)
+        if info.get('lidar_sweeps', ()) is None:
+            del info['lidar_sweeps']
         parsed: dict[str, Any] = super().parse_data_info(info)
         parsed.pop('instances', None)
         parsed['ego2global'] = rigid_transform(parsed['ego2global_rotation'], parsed['ego2global_translation'])

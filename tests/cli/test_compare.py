@@ -67,6 +67,8 @@ def test_folders_of_one_name_are_no_seeds_of_one_row(tmp_path: Path) -> None:
 def test_rows_are_chosen_by_name(tmp_path: Path, patterns: list[str] | None, names: list[str]) -> None:
     results = read_work_dirs([work_dir(tmp_path, name, 0.1) for name in ('search-a', 'search-b', 'student')])
     assert compare.chosen(results, patterns) == names
+    results.titles['student'] = 'not distilled'
+    assert compare.chosen(results, ['student']) == compare.chosen(results, ['not d*']) == ['student']
     with pytest.raises(ValueError, match=r"--rows teacher\*: no such row; there are \['search-a',"):
         compare.chosen(results, ['teacher*'])
 

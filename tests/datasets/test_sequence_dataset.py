@@ -56,6 +56,13 @@ def test_only_the_current_frame_gives_points(toy_root: Path) -> None:
     assert len(build(toy_root, queue_length=3)[2]['inputs']['points'])
 
 
+def test_sweeps_of_none_are_no_sweeps(toy_root: Path, toy_records: list[dict[str, Any]]) -> None:
+    for record in toy_records:
+        record['lidar_sweeps'] = None
+    write_infos(toy_root, toy_records)
+    assert len(build(toy_root)[1]['inputs']['points'])
+
+
 def test_single_frame_has_no_motion(toy_root: Path) -> None:
     sample = build(toy_root)[4]['data_samples']
     assert sample.can_bus.shape == (1, 18)
