@@ -1,8 +1,8 @@
-"""Tell errors whose message is for people from defects, make such of what libraries say about a config, and count."""
+"""Tell errors whose message is for people from defects, make such of what libraries say about a config; count, list."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 OURS = ('bevdistill', 'benchmarks', 'projects')
@@ -19,6 +19,11 @@ def counted(number: int, noun: str) -> str:
     if noun.endswith(('s', 'x', 'ch')):
         return f'{number} {noun}es'
     return f'{number} {noun[:-1]}ies' if noun.endswith('ry') else f'{number} {noun}s'
+
+
+def shortened(names: Sequence[str], count: int = 6) -> str:
+    """Join the first names with commas, and dots for the others."""
+    return ', '.join(names[:count]) + (', ...' if len(names) > count else '')
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
         sha256_of,
         unreadable_checkpoints_explained,
     )
-    from .fit import WeightFit, check_weights, load_weights, shortened, without_wrapper_prefix
+    from .fit import WeightFit, check_weights, load_weights, without_wrapper_prefix
     from .foreign_file import ForeignCheckpoint, read_foreign_checkpoint, weights_below
     from .identity import BOX_CONVENTION, META_KEY, check_identity, identity_gaps, identity_of
     from .identity_hook import CheckpointIdentityHook
@@ -62,7 +62,6 @@ __all__ = [
     'read_foreign_checkpoint',
     'save_checkpoint',
     'sha256_of',
-    'shortened',
     'sweep_parts',
     'take_pretrained',
     'unreadable_advice',

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..file_kind import no_weights, pointer_or_page
 
-EMPTY = 'it is empty'
+HEAD = 64
 _LEGACY = b'\x80'
 OF_META = ('bevdistill', 'dataset_meta')
 """Parts of the meta data that are read: a run's identity, and what mmengine writes of its data."""
@@ -43,14 +43,14 @@ def damage_of(path: str | Path) -> str | None:
         OSError: If it cannot be opened.
     """
     with open(path, 'rb') as file:
-        head = file.read(64)
+        head = file.read(HEAD)
         size = file.seek(0, 2)
         if not size:
-            return EMPTY
+            return 'it is empty'
+        if other := _other_kind(head):
+            return other
         if head.startswith(_LEGACY):
             return None
-        if other := pointer_or_page(head) or no_weights(head):
-            return f'it {other}'
         try:
             with zipfile.ZipFile(file) as archive:
                 broken = archive.testzip()
@@ -67,6 +67,12 @@ def damage_of(path: str | Path) -> str | None:
     return None
 
 
+def _other_kind(head: bytes) -> str | None:
+    """Tell by its first bytes that a file was never a checkpoint."""
+    other = None if head.startswith(_LEGACY) else pointer_or_page(head) or no_weights(head)
+    return other and f'it {other}'
+
+
 def check_whole(path: str | Path) -> None:
     """Refuse a damaged checkpoint.
 
@@ -74,9 +80,11 @@ def check_whole(path: str | Path) -> None:
         DamagedCheckpointError: With what is wrong and what to do.
         OSError: If it cannot be read.
     """
+    with open(path, 'rb') as file:
+        other = _other_kind(file.read(HEAD))
+    if other is not None:
+        raise DamagedCheckpointError(f'{path} is no checkpoint: {other}')
     damage = damage_of(path)
-    if damage is not None and damage.startswith('it is ') and damage != EMPTY:
-        raise DamagedCheckpointError(f'{path} is no checkpoint: {damage}')
     if damage is not None:
         raise DamagedCheckpointError(
             f'checkpoint {path} is damaged: {damage}. Copy it again or use another one; '

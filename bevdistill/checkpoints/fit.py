@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..for_people import counted
+from ..for_people import counted, shortened
 from .foreign_file import weights_below
 
 _EXPORT = 'tools/model_converters/export_student.py'
@@ -152,11 +152,6 @@ def without_wrapper_prefix(weights: Mapping[str, Any]) -> Mapping[str, Any]:
     """Drop the prefix ``module.`` of a wrapper for distributed training, if all names have it."""
     wrapped = bool(weights) and all(name.startswith('module.') for name in weights)
     return weights_below(weights, 'module.') if wrapped else weights
-
-
-def shortened(names: Sequence[str], count: int = 6) -> str:
-    """Join the first names with commas, and dots for the others."""
-    return ', '.join(names[:count]) + (', ...' if len(names) > count else '')
 
 
 def _unmatched(names: Iterable[str], patterns: Sequence[str]) -> tuple[str, ...]:

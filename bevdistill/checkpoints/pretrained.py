@@ -21,8 +21,9 @@ from mmengine.model.weight_init import PretrainedInit
 from mmengine.runner import CheckpointLoader
 from torch import nn
 
+from ..for_people import shortened
 from ..structures import strict_from_dict
-from .fit import WeightFit, load_weights, shortened, without_wrapper_prefix
+from .fit import WeightFit, load_weights, without_wrapper_prefix
 from .foreign_file import ForeignCheckpoint, read_foreign_checkpoint, weights_below
 from .public_kinds import convention_unknown, conversion_advice, without_wrapper
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..for_people import counted
+from ..for_people import counted, shortened
 
 if TYPE_CHECKING:
     from bevdistill.studies.results import Results
@@ -90,8 +90,7 @@ def read(args: argparse.Namespace) -> tuple[Results, tuple[str, ...]]:
             results.held_out = held_out.runs
         if results.missing:
             count = counted(len(results.missing), 'run')
-            shown = ', '.join(results.missing[:MOST_SHOWN]) + (', ...' if len(results.missing) > MOST_SHOWN else '')
-            print(f'not done yet, {count}: {shown}\n', file=sys.stderr)
+            print(f'not done yet, {count}: {shortened(results.missing, MOST_SHOWN)}\n', file=sys.stderr)
     else:
         results = read_work_dirs(args.runs)
         for reason in results.missing:

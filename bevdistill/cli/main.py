@@ -137,7 +137,7 @@ def _parse_verb(words: Sequence[str]) -> None:
     parser.add_argument('--version', action='version', version=f'bevdistill {__version__}')
     verbs = parser.add_subparsers(metavar='VERB', required=True)
     near = difflib.get_close_matches(words[0], VERBS, n=1) if words and not words[0].startswith('-') else []
-    if near and words[0] not in VERBS:
+    if near:
         parser.error(f"there is no verb '{words[0]}'; did you mean '{near[0]}'?")
     for verb in VERBS:
         verbs.add_parser(verb, help=module_of(verb).HELP)

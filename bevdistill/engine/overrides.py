@@ -11,6 +11,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from ..for_people import shortened
 from .override_values import parse_value
 
 ADD = '+'
@@ -225,8 +226,7 @@ def _problem_of_variable(tree: Mapping[str, Any], reads: Reads, key: str) -> str
     if name not in tree:
         return f"no key '{key}'; {_advice(reads, tree, key.split('.'), 0)}"
     places = _where_it_went(tree[name], reads().items(), name, rest)
-    shown = ', '.join(places[:MOST_SHOWN]) + (', ...' if len(places) > MOST_SHOWN else '')
-    where = f'; override where it went: {shown}' if places else '; change it in the file'
+    where = f'; override where it went: {shortened(places, MOST_SHOWN)}' if places else '; change it in the file'
     flag = '. All at once: --data-root DIR' if name.endswith('root') else ''
     return f"'{name}' is a variable that the config file has already used{where}{flag}"
 

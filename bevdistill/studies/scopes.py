@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ..evaluation.splits import PART
-from ..for_people import counted
+from ..for_people import counted, shortened
 
 WHOLE = 'the whole split'
 MOST_ROWS = 4
@@ -46,7 +46,8 @@ def differing(runs: pd.DataFrame, titles: Iterable[tuple[str, str]]) -> list[str
     for what, say in (('samples', samples_of), ('classes', classes_of)):
         found = {text: rows for text, rows in _grouped(runs, titles, say).items() if text}
         if len(found) > 1:
-            lines.append(f'{what}: ' + '; '.join(f'{text}: {_some(rows)}' for text, rows in found.items()))
+            named = (f'{text}: {shortened(rows, MOST_ROWS)}' for text, rows in found.items())
+            lines.append(f'{what}: ' + '; '.join(named))
     return lines
 
 
@@ -58,7 +59,3 @@ def _grouped(
         for text in dict.fromkeys(map(say, runs[runs['row'] == row].to_dict('records'))):
             found.setdefault(text, []).append(title)
     return found
-
-
-def _some(rows: list[str]) -> str:
-    return ', '.join(rows[:MOST_ROWS]) + (', ...' if len(rows) > MOST_ROWS else '')

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bevdistill.checkpoints import WeightFit, check_weights, load_weights, shortened, without_wrapper_prefix
+from bevdistill.checkpoints import WeightFit, check_weights, load_weights, without_wrapper_prefix
+from bevdistill.for_people import shortened
 
 
 def model() -> nn.Sequential:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from ..fit import shortened
+from ...for_people import shortened
 from ..public_kinds import KINDS, likely_kind, without_wrapper
 from .conventions import CLASSES, to_new_boxes, to_own_classes
 

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ... import __version__
+from ...for_people import counted, shortened
 from ..records import now
 from ..tables import cell, difference_cell, note, table_cells
 from ..work_dirs import METRICS
@@ -72,10 +73,9 @@ def gather(runs: Runs) -> Report:
     """Gather the sections that need no predictions: scores, configs, curves, diagnostics."""
     report = Report(runs, list(runs.notes))
     titles = list(runs.titles.values())
-    count = f'{len(runs.runs)} run' + ('' if len(runs.runs) == 1 else 's')
     report.context |= dict(
         title=f'Report: {", ".join(titles)}' if len(titles) <= 3 else f'Report of {len(titles)} rows',
-        intro=f'{count}: {quoted(titles)}. Written on {now()} by bevdistill {__version__}.',
+        intro=f'{counted(len(runs.runs), "run")}: {quoted(titles)}. Written on {now()} by bevdistill {__version__}.',
         rows=titles,
         contents=CONTENTS.items(),
     )
@@ -126,8 +126,7 @@ def _configs(report: Report) -> Context:
     if len(configs) < 2:
         return dict(config_cells=[], config_changes=[], config_note='There are no two configs to compare.')
     base = runs.base if runs.base in configs else next(iter(configs))
-    found = differences(configs, base)
-    found = [entry for entry in found if not (report.of_first and entry[0] == SEED)]
+    found = _differing(report, configs, base)
     count = '1 entry differs' if len(found) == 1 else f'{len(found)} entries differ'
     words = f'Each config is compared with that of “{runs.titles[base]}”: {count}.'
     if len(found) > MOST_DIFFERENCES:
@@ -141,6 +140,11 @@ def _configs(report: Report) -> Context:
     )  # fmt: skip
 
 
+def _differing(report: Report, configs: Mapping[str, Context], base: str) -> list[tuple[str, list[str]]]:
+    """Compare configs with one of them; the seed counts only where no row has several."""
+    return [entry for entry in differences(configs, base) if not (report.of_first and entry[0] == SEED)]
+
+
 def _changes(report: Report, configs: Mapping[str, Context]) -> list[tuple[str, str, list[tuple[str, list[str]]]]]:
     """Gather what each row changes of its own base: title, the base's title, entries; only where these are few."""
     runs = report.runs
@@ -149,8 +153,7 @@ def _changes(report: Report, configs: Mapping[str, Context]) -> list[tuple[str, 
     for row, config in configs.items():
         base = bases.get(row, runs.base)
         if len(configs) > 2 and base in configs and base != row:
-            found = differences({base: configs[base], row: config}, base)
-            found = [entry for entry in found if not (report.of_first and entry[0] == SEED)]
+            found = _differing(report, {base: configs[base], row: config}, base)
             changes.append((runs.titles[row], runs.titles[base], found if len(found) <= FEW_CHANGES else []))
     return [change for change in changes if change[2]]
 
@@ -159,8 +162,8 @@ def _compare_seeds(report: Report, run: Run, first: Context, config: Context) ->
     """Tell entries besides the seed that differ between the runs of one row."""
     others = [path for path, _ in differences({'first': first, run.name: config}, 'first') if path != SEED]
     if others:
-        shown = ', '.join(others[:4]) + (', ...' if len(others) > 4 else '')
-        report.notes.append(f'{run.name} differs from the first run of its row in {len(others)} entries: {shown}')
+        count = f'{len(others)} entries: {shortened(others, 4)}'
+        report.notes.append(f'{run.name} differs from the first run of its row in {count}')
 
 
 def _curves(report: Report) -> Context:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from ...datasets.contents import as_points
 from ...evaluation.matching import match_in_class
+from ...for_people import counted
 from ...visualization.palette import PANEL_COLOUR, POINT_COLOUR, TRUTH_COLOUR, class_colours, score_alpha
 from ...visualization.projection import inside_image, project_segments
 from ...visualization.wires import box_corners, footprints, heading_marks, wireframes
@@ -84,7 +85,7 @@ def draw_picture(
         reach: Metres from the car to the edges of the view from above.
         threshold: Score at which boxes are faintest.
     """
-    layers = [Layer('ground truth', _counted(len(truth), 'object'))]
+    layers = [Layer('ground truth', counted(len(truth), 'object'))]
     layers += [Layer(title, _found(truth, boxes)) for title, boxes in runs.items()]
     sets: list[Drawn] = [(truth, None), *((boxes, threshold) for boxes in runs.values())]
     missing: list[str] = []
@@ -93,14 +94,10 @@ def draw_picture(
     return Picture(token, layers, views, missing)
 
 
-def _counted(count: int, word: str) -> str:
-    return f'{count} {word}' if count == 1 else f'{count} {word}s'
-
-
 def _found(truth: Boxes, boxes: Boxes) -> str:
     centres = truth.centres[:, :2], boxes.centres[:, :2]
     found = int((match_in_class(centres, (truth.labels, boxes.labels), boxes.scores) >= 0).sum())
-    return f'{found} of {_counted(len(truth), "object")} found, {len(boxes) - found} false'
+    return f'{found} of {counted(len(truth), "object")} found, {len(boxes) - found} false'
 
 
 def _from_above(
