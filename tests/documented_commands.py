@@ -46,7 +46,7 @@ NOT_RUN = {
     r'projects/mean_map': 'not in the checkout: tests/test_documents.py writes, describes and trains it',
     r'--amp$': 'needs a GPU: tests/engine/test_mixed_precision.py',
     r'bevdistill-t_convnext-b': 'needs mmpretrain: tests/cli/test_submission_end_to_end.py writes a submission',
-    r'^bevdistill (show|score|errors) |error_split\.py': 'pictures: tests/cli/test_(cli_show_*|score|errors).py',
+    r'^bevdistill (show|score|errors|agree) |error_split\.py': 'tests/cli/test_(cli_show_*|score|errors|agree)',
     r'^bevdistill compare .*(manifest\.json|_seed)': 'results of many seeds: tests/cli/test_compare.py',
     r"^bevdistill report '?work_dirs/": 'studies, and many seeds: tests/studies/report',
     r'docs\.experiments\.|data/dgp$|_dgp\.py': 'other data: tests/experiments/test_dgp_layout.py makes some',
