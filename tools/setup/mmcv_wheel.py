@@ -39,12 +39,12 @@ def build_wheel(run: Callable[..., None], python: Path, includes: list[str], pin
         requirement.write_text(pin)
         run("precompiling torch's header", cxx, '-std=c++17', *FLAGS, *DEFINES, *(f'-I{path}' for path in includes),
             '-x', 'c++-header', header, '-o', f'{header}.gch')
-        # The cache of wheels that pip built knows nothing of torch's version: it must not answer here.
+        # pip's cache of built wheels ignores torch's version. PATH: without the environment's ninja, file by file.
         command = 'pip wheel --no-input --no-cache-dir --no-build-isolation --no-deps --require-hashes --verbose'
         run('building mmcv', python, '-m', *command.split(), '--wheel-dir', wheels, '--requirement', requirement,
             MMCV_WITH_OPS='1', FORCE_CUDA='0', CUDA_VISIBLE_DEVICES='', CXX=str(cxx),
             CFLAGS=f'{" ".join(FLAGS)} -include {header}', MAX_JOBS=os.environ.get('MAX_JOBS') or str(os.cpu_count()),
-            PYTHONPATH=str(Path(__file__).parents[1] / 'older_exec'))
+            PYTHONPATH=str(Path(__file__).parents[1] / 'older_exec'), PATH=f'{python.parent}:{os.environ["PATH"]}')
         shutil.rmtree(folder, ignore_errors=True)
         wheels.rename(folder)
     return next(folder.glob('mmcv-*.whl'))

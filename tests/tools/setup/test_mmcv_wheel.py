@@ -47,7 +47,7 @@ class Runner:
 
 
 def build(runner: Runner, folder: Path, include: object = '/include') -> Path:
-    return build_wheel(runner, Path('python'), [str(include)], 'mmcv==2.1.0 --hash=sha256:0', folder)
+    return build_wheel(runner, Path('/env/bin/python'), [str(include)], 'mmcv==2.1.0 --hash=sha256:0', folder)
 
 
 def test_no_compiler(programs: set[str]) -> None:
@@ -87,6 +87,14 @@ def test_header_and_build_have_the_same_flags(tmp_path: Path, monkeypatch: pytes
     assert runner.done['precompiling'][-1] == f'{header}.gch'
     assert (runner.env['MMCV_WITH_OPS'], runner.env['MAX_JOBS']) == ('1', '3')
     assert runner.env['CXX'] == runner.done['precompiling'][0]
+
+
+@pytest.mark.usefixtures('programs')
+def test_ninja_is_that_of_the_environment(tmp_path: Path) -> None:
+    """Without it torch compiles one file at a time, on a machine that has no ninja of its own."""
+    runner = Runner()
+    build(runner, tmp_path / 'wheels')
+    assert runner.env['PATH'].split(':')[0] == '/env/bin'
 
 
 @pytest.mark.usefixtures('programs')
