@@ -4,7 +4,8 @@
 #   docker build -t bevdistill --build-arg BASE=nvidia/cuda:12.6.3-devel-ubuntu22.04 --build-arg TORCH_INDEX= .
 #   docker run --rm -v "$PWD/runs:/runs" bevdistill predict CONFIG CHECKPOINT --images /runs/drive ...
 #
-# Not built in this project's tests, which have no container engine. mmcv is compiled once: 10 to 20 minutes.
+# Not built in this project's tests, which have no container engine; docs/deployment.md says what was tried. mmcv is compiled
+# in it, a few minutes.
 ARG BASE=debian:bookworm
 FROM ${BASE}
 # An index of CPU builds of torch; empty: builds with CUDA from the plain index.
