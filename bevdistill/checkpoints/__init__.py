@@ -6,7 +6,7 @@ from ..lazy import lazy_names
 
 if TYPE_CHECKING:
     from .atomic_backend import AtomicBackend
-    from .damage import DamagedCheckpointError, check_finite_weights, check_whole, not_finite_names
+    from .damage import DamagedCheckpointError, check_finite_weights, not_finite_names, read_whole
     from .existing import existing_checkpoint
     from .find import (
         latest_checkpoint,
@@ -49,7 +49,6 @@ __all__ = [
     'check_finite_weights',
     'check_identity',
     'check_weights',
-    'check_whole',
     'convention_unknown',
     'conversion_advice',
     'existing_checkpoint',
@@ -60,6 +59,7 @@ __all__ = [
     'load_weights',
     'not_finite_names',
     'read_foreign_checkpoint',
+    'read_whole',
     'save_checkpoint',
     'sha256_of',
     'sweep_parts',

@@ -42,29 +42,37 @@ def damage_of(path: str | Path) -> str | None:
     Raises:
         OSError: If it cannot be opened.
     """
+    try:
+        _content(path, mmap=True)
+    except DamagedCheckpointError as error:
+        return str(error)
+    return None
+
+
+def _content(path: str | Path, mmap: bool) -> Any:
+    """Compare a file with its checksums and load it: None for one from before torch 1.6, or with objects in it."""
     with open(path, 'rb') as file:
         head = file.read(HEAD)
         size = file.seek(0, 2)
         if not size:
-            return 'it is empty'
+            raise DamagedCheckpointError('it is empty')
         if other := _other_kind(head):
-            return other
+            raise DamagedCheckpointError(other)
         if head.startswith(_LEGACY):
             return None
         try:
             with zipfile.ZipFile(file) as archive:
                 broken = archive.testzip()
         except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError, zlib.error) as error:
-            return f'of its {size} bytes some are missing or changed ({error})'
+            raise DamagedCheckpointError(f'of its {size} bytes some are missing or changed ({error})') from None
     if broken is not None:
-        return f"its entry '{broken}' does not have the checksum that was written with it"
+        raise DamagedCheckpointError(f"its entry '{broken}' does not have the checksum that was written with it")
     try:  # The table of contents has no checksum of its own.
-        torch.load(path, map_location='cpu', mmap=True, weights_only=True)
+        return torch.load(path, map_location='cpu', mmap=mmap, weights_only=True)
     except pickle.UnpicklingError:  # It holds objects, which is no damage.
         return None
     except Exception as error:  # The reader of a damaged file can fail in any way.
-        return f'torch cannot open it ({str(error).splitlines()[0]})'
-    return None
+        raise DamagedCheckpointError(f'torch cannot open it ({str(error).splitlines()[0]})') from None
 
 
 def _other_kind(head: bytes) -> str | None:
@@ -80,16 +88,35 @@ def check_whole(path: str | Path) -> None:
         DamagedCheckpointError: With what is wrong and what to do.
         OSError: If it cannot be read.
     """
+    damage = damage_of(path)
+    if damage is not None:
+        raise _refusal(path, damage)
+
+
+def read_whole(path: str | Path) -> Any:
+    """Read a checkpoint as plain data onto the CPU, and refuse a damaged one.
+
+    Raises:
+        DamagedCheckpointError: With what is wrong and what to do.
+        OSError: If it cannot be read.
+        pickle.UnpicklingError: If it holds objects. Of a file from before torch 1.6 the reader can fail in any way.
+    """
+    try:
+        content = _content(path, mmap=False)
+    except DamagedCheckpointError as error:
+        raise _refusal(path, str(error)) from None
+    return torch.load(path, map_location='cpu', weights_only=True) if content is None else content
+
+
+def _refusal(path: str | Path, damage: str) -> DamagedCheckpointError:
     with open(path, 'rb') as file:
         other = _other_kind(file.read(HEAD))
     if other is not None:
-        raise DamagedCheckpointError(f'{path} is no checkpoint: {other}')
-    damage = damage_of(path)
-    if damage is not None:
-        raise DamagedCheckpointError(
-            f'checkpoint {path} is damaged: {damage}. Copy it again or use another one; '
-            '--resume without a file takes the newest whole one of the work dir'
-        )
+        return DamagedCheckpointError(f'{path} is no checkpoint: {other}')
+    return DamagedCheckpointError(
+        f'checkpoint {path} is damaged: {damage}. Copy it again or use another one; '
+        '--resume without a file takes the newest whole one of the work dir'
+    )
 
 
 def check_content(content: Any, source: str) -> None:

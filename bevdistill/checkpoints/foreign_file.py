@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from .damage import check_whole
+from .damage import DamagedCheckpointError, read_whole
 from .refusal import reason_of
 
 _DTYPES = {name for name, value in vars(torch).items() if type(value) is torch.dtype}
@@ -70,13 +70,14 @@ def read_foreign_checkpoint(path: str | Path) -> ForeignCheckpoint:
     if not file.is_file():
         raise FileNotFoundError(f'there is no checkpoint {file}')
     left_out: list[str] = []
-    check_whole(file)
     try:
         try:
-            content = torch.load(file, map_location='cpu', weights_only=True)
+            content = read_whole(file)
         except pickle.UnpicklingError:
             reader = _inert_pickle(left_out)
             content = torch.load(file, map_location='cpu', weights_only=False, pickle_module=reader)
+    except (DamagedCheckpointError, OSError):
+        raise
     except Exception as error:  # The reader of a file that is no checkpoint can fail in any way.
         raise ValueError(f'{file} is not a checkpoint of torch, or it is damaged ({reason_of(error)})') from None
     if not isinstance(content, dict) or not isinstance(content.get('state_dict', {}), dict):

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from .damage import check_content, check_finite_weights, check_whole
+from .damage import DamagedCheckpointError, check_content, check_finite_weights, read_whole
 from .foreign_file import weights_below
 from .refusal import reason_of
 
@@ -25,9 +25,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise FileNotFoundError(f'there is no checkpoint {path}')
-    check_whole(path)
     try:
-        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+        checkpoint = read_whole(path)
+    except (DamagedCheckpointError, OSError):
+        raise
     except Exception as error:  # The reader of a file that is no checkpoint can fail in any way.
         why = reason_of(error)
         raise ValueError(f'{path} is not a checkpoint of plain data, as this package writes them ({why})') from None

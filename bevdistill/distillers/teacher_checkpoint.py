@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from torch import nn
 
 from ..checkpoints import (
     BOX_CONVENTION,
     META_KEY,
+    DamagedCheckpointError,
     check_finite_weights,
-    check_whole,
     convention_unknown,
     conversion_advice,
     identity_gaps,
     load_weights,
+    read_whole,
     sha256_of,
     unreadable_advice,
 )
@@ -137,9 +137,10 @@ class TeacherCheckpoint:
 
     def _read(self) -> dict[str, Any]:
         path = self.existing()
-        check_whole(path)
         try:
-            checkpoint: dict[str, Any] = torch.load(path, map_location='cpu', weights_only=True)
+            checkpoint: dict[str, Any] = read_whole(path)
+        except (DamagedCheckpointError, OSError):
+            raise
         except Exception:  # The reader of a file that is no checkpoint can fail in any way.
             raise ValueError(
                 f'{self.role} checkpoint {path} cannot be read as plain data. Either it is damaged, or it holds '

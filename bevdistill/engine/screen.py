@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mmengine.logging import MMLogger
+from mmengine.registry import VISBACKENDS, VISUALIZERS
 from mmengine.runner import Runner
 
 from ..for_people import config_explained
@@ -51,6 +53,12 @@ class BriefRunner(Runner):
         with config_explained('test_dataloader, test_evaluator or test_cfg'):
             return super().build_test_loop(*args, **kwargs)
 
+    def build_visualizer(self, visualizer: Any = None) -> Any:
+        """Build the visualizer; mmengine's own is not looked up in mmdet3d, which would import what draws meshes."""
+        if isinstance(visualizer, dict) and _of_mmengine(visualizer):
+            visualizer = dict(visualizer, _scope_='mmengine')
+        return super().build_visualizer(visualizer)
+
     def dump_config(self) -> None:
         """Write the whole config into the work dir, unless it would replace the file that it was read from.
 
@@ -70,6 +78,20 @@ class BriefRunner(Runner):
         if files:
             logger.info(f'environment, config and hooks are in {files[0]}')
         return logger
+
+
+def _of_mmengine(visualizer: Mapping[str, Any]) -> bool:
+    """Tell whether a visualizer and its backends are classes of mmengine."""
+    backends = visualizer.get('vis_backends') or []
+    if '_scope_' in visualizer or not isinstance(backends, list):
+        return False
+    parts = [(VISUALIZERS, visualizer), *((VISBACKENDS, backend) for backend in backends)]
+    return all(
+        isinstance(part, dict)
+        and (name := str(part.get('type'))) in registry.module_dict
+        and not any(name in child.module_dict for child in registry.children.values())
+        for registry, part in parts
+    )
 
 
 def is_no_dump(record: logging.LogRecord) -> bool:

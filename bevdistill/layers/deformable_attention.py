@@ -99,8 +99,7 @@ class DeformableAttention(MultiScaleDeformableAttention):
         shape = (*query.shape[:2], self.num_heads, self.num_levels, self.num_points)
         predicted = predict_sampling(query_at, self.sampling_offsets, self.attention_weights)
         offsets, weights = predicted.split((self.sampling_offsets.out_features, math.prod(shape[2:])), dim=-1)
-        offsets = offsets.unflatten(-1, (*shape[2:], 2)) / levels.extents(predicted)[:, None]
-        locations = full_precision(reference_points)[:, :, None, :, None] + offsets
+        locations = levels.locations(full_precision(reference_points), offsets.unflatten(-1, (*shape[2:], 2)))
         tokens = self.value_proj(query if value is None else value).unflatten(-1, (self.num_heads, -1))
         sampled = sample_deformable(tokens, levels, locations, weights.unflatten(-1, shape[2:]), softmax=True)
         return self.dropout(self.output_proj(sampled)) + identity

@@ -1,4 +1,4 @@
-"""Sizes of feature maps whose tokens form one sequence."""
+"""Sizes of feature maps whose tokens form one sequence, and places in them."""
 
 from __future__ import annotations
 
@@ -37,6 +37,24 @@ class FeatureLevels:
     def extents(self, like: Tensor) -> Tensor:
         """Return (width, height) of each level, (L, 2), in the type of a tensor: the divisor of offsets in cells."""
         return constant_like(tuple((width, height) for height, width in self.sizes), like)
+
+    def shares(self, offsets: Tensor) -> Tensor:
+        """Turn offsets in cells into shares of a level's width and height, (..., L, P, 2)."""
+        # Repeated for each point: torch is slow where rows of two numbers are broadcast.
+        return offsets / self.extents(offsets)[:, None].repeat(1, offsets.shape[-2], 1)
+
+    def locations(self, references_BQL2: Tensor, offsets: Tensor) -> Tensor:
+        """Compute sampling locations around references.
+
+        Args:
+            references_BQL2: (x, y) in [0, 1] of a level's map; B may be 1.
+            offsets: In cells, (B, Q, M heads, L, P points, 2).
+
+        Returns:
+            (B, Q, M, L, P, 2), in [0, 1] of a level's map.
+        """
+        points = offsets.shape[-2]
+        return references_BQL2[:, :, None, :, None].repeat(1, 1, 1, 1, points, 1) + self.shares(offsets)
 
     @property
     def num_tokens(self) -> int:

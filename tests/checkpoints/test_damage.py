@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from bevdistill.checkpoints.damage import (
     check_whole,
     damage_of,
     not_finite_names,
+    read_whole,
 )
 from bevdistill.checkpoints.foreign_file import read_foreign_checkpoint
 from bevdistill.checkpoints.inert_loader import load_local
@@ -72,6 +74,19 @@ def test_whole_files(file: Path) -> None:
     check_whole(file)  # Objects are refused elsewhere, with another advice.
     torch.save(dict(a=torch.ones(2)), file, _use_new_zipfile_serialization=False)
     check_whole(file)
+
+
+@pytest.mark.parametrize('read', [read_whole, read_foreign_checkpoint, read_checkpoint])
+@pytest.mark.parametrize('as_zip', [True, False])
+def test_a_file_is_loaded_once(file: Path, monkeypatch: pytest.MonkeyPatch, read, as_zip: bool) -> None:
+    content = dict(state_dict=dict(weight=torch.arange(3000.0)))
+    torch.save(content, file, _use_new_zipfile_serialization=as_zip)
+    load = mock.Mock(wraps=torch.load)
+    monkeypatch.setattr(torch, 'load', load)
+    found = read(file)
+    weights = getattr(found, 'weights', None) or found['state_dict']
+    assert torch.equal(weights['weight'], torch.arange(3000.0))
+    assert load.call_count == 1
 
 
 def test_weights_that_are_no_numbers() -> None:

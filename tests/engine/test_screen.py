@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
+from mmdet3d.registry import VISBACKENDS, VISUALIZERS
+from mmengine.visualization import Visualizer
 from toy_run import write_config
 
 from bevdistill.engine.launch import build_runner, load_config
@@ -45,6 +50,23 @@ def test_the_log_file_has_what_the_screen_leaves_out(tmp_path: Path, capsys: pyt
     assert f'environment, config and hooks are in {log}' in screen
     assert 'a message' in screen
     assert 'a message' in written
+
+
+@pytest.mark.parametrize(('changes', 'searched'), [
+    ({}, False),
+    ({'visualizer.type': 'Det3DLocalVisualizer'}, True),
+    ({'visualizer.vis_backends': [dict(type='OwnBackend')]}, True),
+])
+def test_a_visualizer_of_mmengine_is_not_searched_in_mmdet3d(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], searched: bool
+) -> None:
+    looks = mock.Mock(side_effect=KeyError('looked'))
+    for registry in (VISUALIZERS, VISBACKENDS):
+        monkeypatch.setattr(registry, 'import_from_location', looks)
+    cfg = load_config(write_config(tmp_path), changes, work_dir=tmp_path / 'run')
+    with pytest.raises(ValueError, match='looked') if searched else nullcontext():
+        assert build_runner(cfg).visualizer.__class__ is Visualizer
+    assert looks.called is searched
 
 
 def test_values_that_a_library_refuses_name_their_part(tmp_path: Path) -> None:

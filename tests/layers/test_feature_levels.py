@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
 import torch
 
 from bevdistill.layers import FeatureLevels
@@ -38,3 +40,19 @@ def test_types_that_kernels_read():
 def test_no_level():
     levels = FeatureLevels.of([])
     assert levels.num_tokens == 0 and levels.starts.tolist() == []
+
+
+@pytest.mark.parametrize('batch', [1, 2])
+def test_locations_are_references_and_offsets_in_cells(batch: int) -> None:
+    levels, sizes = FeatureLevels.of([(3, 5), (2, 1)]), [(5, 3), (1, 2)]
+    references, offsets = torch.rand(batch, 4, 2, 2), torch.randn(2, 4, 3, 2, 5, 2)
+    got = levels.locations(references, offsets)
+    assert got.shape == offsets.shape
+    for b, q, m, level, p, axis in np.ndindex(*offsets.shape):
+        share = offsets[b, q, m, level, p, axis] / sizes[level][axis]
+        assert got[b, q, m, level, p, axis] == references[b % batch, q, level, axis] + share
+    # The entries of a temporal attention, of one map.
+    assert torch.equal(
+        FeatureLevels.of([(3, 5)]).locations(references, offsets),
+        references[:, :, None, :, None] + offsets / torch.tensor([5.0, 3]),
+    )

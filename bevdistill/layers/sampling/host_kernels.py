@@ -46,23 +46,34 @@ def _bilinear(x: Any, y: Any, weight: Any) -> tuple[int, int, Any, Any, Any, Any
 
 @compiled
 def _add(
-    value: Array, i: int, m: int, start: int, height: int, width: int, x: Any, y: Any, weight: Any, result: Array
+    value: Array,
+    i: int,
+    m: int,
+    start: int,
+    height: int,
+    width: int,
+    x: Any,
+    y: Any,
+    weight: Any,
+    output: Array,
+    r: int,
 ) -> None:
-    """Add ``weight`` times a bilinear sample to a row; x and y as in :func:`_bilinear`."""
+    """Add ``weight`` times a bilinear sample to a row of the output; x and y as in :func:`_bilinear`."""
     col, line, _, _, w00, w01, w10, w11 = _bilinear(x, y, weight)
     s = start + line * width + col
     if col >= 0 and line >= 0 and col + 1 < width and line + 1 < height:
-        v00, v01, v10, v11 = value[i, s, m], value[i, s + 1, m], value[i, s + width, m], value[i, s + width + 1, m]
-        for k in range(len(result)):
-            result[k] += w00 * v00[k] + w01 * v01[k] + w10 * v10[k] + w11 * v11[k]
+        low = s + width
+        for k in range(value.shape[3]):
+            above = w00 * value[i, s, m, k] + w01 * value[i, s + 1, m, k]
+            output[r, m, k] += above + w10 * value[i, low, m, k] + w11 * value[i, low + 1, m, k]
         return
     for down in range(2):
         for right in range(2):
             if 0 <= col + right < width and 0 <= line + down < height:
                 share = (w11 if right else w10) if down else (w01 if right else w00)
-                corner = value[i, s + down * width + right, m]
-                for k in range(len(result)):
-                    result[k] += share * corner[k]
+                corner = s + down * width + right
+                for k in range(value.shape[3]):
+                    output[r, m, k] += share * value[i, corner, m, k]
 
 
 @compiled
@@ -157,7 +168,6 @@ def gather(
     # one another.
     for a in range(asking):
         for m in range(first, last):
-            result = output[row[a], m]
             for level in range(levels):
                 height, width = shapes[level]
                 # In the precision of the value: an integer times float32 would be float64, and so all that follows.
@@ -167,7 +177,8 @@ def gather(
                     y = locations[a, m, level, p, 1] * tall - half
                     # Nothing is added outside, nor where the place is not a number.
                     if x > -1 and y > -1 and x < width and y < height:
-                        _add(value, image[a], m, starts[level], height, width, x, y, weights[a, m, level, p], result)
+                        weight = weights[a, m, level, p]
+                        _add(value, image[a], m, starts[level], height, width, x, y, weight, output, row[a])
 
 
 @compiled

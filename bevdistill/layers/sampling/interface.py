@@ -115,7 +115,7 @@ def sample_views(
         if hasattr(backend, 'views'):
             return backend.views(value, levels, offsets, logits, points_AV2, image_A, row_A, weight_A)
         weights = _softmax(logits).index_select(0, row_A) * weight_A[:, None, None, None]
-        offsets = (offsets / levels.extents(offsets)[:, None]).index_select(0, row_A)
+        offsets = levels.shares(offsets).index_select(0, row_A)
         offsets = offsets.unflatten(3, (-1, points_AV2.shape[1]))
         locations = (points_AV2[:, None, None, None] + offsets).flatten(3, 4)
         return backend.images(value, levels, locations, weights, image_A, row_A, len(logits))

@@ -65,7 +65,8 @@ class BEVFormerLayer(BaseModule):
         temporal, spatial = self.attentions
         query_BQC = self.norms[0](temporal(query_BQC, query_pos_BQC, references_BQ22, bev_levels, history))
         query_BQC = self.norms[1](spatial(query_BQC, value_BNSC, hits, levels))
-        return self.norms[2](self.ffns[0](query_BQC))
+        # By rows: on a view of them, which (B, Q, C) makes, the ReLU in place copies its gradient.
+        return self.norms[2](self.ffns[0](query_BQC.flatten(0, 1)).view_as(query_BQC))
 
 
 class BEVFormerEncoder(BaseModule):

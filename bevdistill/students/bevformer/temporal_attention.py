@@ -98,18 +98,17 @@ class TemporalSelfAttention(BaseModule):
         predicted = self._predict(query_BQC, query_pos_BQC, None if entries is None else entries[0])
         shape = (self.num_heads, ENTRIES, self.num_points)
         offsets, weights = predicted.split((2 * math.prod(shape), math.prod(shape)), dim=-1)
-        offsets = offsets.unflatten(-1, (*shape, 2)) / levels.extents(predicted)
-        locations = references_BQ22[:, :, None, :, None] + offsets
-        weights = weights.unflatten(-1, shape).softmax(dim=-1) / ENTRIES
+        locations = levels.locations(references_BQ22, offsets.unflatten(-1, (*shape, 2)))
+        # Along an axis that is not the last: there torch's softmax is slow over few numbers.
+        weights = weights.unflatten(-1, shape).mT.softmax(dim=-2).mT / ENTRIES
         if entries is None:
             # Both entries look at the same map, so they are points of one level.
-            attended = self._attend(query_BQC, levels, locations.flatten(3, 4), weights.flatten(3))
+            value = self.value_proj(query_BQC)
+            locations, weights = locations.flatten(3, 4)[:, :, :, None], weights.flatten(3)[:, :, :, None]
         else:
-            past, present = (
-                self._attend(tokens_BQC, levels, locations[:, :, :, entry], weights[:, :, :, entry])
-                for entry, tokens_BQC in enumerate(entries)
-            )
-            attended = past + present
+            value = torch.cat([self.value_proj(tokens_BQC) for tokens_BQC in entries], dim=1)
+            levels = FeatureLevels.of(levels.sizes * ENTRIES, query_BQC.device)
+        attended = sample_deformable(value.unflatten(-1, (self.num_heads, -1)), levels, locations, weights)
         return query_BQC + self.dropout(self.output_proj(attended))
 
     def _predict(self, query_BQC: Tensor, query_pos_BQC: Tensor, past_BQC: Tensor | None) -> Tensor:
@@ -127,11 +126,6 @@ class TemporalSelfAttention(BaseModule):
         else:
             parts = linear(past_BQC, of_past), linear(query_BQC + query_pos_BQC, of_present, bias)
         return full_precision(parts[0]) + full_precision(parts[1])
-
-    def _attend(self, tokens_BQC: Tensor, levels: FeatureLevels, locations: Tensor, weights: Tensor) -> Tensor:
-        """Attend one map: locations (B, Q, M, points, 2), weights (B, Q, M, points)."""
-        value = self.value_proj(tokens_BQC).unflatten(-1, (self.num_heads, -1))
-        return sample_deformable(value, levels, locations[:, :, :, None], weights[:, :, :, None])
 
     @staticmethod
     def _entries(query_BQC: Tensor, history: History) -> tuple[Tensor, Tensor]:
