@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..for_people import counted, shortened
+from .arguments import prefix
 
 if TYPE_CHECKING:
     from bevdistill.studies.results import Results
@@ -69,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--both-worlds', action='store_true', help='for --against: of a manifest, the tests on the held-out world too'
     )
-    parser.add_argument('--out', type=Path, metavar='PREFIX', help='write PREFIX.md, .csv, _seeds.csv, pictures')
+    parser.add_argument('--out', type=prefix, metavar='PREFIX', help='write PREFIX.md, .csv, _seeds.csv, pictures')
 
 
 def read(args: argparse.Namespace) -> tuple[Results, tuple[str, ...]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import above_zero, score
+from .arguments import above_zero, prefix, score
 from .loading import say
 from .text_tables import markdown_table
 
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--version', help='version of the data (default: the only one that is there)')
     parser.add_argument('--range', type=above_zero, metavar='M', help='metres away that count (default: official)')
     parser.add_argument('--score', type=score, default=0.2, help='predictions from this score on (default: 0.2)')
-    parser.add_argument('--out', type=Path, metavar='PREFIX', help='write PREFIX.md, PREFIX.csv and PREFIX.png')
+    parser.add_argument('--out', type=prefix, metavar='PREFIX', help='write PREFIX.md, PREFIX.csv and PREFIX.png')
 
 
 def named(words: Sequence[str]) -> dict[str, Path]:
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> None:
         return
     args.out.parent.mkdir(parents=True, exist_ok=True)
     files = {ending: args.out.with_name(args.out.name + ending) for ending in ('.md', '.csv', '.png')}
-    files['.md'].write_text(markdown)
+    files['.md'].write_text(markdown, encoding='utf-8')
     table = split_table(outcomes, split.classes, THRESHOLDS, edges)
     table.rename(columns=lambda name: name.replace(' ', '_')).to_csv(files['.csv'], index=False, float_format='%.6g')
     save_plot(outcomes, args.score, edges, files['.png'])

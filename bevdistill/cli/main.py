@@ -54,8 +54,9 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
 
 
 def _run(words: list[str], prog: str) -> int:
-    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == 'strict':
-        sys.stdout.reconfigure(errors='backslashreplace')  # File names are bytes, which may be no text.
+    out = sys.stdout
+    if isinstance(out, TextIOWrapper) and (out.errors == 'strict' or out.encoding.lower() not in ('utf-8', 'utf8')):
+        out.reconfigure(errors='backslashreplace')  # File names are bytes, which may be no text, or of another locale.
     if not words or words[0] not in VERBS:
         _parse_verb(words)
     verb = words[0]

@@ -86,9 +86,14 @@ def read_config(
     if work_dir is not None:
         cfg.work_dir = str(Path(work_dir).expanduser())
     elif cfg.get('work_dir') is None:
-        cfg.work_dir = str(Path('work_dirs') / file.stem)
+        cfg.work_dir = default_work_dir(file)
     cfg.launcher = launcher
     return cfg
+
+
+def default_work_dir(file: Path) -> str:
+    """Name the folder of runs of a config that names none, as OpenMMLab's scripts do."""
+    return str(Path('work_dirs') / file.stem)
 
 
 def import_custom_modules(cfg: Config) -> None:

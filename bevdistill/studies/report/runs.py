@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -144,6 +145,11 @@ def _studies(manifests: Sequence[Path]) -> Runs:
     titles = {row: title for row, title in titles.items() if row in shown}
     if not titles:
         raise FileNotFoundError(f'{", ".join(map(str, manifests))}: no run has begun; start with bevdistill study run')
+    if not runs:
+        raise FileNotFoundError(
+            f'{", ".join(map(str, manifests))}: expected the folders of its runs beside it, found none; copy the whole '
+            f'folder of the study, or show the scores alone: bevdistill compare {shlex.join(map(str, manifests))}'
+        )
     named = [] if results is None else [base for base in results.bases.values() if base in titles]
     base = Counter(named).most_common(1)[0][0] if named else next(iter(titles))
     return Runs(runs, titles, results, base, notes)

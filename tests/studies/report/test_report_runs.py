@@ -72,6 +72,10 @@ def test_a_study_has_its_own_titles_and_bases(write_run: WriteRun, tmp_path: Pat
         assert runs.notes == [f'{tmp_path}/runs/student_seed2 is not there: no curves and pictures of student_seed2']
     with pytest.raises(ValueError, match=r'about work dirs or about studies, got both: .*\(study\), .*\(work dir\)'):
         find_runs([study, tmp_path / 'runs/teacher_seed1'])
+    for sign in tmp_path.glob('runs/*'):
+        sign.rename(tmp_path / f'{sign.name}.away')
+    with pytest.raises(FileNotFoundError, match=r'found none; .* bevdistill compare \S*manifest\.json$'):
+        find_runs([study])
     manifest(tmp_path, job('student', 1, work_dir='../elsewhere'))
     with pytest.raises(ValueError, match=r'expected work dirs inside the folder of the study, found \.\./elsewhere'):
         find_runs([study])
