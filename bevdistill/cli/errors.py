@@ -56,9 +56,10 @@ def named(words: Sequence[str]) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for word in words:
-        name, sign, path = word.rpartition('=')
-        if not sign:
-            says = [part for part in Path(word).parts if part not in ('predictions', 'pred_instances_3d', '/')]
+        name, _, path = word.rpartition('=')
+        if not name:
+            says = [part for part in Path(path).parts if part not in ('predictions', 'pred_instances_3d', '/')]
+            says = says or ['results']
             name = Path(says[-1]).stem if len(says) == 1 or not says[-1].endswith('.json') else says[-2]
         if name in found:
             raise ValueError(f"two results are called '{name}'; give names: NAME=RESULTS")

@@ -64,7 +64,10 @@ def _run(words: list[str], prog: str) -> int:
     parser = verb_parser(module, prog)
     if any(not word.strip() or (word.startswith('--') and word.endswith('=')) for word in words):
         parser.error('an argument is empty; is a variable of the shell not set?')
-    args, unknown = parser.parse_known_args(words[1:])
+    try:
+        args, unknown = parser.parse_known_args(words[1:])
+    except OSError as error:  # Of a name that is looked up: too long, or in a folder that may not be read.
+        parser.error(one_line(error))
     if unknown:
         parser.error(explained(parser, unknown))
     for old, new in getattr(module, 'OLD_NAMES', {}).items():
