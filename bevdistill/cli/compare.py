@@ -187,16 +187,18 @@ def run(args: argparse.Namespace) -> None:
         ValueError: If all rows are to be compared with one, and no column is a metric.
     """
     _check_flags(args)
+    from bevdistill.checkpoints.whole_file import full_disk_explained
     from bevdistill.studies.tables import note, save, to_text
 
     results, columns = read(args)
     print(to_text(results, columns))
     if note(results):
         print(f'\n{note(results)}')
-    if args.against is None:
-        paths = [] if args.out is None else save(results, columns, args.out)
-    else:
-        paths = _run_against(args, results, columns)
+    with full_disk_explained(args.out.parent if args.out else '.'):
+        if args.against is None:
+            paths = [] if args.out is None else save(results, columns, args.out)
+        else:
+            paths = _run_against(args, results, columns)
     for path in paths:
         print(f'saved {path}')
 

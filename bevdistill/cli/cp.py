@@ -51,8 +51,9 @@ def run(args: argparse.Namespace) -> None:
         text = flat_text(read_config(source), source)
     else:
         text = with_bases_of(source, out.resolve().parent)
-    write_whole(text.encode(), out)
-    print(f'{out}: copy of {source}. Train with it:\n  bevdistill train {shlex.quote(str(out))}')
+    write_whole(text.encode(errors='backslashreplace'), out)  # A comment names the source, whose name may be no text.
+    named = f'./{out}' if str(out).startswith('-') else str(out)
+    print(f'{out}: copy of {source}. Train with it:\n  bevdistill train {shlex.quote(named)}')
 
 
 def find_config(name: str) -> Path:

@@ -94,6 +94,7 @@ def run(args: argparse.Namespace) -> None:
     """Print the table and save it where asked."""
     results = named(args.results)
     say(f'reading the tables of {args.root} ...')
+    from ..checkpoints.whole_file import full_disk_explained
     from ..evaluation.error_split.data import ErrorSplit
     from ..evaluation.error_split.plot import save_plot
     from ..evaluation.error_split.summary import split_table
@@ -110,9 +111,10 @@ def run(args: argparse.Namespace) -> None:
         return
     args.out.parent.mkdir(parents=True, exist_ok=True)
     files = {ending: args.out.with_name(args.out.name + ending) for ending in ('.md', '.csv', '.png')}
-    files['.md'].write_text(markdown, encoding='utf-8')
-    table = split_table(outcomes, split.classes, THRESHOLDS, edges)
-    table.rename(columns=lambda name: name.replace(' ', '_')).to_csv(files['.csv'], index=False, float_format='%.6g')
-    save_plot(outcomes, args.score, edges, files['.png'])
+    table = split_table(outcomes, split.classes, THRESHOLDS, edges).rename(columns=lambda name: name.replace(' ', '_'))
+    with full_disk_explained(args.out.parent):
+        files['.md'].write_text(markdown, encoding='utf-8')
+        table.to_csv(files['.csv'], index=False, float_format='%.6g')
+        save_plot(outcomes, args.score, edges, files['.png'])
     for file in files.values():
         print(f'saved {file}')

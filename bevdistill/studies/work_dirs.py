@@ -48,6 +48,8 @@ def find_test(work_dir: Path, known: Collection[Path] = ()) -> Path:
     Raises:
         FileNotFoundError: If there is none; says which command makes one.
     """
+    if work_dir.is_dir():
+        os.listdir(work_dir)  # An error, where it may not be read; below that would be a folder without files.
     for path in sorted(work_dir.glob('*/*.json'), reverse=True):
         if path.stem != path.parent.name or path in known:
             continue

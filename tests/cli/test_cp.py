@@ -48,8 +48,11 @@ def test_a_flat_copy_has_no_bases(run: Run, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'mine.yml').write_text("_base_: own.py\nmodel: {type: X}\n")
     (tmp_path / 'own.py').write_text('limit = 3\ntrain_cfg = dict(max_iters=limit)\n')
-    assert run('cp', 'mine.yml', 'flat.py', '--flat').code == 0
-    assert read(tmp_path / 'flat.py') == dict(model=dict(type='X'), train_cfg=dict(max_iters=3))
+    (tmp_path / 'gr\udcf6n.py').write_text("_base_ = 'mine.yml'\n")
+    for source in ('mine.yml', 'gr\udcf6n.py'):
+        done = run('cp', source, '--flat', '--force', '--', '-x y.py')
+        assert done.code == 0 and done.out.endswith("bevdistill train './-x y.py'\n")
+        assert read(tmp_path / '-x y.py') == dict(model=dict(type='X'), train_cfg=dict(max_iters=3))
 
 
 def test_refusals(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,18 @@ def test_newest_test_counts(tmp_path: Path) -> None:
     assert find_test(folder, known).stem == '20260101_000000'
 
 
+def test_a_folder_that_may_not_be_read_is_not_one_without_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> None:
+        raise PermissionError(13, 'Permission denied', str(path))
+
+    folder = work_dir(tmp_path, 'student', 0.1)
+    monkeypatch.setattr('os.listdir', refused)
+    with pytest.raises(PermissionError, match=r'Permission denied.*student'):
+        find_test(folder)
+
+
 def test_damaged_files_are_passed_over_or_named(tmp_path: Path) -> None:
     folder = work_dir(tmp_path, 'student', 0.1)
     newest = work_dir(tmp_path, 'student', 0.4, '20260102_000000') / '20260102_000000'
