@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from itertools import islice
 from typing import Any
 
@@ -90,14 +90,24 @@ class SeededDataset:
 
     Args:
         dataset: The dataset or its config.
-        **options: Of the innermost dataset, in place of those in its config, such as ``indices=8``: what mmdet3d's
-            scripts set on the outermost one (``pipeline``, ``filter_empty_gt``) goes there.
+        pipeline: Of the innermost data set, in place of that in its config. mmdet3d's scripts set this and the next on
+            the outermost one.
+        filter_empty_gt: Of the innermost data set, as before.
+        indices: Of the innermost data set, as before: so many samples, or a list of them.
 
     Raises:
-        TypeError: If there are options and the dataset is no config.
+        TypeError: If an option is given and the dataset is no config.
     """
 
-    def __init__(self, dataset: Any, **options: Any) -> None:
+    def __init__(
+        self,
+        dataset: Any,
+        pipeline: Any = None,
+        filter_empty_gt: bool | None = None,
+        indices: int | Sequence[int] | None = None,
+    ) -> None:
+        given = dict(pipeline=pipeline, filter_empty_gt=filter_empty_gt, indices=indices)
+        options = {name: value for name, value in given.items() if value is not None}
         if options and not isinstance(dataset, dict):
             raise TypeError(f'SeededDataset sets {", ".join(options)} in a config, found a {type(dataset).__name__}')
         config = with_options(dataset, options) if options else dataset

@@ -35,9 +35,9 @@ def flat_text(cfg: Config, source: Path) -> str:
     if entries.get('work_dir') == default_work_dir(source):
         del entries['work_dir']
     for name in ('train', 'test'):
-        loader = entries.get(f'{name}_dataloader')
-        if loader:
-            entries[f'{name}_pipeline'] = shown_stages(loader['dataset'])
+        dataset = (entries.get(f'{name}_dataloader') or {}).get('dataset')
+        if isinstance(dataset, Mapping):
+            entries[f'{name}_pipeline'] = shown_stages(dataset)
     for key, value in entries.items():
         try:
             ast.literal_eval(repr(value))
@@ -58,5 +58,5 @@ def shown_stages(dataset: Mapping[str, Any]) -> list[Any]:
     while 'dataset' in dataset or 'datasets' in dataset:
         dataset = dataset['dataset'] if 'dataset' in dataset else dataset['datasets'][0]
     stages = listed_stages(dataset.get('pipeline') or (), unused_prefixes(dataset.get('modality')))
-    stages = [{**stage, 'one_frame': True} if stage['type'] == PACK else stage for stage in stages]
-    return sorted(stages, key=lambda stage: bool(stage['type'] != BOXES))
+    stages = [{**stage, 'one_frame': True} if stage.get('type') == PACK else stage for stage in stages]
+    return sorted(stages, key=lambda stage: bool(stage.get('type') != BOXES))

@@ -94,8 +94,9 @@ def test_options_go_to_the_innermost_data_set() -> None:
             self.config = config
 
     leaf = dict(type=Wrapped, pipeline=['a'], ann_file='x')
-    built = SeededDataset(dict(type=Wrapped, dataset=dict(type=Wrapped, datasets=[leaf, leaf])), pipeline=['b'], n=1)
-    changed = dict(type=Wrapped, pipeline=['b'], ann_file='x', n=1)
+    both = dict(type=Wrapped, dataset=dict(type=Wrapped, datasets=[leaf, leaf]))
+    built = SeededDataset(both, pipeline=['b'], indices=1)
+    changed = dict(type=Wrapped, pipeline=['b'], ann_file='x', indices=1)
     assert built.config == dict(dataset=dict(type=Wrapped, datasets=[changed, changed]))
     assert leaf['pipeline'] == ['a'] and SeededDataset(leaf).config == dict(pipeline=['a'], ann_file='x')
     with pytest.raises(TypeError, match='SeededDataset sets pipeline in a config, found a Noise'):

@@ -68,7 +68,9 @@ def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
     source.write_text("model = dict(type='X', limit=float('inf'))\nwork_dir = 'mine'\n")
     with pytest.raises(ValueError, match=r"odd\.py: model: expected plain values.*found \{'type': 'X', 'limit': inf\}"):
         flat_text(read_config(source), source)
-    source.write_text("model = dict(type='X')\nwork_dir = 'mine'\nvariable = 1\n")
+    source.write_text("model = dict(type='X')\nwork_dir = 'mine'\nvariable = 1\ntrain_dataloader = dict()\n")
+    assert 'variable' not in flat_text(read_config(source), source)
+    source.write_text("model = dict(type='X')\nwork_dir = 'mine'\n")
     assert flat_text(read_config(source), source).splitlines()[-2:] == ["model = {'type': 'X'}", "work_dir = 'mine'"]
 
 
