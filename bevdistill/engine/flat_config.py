@@ -9,6 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from ..for_people import config_explained
 from ..structures.sensor_stages import listed_stages, unused_prefixes
 from .config_file import OrderedConfig, default_work_dir
 from .overrides import READ
@@ -29,7 +30,8 @@ def flat_text(cfg: Config, source: Path) -> str:
         source: Its file, for the comment and the error.
 
     Raises:
-        ValueError: If an entry cannot be written, such as a function or an infinite number.
+        ValueError: If an entry cannot be written, such as a function or an infinite number, or the stages of a data set
+            are none.
     """
     entries = {key: value for key, value in cfg.to_dict().items() if key in READ}
     if entries.get('work_dir') == default_work_dir(source):
@@ -37,7 +39,9 @@ def flat_text(cfg: Config, source: Path) -> str:
     for name in ('train', 'test'):
         dataset = (entries.get(f'{name}_dataloader') or {}).get('dataset')
         if isinstance(dataset, Mapping):
-            entries[f'{name}_pipeline'] = shown_stages(dataset)
+            with config_explained(f'{name}_dataloader.dataset'):
+                stages = shown_stages(dataset)
+            entries[f'{name}_pipeline'] = stages
     for key, value in entries.items():
         try:
             ast.literal_eval(repr(value))

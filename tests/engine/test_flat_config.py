@@ -70,6 +70,10 @@ def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
         flat_text(read_config(source), source)
     source.write_text("model = dict(type='X')\nwork_dir = 'mine'\nvariable = 1\ntrain_dataloader = dict()\n")
     assert 'variable' not in flat_text(read_config(source), source)
+    for dataset in ('pipeline=5', 'pipeline=dict(a=3)', 'dataset=3', 'datasets=[]', "pipeline={1: dict(type='A')}"):
+        source.write_text(f"model = dict(type='X')\ntrain_dataloader = dict(dataset=dict({dataset}))\n")
+        with pytest.raises(ValueError, match=r'^train_dataloader.dataset of the config cannot be built \(\w+Error: '):
+            flat_text(read_config(source), source)
     source.write_text("model = dict(type='X')\nwork_dir = 'mine'\n")
     assert flat_text(read_config(source), source).splitlines()[-2:] == ["model = {'type': 'X'}", "work_dir = 'mine'"]
 

@@ -109,6 +109,14 @@ def test_all_numbers_of_a_result_keep_short_names(tmp_path: Path) -> None:
     assert read_all_metrics(file) == {'NDS': 0.4, 'car_AP': 0.5, 'x/mAP': 1.0, 'y/mAP': 2.0}
 
 
+@pytest.mark.parametrize('number', ['1e400', '-1e200', '9' * 400])
+def test_numbers_that_no_table_holds(tmp_path: Path, number: str) -> None:
+    file = tmp_path / 'a.json'
+    file.write_text('{"mAP": NaN, "nuscenes/NDS": ' + number + '}')
+    with pytest.raises(ValueError, match=r'a\.json: nuscenes/NDS: expected a number below 1e\+100, found'):
+        read_all_metrics(file)
+
+
 def test_files_that_are_no_result_do_not_count(tmp_path: Path) -> None:
     folder = work_dir(tmp_path, 'student', 0.1, '20260101_000000')
     for time, text in (('20260102_000000', '{"half'), ('20260103_000000', '[1]'), ('20260104_000000', '{"note": "x"}')):
