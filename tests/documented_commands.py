@@ -52,6 +52,7 @@ NOT_RUN = {
     r'docs\.experiments\.|data/dgp$|_dgp\.py': 'other data: tests/experiments/test_dgp_layout.py makes some',
     r'^bevdistill compare work_dirs/teacher ': 'names of runs that are not there: docs/start.md compares runs/*',
     r'^bevdistill describe (CONFIG|configs/(bevdistill|synthetic))': 'tests/cli/test_describe.py counts FLOPs in small',
+    r'/\.mim/tools/misc/browse_dataset\.py': "mmdet3d's own script: tests/engine/test_flat_config.py runs it",
     r'_unlabelled_nus-3d': 'as the distillation of docs/start.md: tests/engine/test_unlabelled_runs.py trains it',
 }
 """Commands that the test does not run, by a pattern, each with the reason; their arguments are parsed all the same."""

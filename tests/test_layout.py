@@ -103,10 +103,12 @@ def test_import_rule_sees(tmp_path: Path, folder: str, line: str, fault: str) ->
 
 
 @pytest.mark.parametrize('path', SOURCES, ids=name_of)
-def test_no_machine_and_no_device_is_assumed(path: Path) -> None:
+def test_no_machine_no_device_and_no_locale_is_assumed(path: Path) -> None:
     text = path.read_text()
     found = re.findall(r"""\.cuda\(|['"](?:/home/|/root/|/mnt/|/data/|/nfs/|/tmp/|/work/|[A-Z]:\\\\)[^'"]*""", text)
     assert not found, f'{name_of(path)} assumes a device or a path of one machine: {found}'
+    found = re.findall(r"""\.read_text\(\)|\.write_text\((?!.*encoding=).*|\.open\('[arw]\+?'\)""", text)
+    assert not found, f"{name_of(path)}: text in the encoding of the locale, write encoding='utf-8': {found}"
 
 
 @pytest.mark.parametrize('path', SHIPPED, ids=name_of)

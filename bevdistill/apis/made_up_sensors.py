@@ -11,7 +11,7 @@ import torch
 from mmdet3d.structures import Det3DDataSample, LiDARInstance3DBoxes
 from torch import Tensor
 
-from ..datasets import build_stages
+from ..datasets.transforms import build_camera_stages
 from ..datasets.transforms.images import lidar2img_matrix
 from ..structures.cameras import CAMERAS
 from ..synthetic.rig import LIDAR, make_rig
@@ -67,8 +67,7 @@ class MadeUpSensors:
             cam2img=[rig[camera].intrinsic for camera in CAMERAS],
             lidar2cam=[np.linalg.inv(rig[camera].to_ego) @ rig[LIDAR].to_ego for camera in CAMERAS],
         )
-        stages = self.dataset['pipeline'].get('images', {}).get('transforms', {})
-        for stage in build_stages({name: stage for name, stage in stages.items() if name != 'load'}):
+        for stage in build_camera_stages(self.dataset['pipeline']):
             results = stage(results)
         return results
 

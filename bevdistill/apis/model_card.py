@@ -71,11 +71,11 @@ def metrics_of(checkpoint: Path) -> list[str]:
     own = sha256_of(checkpoint)
     lines = []
     for file in sorted(checkpoint.parent.glob(f'*/{TESTED}')):
-        tested = json.loads(file.read_text())
+        tested = json.loads(file.read_text(encoding='utf-8'))
         results = file.parent / f'{file.parent.name}.json'
         if tested.get('sha256') != own or not results.is_file():
             continue
-        scores = json.loads(results.read_text().splitlines()[-1])
+        scores = json.loads(results.read_text(encoding='utf-8').splitlines()[-1])
         # The summaries alone: a card with 150 numbers is not read.
         chosen = {key: value for key, value in scores.items() if key.rpartition('/')[2] in ('NDS', 'mAP')}
         lines += [f'* {key.rpartition("/")[2]} {value:.4f} on {tested.get("samples")}' for key, value in chosen.items()]

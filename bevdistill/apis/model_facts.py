@@ -41,9 +41,9 @@ def describe(
     """
     init_default_scope(cfg.get('default_scope', 'mmdet3d'))
     config = cfg.model.to_dict()
-    is_distiller = config['type'] == BEVDistiller.__name__
     with config_explained('model'):
         model = MODELS.build(config)
+    is_distiller = config['type'] == BEVDistiller.__name__
     detectors = {'student': model.student, 'teacher': model.teacher.detector} if is_distiller else {'model': model}
     facts: dict[str, Any] = {'model': config['type'], 'sides': {}, 'losses': []}
     for side, detector in detectors.items():

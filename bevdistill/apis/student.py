@@ -27,7 +27,7 @@ from ..checkpoints.find import unreadable_checkpoints_explained
 from ..checkpoints.identity import META_KEY
 from ..checkpoints.identity_hook import require_state
 from ..checkpoints.student_export import STUDENT, export_student
-from ..datasets.transforms import build_stages
+from ..datasets.transforms import build_camera_stages
 from ..engine.config_file import load_config
 from ..for_people import config_explained, counted
 from ..structures.ego_state import CAN_BUS_SIZE, relative_can_bus
@@ -120,8 +120,7 @@ def init_student(
         )
     meta = _load(detector, weights_file, str(config))
     data = cfg.test_dataloader.dataset
-    image_stages = (data.get('pipeline') or {}).get('images', {}).get('transforms', {})
-    stages = build_stages({name: stage for name, stage in image_stages.items() if name != 'load'})
+    stages = build_camera_stages(data.get('pipeline'))
     detector.to(device).train(False)
     preprocess = MODELS.build(preprocessor).to(device)
     return Student(detector, preprocess, stages, _classes(meta, data, detector.num_classes), cfg, meta)

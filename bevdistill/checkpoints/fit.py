@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -138,14 +139,40 @@ def check_weights(
         All differences, the allowed ones included.
 
     Raises:
-        ValueError: With all kinds of differences.
+        ValueError: With all kinds of differences, or if a pattern of `allow_missing` is that of no weight of the model.
     """
-    fit = load_weights(model, without_wrapper_prefix(weights), source)
+    weights = without_wrapper_prefix(weights)
+    fit = load_weights(model, weights, source)
+    own = {*fit.missing, *fit.shapes, *weights} - {*fit.unexpected}
+    require_own(allow_missing, own, 'default_hooks.checkpoint_identity.allow_missing', owner)
     refused = fit.without(allow_missing, allow_unexpected)
     if not refused:
         lines = [f'checkpoint {source} does not fit {owner}:', *refused.lines()]
         raise ValueError('\n  '.join(lines) + _advice(refused, source))
     return fit
+
+
+def require_own(patterns: Sequence[str], names: Iterable[str], option: str, owner: str) -> None:
+    """Refuse patterns of no weight: what they are to allow would stay refused, or a misspelt one would pass unseen.
+
+    Args:
+        patterns: With ``*`` and ``?``.
+        names: Weights of the model.
+        option: Where the patterns come from, for the error.
+        owner: Name of the model, for the error.
+
+    Raises:
+        ValueError: Names the first such pattern and the nearest one that fits.
+    """
+    names = list(names)
+    for pattern in patterns:
+        if any(fnmatchcase(name, pattern) for name in names):
+            continue
+        stem = re.split(r'[*?[]', pattern)[0].rstrip('.')
+        parts = list(dict.fromkeys('.'.join(name.split('.')[: stem.count('.') + 1]) for name in names))
+        near = difflib.get_close_matches(stem, parts, n=1, cutoff=0.5)
+        advice = f"did you mean '{near[0]}{pattern[len(stem) :]}'?" if near else f'they begin with {shortened(parts)}'
+        raise ValueError(f"{option}: '{pattern}' is the name of no weight of {owner}; {advice}")
 
 
 def without_wrapper_prefix(weights: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -23,7 +23,7 @@ from torch import nn
 
 from ..for_people import shortened
 from ..structures import strict_from_dict
-from .fit import WeightFit, load_weights, without_wrapper_prefix
+from .fit import WeightFit, load_weights, require_own, without_wrapper_prefix
 from .foreign_file import ForeignCheckpoint, read_foreign_checkpoint, weights_below
 from .public_kinds import convention_unknown, conversion_advice, without_wrapper
 
@@ -90,6 +90,7 @@ class Pretrained(NamedTuple):
         weights = weights_below(everything, self.prefix) if self.prefix else everything
         weights = in_layout_of(self.module, weights)
         own = self.module.state_dict()
+        require_own(self.allow_missing, own, f'{self.name}.init_cfg.allow_missing', self.name)
         found = [name for name in own if name in weights]
         if not found:
             raise ValueError(f'{self._what()} has no weight of it. {self._hint(everything, next(iter(own)))}')

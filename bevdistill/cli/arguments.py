@@ -72,6 +72,20 @@ def folder(word: str) -> Path:
     return path
 
 
+def file_to_write(word: str, advice: str = 'name a file in it') -> Path:
+    """Read the name of a file to write, there or not, for ``type=`` of an argument."""
+    path = Path(word)
+    if word.endswith(os.sep) or path.is_dir():
+        raise argparse.ArgumentTypeError(f'{word} is a folder; {advice}')
+    folder(str(path.parent))
+    return path
+
+
+def prefix(word: str) -> Path:
+    """Read how the names of files to write begin, for ``type=`` of an argument."""
+    return file_to_write(word, f'give the beginning of file names in it: {Path(word)}/table')
+
+
 def folder_name(word: str) -> str:
     """Read the name of a folder as :func:`folder` does, and leave it as text."""
     folder(os.path.expanduser(word))
@@ -107,6 +121,14 @@ def score(word: str) -> float:
     number = float(word)
     if not (math.isfinite(number) and 0 <= number <= 1):
         raise argparse.ArgumentTypeError(f'must lie in [0, 1], got {word}')
+    return number
+
+
+def from_zero(word: str) -> float:
+    """Read a number from 0 on, for ``type=`` of an argument."""
+    number = float(word)
+    if not (math.isfinite(number) and number >= 0):
+        raise argparse.ArgumentTypeError(f'must be a number from 0 on, got {word}')
     return number
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..for_people import counted, shortened
+from .arguments import prefix
 
 if TYPE_CHECKING:
     from bevdistill.studies.results import Results
@@ -69,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--both-worlds', action='store_true', help='for --against: of a manifest, the tests on the held-out world too'
     )
-    parser.add_argument('--out', type=Path, metavar='PREFIX', help='write PREFIX.md, .csv, _seeds.csv, pictures')
+    parser.add_argument('--out', type=prefix, metavar='PREFIX', help='write PREFIX.md, .csv, _seeds.csv, pictures')
 
 
 def read(args: argparse.Namespace) -> tuple[Results, tuple[str, ...]]:
@@ -186,16 +187,18 @@ def run(args: argparse.Namespace) -> None:
         ValueError: If all rows are to be compared with one, and no column is a metric.
     """
     _check_flags(args)
+    from bevdistill.checkpoints.whole_file import full_disk_explained
     from bevdistill.studies.tables import note, save, to_text
 
     results, columns = read(args)
     print(to_text(results, columns))
     if note(results):
         print(f'\n{note(results)}')
-    if args.against is None:
-        paths = [] if args.out is None else save(results, columns, args.out)
-    else:
-        paths = _run_against(args, results, columns)
+    with full_disk_explained(args.out.parent if args.out else '.'):
+        if args.against is None:
+            paths = [] if args.out is None else save(results, columns, args.out)
+        else:
+            paths = _run_against(args, results, columns)
     for path in paths:
         print(f'saved {path}')
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .arguments import file_to_write
 from .loading import say
 from .text_tables import text_table
 
@@ -40,9 +41,9 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument('source', metavar='IN', type=Path, help='checkpoint of the original code')
-    parser.add_argument('out', metavar='OUT', type=Path, help='file to write')
+    parser.add_argument('out', metavar='OUT', type=file_to_write, help='file to write')
     parser.add_argument('--kind', required=True, choices=KINDS, help='what the checkpoint is of, see below')
-    parser.add_argument('--teacher-out', metavar='FILE', type=Path, help='of a distiller: write its teacher here')
+    parser.add_argument('--teacher-out', metavar='FILE', type=file_to_write, help="a distiller's teacher goes here")
     parser.add_argument('--verbose', action='store_true', help='a line for every tensor')
     parser.add_argument('--force', action='store_true', help='overwrite files that exist')
 

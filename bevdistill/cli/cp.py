@@ -1,4 +1,4 @@
-"""Copy a config to a place of your own: its bases are found from where the copy lies."""
+"""Copy a config to a place of your own: its bases are found from where the copy lies, or are written into it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from bevdistill.checkpoints.whole_file import write_whole
 from bevdistill.engine.shipped import config_path, package_name, shipped_namesakes, shipped_root
 
 HELP = 'copy a config to a file of your own'
@@ -17,6 +18,9 @@ examples:
   # a copy to change; CONFIG is a path, also one inside configs/ of the package
   bevdistill cp bevdistill/bevdistill_r50_1x_nus-3d.py mine.py
   bevdistill train mine.py --cfg-options model.teacher_checkpoint=FILE
+
+  # all in one file without bases, with the pipelines as lists too, for scripts and code bases that want them so
+  bevdistill cp synthetic/bevformer/bevformer_r50_1x_nus-3d.py flat.py --flat
 """
 
 
@@ -24,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument('config', metavar='CONFIG', help='config file')
     parser.add_argument('out', metavar='OUT', type=Path, help='file or folder to write')
+    parser.add_argument(
+        '--flat', action='store_true', help='write all that a run reads into one file, without bases and variables'
+    )
     parser.add_argument('--force', action='store_true', help='overwrite the file if it exists')
 
 
@@ -33,12 +40,20 @@ def run(args: argparse.Namespace) -> None:
     out = args.out / source.name if args.out.is_dir() else args.out
     if out.suffix != '.py':
         raise ValueError(f'{out} must end with .py, as mmengine reads configs by their ending')
+    if source.suffix != '.py' and not args.flat:
+        raise ValueError(f'{source} is no Python, in which paths of bases can be changed; copy it with --flat')
     if out.exists() and not args.force:
         raise FileExistsError(f'{out} exists; give --force to overwrite it')
-    text = with_bases_of(source, out.resolve().parent)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text, encoding='utf-8')
-    print(f'{out}: copy of {source}. Train with it:\n  bevdistill train {shlex.quote(str(out))}')
+    if args.flat:
+        from bevdistill.engine.config_file import read_config
+        from bevdistill.engine.flat_config import flat_text
+
+        text = flat_text(read_config(source), source)
+    else:
+        text = with_bases_of(source, out.resolve().parent)
+    write_whole(text.encode(errors='backslashreplace'), out)  # A comment names the source, whose name may be no text.
+    named = f'./{out}' if str(out).startswith('-') else str(out)
+    print(f'{out}: copy of {source}. Train with it:\n  bevdistill train {shlex.quote(named)}')
 
 
 def find_config(name: str) -> Path:
@@ -67,9 +82,16 @@ def with_bases_of(source: Path, folder: Path) -> str:
     Returns:
         The text. Bases in the same tree are relative, so that the tree can be moved; bases elsewhere are absolute,
         or ``bevdistill::...`` where the package is installed.
+
+    Raises:
+        ValueError: If the config is no Python.
     """
-    lines = source.read_text(encoding='utf-8').splitlines(keepends=True)
-    for node in reversed(list(_bases(ast.parse(''.join(lines))))):
+    try:
+        lines = source.read_text(encoding='utf-8').splitlines(keepends=True)
+        tree = ast.parse(''.join(lines))
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(f'{source}: cannot be read as a config: {type(error).__name__}: {error}') from error
+    for node in reversed(list(_bases(tree))):
         if '::' in str(node.value):
             continue  # In another installed package.
         base = (source.resolve().parent / str(node.value)).resolve()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -93,6 +94,7 @@ def information_files(root: Path) -> list[Path]:
     if not found:
         if not root.is_dir():
             raise FileNotFoundError(f'no folder or information file {root}')
+        os.listdir(root)  # An error, where it may not be read.
         raise FileNotFoundError(f'no information file (*infos*) in {root}; write them with: {create_command(root)}')
     return [found[name] for name in sorted(found)]
 

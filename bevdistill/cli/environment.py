@@ -14,7 +14,7 @@ NUMBERS = ('RANK', 'LOCAL_RANK', 'WORLD_SIZE')
 
 
 def check_environment(variables: Mapping[str, str] | None = None) -> list[str]:
-    """Check values and names; an empty value is none.
+    """Check values and names, an empty value is none; and that the current folder is there.
 
     Args:
         variables: By default those of this process.
@@ -23,8 +23,13 @@ def check_environment(variables: Mapping[str, str] | None = None) -> list[str]:
         Lines about names that are nearly one of ours.
 
     Raises:
+        FileNotFoundError: If the current folder has been removed.
         ValueError: If a value is none of those that there are, or the number of a process cannot be.
     """
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise FileNotFoundError('the current folder has been removed; change to one that is there') from error
     found = {name: value for name, value in (os.environ if variables is None else variables).items() if value}
     for name, allowed in CHOICES.items():
         if name in found and found[name] not in allowed:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import above_zero, score
+from .arguments import above_zero, prefix, score
 from .loading import say
 from .text_tables import markdown_table
 
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--version', help='version of the data (default: the only one that is there)')
     parser.add_argument('--range', type=above_zero, metavar='M', help='metres away that count (default: official)')
     parser.add_argument('--score', type=score, default=0.2, help='predictions from this score on (default: 0.2)')
-    parser.add_argument('--out', type=Path, metavar='PREFIX', help='write PREFIX.md, PREFIX.csv and PREFIX.png')
+    parser.add_argument('--out', type=prefix, metavar='PREFIX', help='write PREFIX.md, PREFIX.csv and PREFIX.png')
 
 
 def named(words: Sequence[str]) -> dict[str, Path]:
@@ -56,9 +56,10 @@ def named(words: Sequence[str]) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for word in words:
-        name, sign, path = word.rpartition('=')
-        if not sign:
-            says = [part for part in Path(word).parts if part not in ('predictions', 'pred_instances_3d', '/')]
+        name, _, path = word.rpartition('=')
+        if not name:
+            says = [part for part in Path(path).parts if part not in ('predictions', 'pred_instances_3d', '/')]
+            says = says or ['results']
             name = Path(says[-1]).stem if len(says) == 1 or not says[-1].endswith('.json') else says[-2]
         if name in found:
             raise ValueError(f"two results are called '{name}'; give names: NAME=RESULTS")
@@ -93,6 +94,7 @@ def run(args: argparse.Namespace) -> None:
     """Print the table and save it where asked."""
     results = named(args.results)
     say(f'reading the tables of {args.root} ...')
+    from ..checkpoints.whole_file import full_disk_explained
     from ..evaluation.error_split.data import ErrorSplit
     from ..evaluation.error_split.plot import save_plot
     from ..evaluation.error_split.summary import split_table
@@ -109,9 +111,10 @@ def run(args: argparse.Namespace) -> None:
         return
     args.out.parent.mkdir(parents=True, exist_ok=True)
     files = {ending: args.out.with_name(args.out.name + ending) for ending in ('.md', '.csv', '.png')}
-    files['.md'].write_text(markdown)
-    table = split_table(outcomes, split.classes, THRESHOLDS, edges)
-    table.rename(columns=lambda name: name.replace(' ', '_')).to_csv(files['.csv'], index=False, float_format='%.6g')
-    save_plot(outcomes, args.score, edges, files['.png'])
+    table = split_table(outcomes, split.classes, THRESHOLDS, edges).rename(columns=lambda name: name.replace(' ', '_'))
+    with full_disk_explained(args.out.parent):
+        files['.md'].write_text(markdown, encoding='utf-8')
+        table.to_csv(files['.csv'], index=False, float_format='%.6g')
+        save_plot(outcomes, args.score, edges, files['.png'])
     for file in files.values():
         print(f'saved {file}')

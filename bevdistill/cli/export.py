@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..for_people import counted
-from .arguments import add_overrides, image_side
+from .arguments import add_overrides, file_to_write, image_side
 from .loading import load_libraries, read_config_of, say
 
 HELP = "take the student out of a distiller's checkpoint: weights, ONNX, torch.export"
@@ -31,7 +31,7 @@ docs/deployment.md describes inputs and outputs, with a loop that needs numpy an
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument('checkpoint', type=Path, help='checkpoint of a distiller; for .onnx and .pt2 also of a student')
-    parser.add_argument('out', type=Path, help='file to write; .onnx and .pt2 are programs, all else weights')
+    parser.add_argument('out', type=file_to_write, help='file to write; .onnx and .pt2 are programs, all else weights')
     parser.add_argument('--force', action='store_true', help='overwrite files that exist')
     parser.add_argument('--config', help='config of the student or distiller, for .onnx and .pt2')
     parser.add_argument(
@@ -48,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the student and its card, and report what was written."""
     card = args.out.with_suffix('.md')
+    if len({path.resolve() for path in (args.checkpoint, args.out, card)}) < 3:
+        raise ValueError(f'checkpoint, {args.out} and {card}, the card of what is written, must be different files')
     for path in (args.out, card):
         if path.exists() and not args.force and not _is_card(path, args.out.name):
             raise FileExistsError(f'{path} exists; give --force to overwrite it')

@@ -54,8 +54,9 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
 
 
 def _run(words: list[str], prog: str) -> int:
-    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == 'strict':
-        sys.stdout.reconfigure(errors='backslashreplace')  # File names are bytes, which may be no text.
+    out = sys.stdout
+    if isinstance(out, TextIOWrapper) and (out.errors == 'strict' or out.encoding.lower() not in ('utf-8', 'utf8')):
+        out.reconfigure(errors='backslashreplace')  # File names are bytes, which may be no text, or of another locale.
     if not words or words[0] not in VERBS:
         _parse_verb(words)
     verb = words[0]
@@ -63,7 +64,10 @@ def _run(words: list[str], prog: str) -> int:
     parser = verb_parser(module, prog)
     if any(not word.strip() or (word.startswith('--') and word.endswith('=')) for word in words):
         parser.error('an argument is empty; is a variable of the shell not set?')
-    args, unknown = parser.parse_known_args(words[1:])
+    try:
+        args, unknown = parser.parse_known_args(words[1:])
+    except OSError as error:  # Of a name that is looked up: too long, or in a folder that may not be read.
+        parser.error(one_line(error))
     if unknown:
         parser.error(explained(parser, unknown))
     for old, new in getattr(module, 'OLD_NAMES', {}).items():

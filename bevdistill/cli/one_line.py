@@ -16,6 +16,8 @@ _MMCV = (
     '{}. mmcv is not there with its operators; run: pip install torch==2.13.0 "setuptools>=79,<81" wheel ninja && '
     'CUDA_VISIBLE_DEVICES= pip install --no-build-isolation --no-cache-dir --force-reinstall --no-deps mmcv==2.1.0'
 )
+_FULL = re.compile(r"MemoryError|out of memory|can't allocate memory", re.IGNORECASE)
+_SMALLER = 'take smaller batches or images; docs/training.md has what else needs less'
 _RAISED = re.compile(r'^([\w.]+): (.*)', re.MULTILINE)
 
 
@@ -33,6 +35,8 @@ def one_line(error: BaseException) -> str:
     remote = _of_worker(error)
     if remote:
         return remote
+    if isinstance(error, MemoryError | RuntimeError) and _FULL.search(f'{type(error).__name__}: {error}'):
+        return f'the memory is full: {_SMALLER} ({" ".join(str(error).split())[:300] or "no more is known"})'
     words = ' '.join(f'{type(error).__name__}: {error}'.split())
     return f'{words[:300]} (a defect, or an input that was not foreseen; {_saved(error)})'
 
@@ -40,8 +44,8 @@ def one_line(error: BaseException) -> str:
 def _words(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT) and error.strerror:
         return error.strerror
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f'{error.filename}: {error.strerror}'
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f'{error.filename}: {error.strerror}'
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     worker = _of_worker(error)
     return worker or _in_one_line(text) or type(error).__name__

@@ -141,16 +141,18 @@ def save(scored: ScoredResults, table: pd.DataFrame, curves: pd.DataFrame, thres
     """Write scores, curves and confusion matrix as CSV, and the last two as pictures."""
     import pandas as pd
 
+    from ..checkpoints.whole_file import full_disk_explained
     from ..evaluation.matching import confusion_matrix
     from ..evaluation.score_plots import save_confusion, save_curves
 
     folder.mkdir(parents=True, exist_ok=True)
     matrix = confusion_matrix(scored.truth, scored.predicted, scored.classes, threshold)
     named = pd.DataFrame(matrix, [*scored.classes, 'no object'], [*scored.classes, 'not detected'])
-    table.to_csv(folder / 'scores.csv', index=False, float_format='%.6g')
-    curves.to_csv(folder / 'curves.csv', index=False, float_format='%.6g')
-    named.to_csv(folder / 'confusion.csv', index_label='object')
     whole = table[table['by'] == 'all'].set_index('class')['AP']
-    save_curves(curves, whole.to_dict(), folder / 'curves.png')
-    save_confusion(matrix, scored.classes, threshold, folder / 'confusion.png')
+    with full_disk_explained(folder):
+        table.to_csv(folder / 'scores.csv', index=False, float_format='%.6g')
+        curves.to_csv(folder / 'curves.csv', index=False, float_format='%.6g')
+        named.to_csv(folder / 'confusion.csv', index_label='object')
+        save_curves(curves, whole.to_dict(), folder / 'curves.png')
+        save_confusion(matrix, scored.classes, threshold, folder / 'confusion.png')
     print(f'saved {folder}/scores.csv, curves.csv, curves.png, confusion.csv, confusion.png')

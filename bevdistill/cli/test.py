@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .arguments import add_run, errors_of, folder_name, score
+from .arguments import add_run, errors_of, folder_name, from_zero, score
 from .loading import config_of
 
 HELP = 'test a checkpoint with the metrics of a config'
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--keep-predictions', action='store_true', help='keep them in WORK_DIR/predictions')
     parser.add_argument('--show', action='store_true', help='show the pictures in windows')
     parser.add_argument(
-        '--wait-time', type=float, metavar='SECONDS', help='how long a window stays, 0: until closed (default: 2)'
+        '--wait-time', type=from_zero, metavar='SECONDS', help='how long a window stays, 0: until closed (default: 2)'
     )
     parser.add_argument(
         '--score-thr', type=score, metavar='SCORE', help='predictions below are not drawn (default: 0.2)'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from itertools import islice
 from typing import Any
 
@@ -90,10 +90,28 @@ class SeededDataset:
 
     Args:
         dataset: The dataset or its config.
+        pipeline: Of the innermost data set, in place of that in its config. mmdet3d's scripts set this and the next on
+            the outermost one.
+        filter_empty_gt: Of the innermost data set, as before.
+        indices: Of the innermost data set, as before: so many samples, or a list of them.
+
+    Raises:
+        TypeError: If an option is given and the dataset is no config.
     """
 
-    def __init__(self, dataset: Any) -> None:
-        self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+    def __init__(
+        self,
+        dataset: Any,
+        pipeline: Any = None,
+        filter_empty_gt: bool | None = None,
+        indices: int | Sequence[int] | None = None,
+    ) -> None:
+        given = dict(pipeline=pipeline, filter_empty_gt=filter_empty_gt, indices=indices)
+        options = {name: value for name, value in given.items() if value is not None}
+        if options and not isinstance(dataset, dict):
+            raise TypeError(f'SeededDataset sets {", ".join(options)} in a config, found a {type(dataset).__name__}')
+        config = with_options(dataset, options) if options else dataset
+        self.dataset = DATASETS.build(config) if isinstance(config, dict) else config
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -110,3 +128,12 @@ class SeededDataset:
         if name == 'dataset' or name.startswith('__'):
             raise AttributeError(name)
         return getattr(self.dataset, name)
+
+
+def with_options(dataset: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Set options in the config of the data set that wrappers hold, in all of those that are put one after another."""
+    if 'dataset' in dataset:
+        return {**dataset, 'dataset': with_options(dataset['dataset'], options)}
+    if 'datasets' in dataset:
+        return {**dataset, 'datasets': [with_options(part, options) for part in dataset['datasets']]}
+    return {**dataset, **options}

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..for_people import counted
 from ..structures.ego_state import relative_can_bus
+from ..structures.sensor_stages import unused_prefixes
 from .categories import BoxCount, CategoryMap, nearest, range_of_boxes
 from .ego_pose import absolute_can_bus, rigid_transform
 from .infos import TEMPORAL_FIELDS, find_infos, read_infos
@@ -99,12 +100,7 @@ class SequenceNuScenesDataset(NuScenesDataset):
         self.queue_rule = queue_rule
         self.released_can_bus = released_can_bus
         sensors = {'use_camera': True, 'use_lidar': True} if modality is None else dict(modality)
-        skip = [
-            prefix
-            for prefix, sensor in (('images', 'use_camera'), ('points', 'use_lidar'))
-            if not sensors.get(sensor, False)
-        ]
-        stages = build_stages(pipeline, skip)
+        stages = build_stages(pipeline, unused_prefixes(sensors))
         if sensors.get('use_camera', False):
             refuse_with_cameras(stages)
         self.cameras = None if cameras is None else list(cameras)

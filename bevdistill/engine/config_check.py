@@ -47,8 +47,9 @@ def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _from(low: int) -> Limit:
-    return Limit(f'a whole number from {low} on', lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= low)
+def _from(low: int, high: float = math.inf) -> Limit:
+    end = 'on' if high == math.inf else f'to {high:,}'
+    return Limit(f'a whole number from {low} {end}', lambda v: type(v) is int and low <= v <= high)
 
 
 def _numbers(value: Any, count: int) -> bool:
@@ -80,12 +81,13 @@ LEVEL = Limit(
 LIMITS: dict[str, Limit] = {
     'categories': Limit('a dict from category to class', lambda v: False),  # A dict is not asked.
     'classes': NAMES, 'class_names': NAMES, 'cameras': NAMES, 'log_level': LEVEL,
+    'allow_missing': NAMES, 'allow_unexpected': NAMES,
     'voxel_size': Limit('3 numbers above 0', lambda v: (_numbers(v, 3) or _numbers(v, 2)) and min(v) > 0),
     'point_cloud_range': RANGE, 'pc_range': RANGE,
     'betas': BETAS, 'max_norm': ABOVE_0, 'clip_value': ABOVE_0, 'lr': FROM_0, 'weight_decay': FROM_0, 'eps': FROM_0,
     'weight': FROM_0, 'loss_weight': FROM_0, 'temperature': ABOVE_0, 'timeout': FROM_0,
     'dropout': PART, 'attn_drop': PART, 'ffn_drop': PART, 'drop_prob': PART,
-    'batch_size': _from(1), 'num_workers': _from(0), 'max_epochs': _from(1), 'max_iters': _from(1),
+    'batch_size': _from(1, 1_000_000), 'num_workers': _from(0, 10_000), 'max_epochs': _from(1), 'max_iters': _from(1),
     'accumulative_counts': _from(1), 'queue_length': _from(1), 'num_classes': _from(1), 'num_query': _from(1),
     'num_queries': _from(1), 'rows': _from(1), 'cols': _from(1), 'seed': SEED, 'embed_dims': _from(1),
     'num_layers': _from(1), 'sweeps_num': _from(0), 'base_batch_size': _from(1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from pprint import pformat
@@ -12,6 +13,7 @@ from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.utils import import_modules_from_strings
 
+from ..checkpoints.whole_file import full_disk_explained
 from .config_check import check_config
 from .data_root import set_data_root
 from .overrides import apply_overrides
@@ -72,7 +74,8 @@ def read_config(
         swapped = '; are config and checkpoint swapped?' if file.suffix in ('.pth', '.pt', '.ckpt') else ''
         raise ValueError(f'{file} is no config: expected a file that ends in {", ".join(ENDINGS)}{swapped}')
     try:
-        cfg = Config.fromfile(str(file), import_custom_modules=False)
+        with full_disk_explained(tempfile.gettempdir()):  # mmengine writes a copy there.
+            cfg = Config.fromfile(str(file), import_custom_modules=False)
     except OSError:  # Of a base, say; its message names the file.
         raise
     except Exception as error:  # A config is Python, and can fail in any way.
@@ -86,9 +89,14 @@ def read_config(
     if work_dir is not None:
         cfg.work_dir = str(Path(work_dir).expanduser())
     elif cfg.get('work_dir') is None:
-        cfg.work_dir = str(Path('work_dirs') / file.stem)
+        cfg.work_dir = default_work_dir(file)
     cfg.launcher = launcher
     return cfg
+
+
+def default_work_dir(file: Path) -> str:
+    """Name the folder of runs of a config that names none, as OpenMMLab's scripts do."""
+    return str(Path('work_dirs') / file.stem)
 
 
 def import_custom_modules(cfg: Config) -> None:

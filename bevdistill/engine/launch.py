@@ -111,7 +111,8 @@ def run_testing(cfg: Config, checkpoint: str) -> dict[str, float]:
     set_time_limits(cfg)
     set_pinned(cfg)
     explained = unreadable_checkpoints_explained(cfg.load_from)
-    with full_disk_explained(cfg.work_dir), distributed_run(cfg), explained, lost_worker_explained(time_limit(cfg)):
+    group, lost = distributed_run(cfg, 'test'), lost_worker_explained(time_limit(cfg))
+    with full_disk_explained(cfg.work_dir), group, explained, lost:
         runner = build_runner(cfg)
         metrics: dict[str, float] = runner.test()
         record_tested(cfg, cfg.load_from, runner.log_dir)

@@ -22,7 +22,7 @@ def driver_version() -> str:
     if os.environ.get('CUDA_VISIBLE_DEVICES', 'all') in ('', '-1'):
         return ''
     if _VERSION.is_file():
-        found = re.search(r'Kernel Module.*?\s(\d+\.[\d.]+)', _VERSION.read_text())
+        found = re.search(r'Kernel Module.*?\s(\d+\.[\d.]+)', _VERSION.read_text(encoding='utf-8'))
         return found[1] if found and any(_DEVICES.glob('nvidia[0-9]*')) else ''
     if not shutil.which('nvidia-smi'):
         return ''

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,7 +43,8 @@ class Bfloat16OptimWrapper(OptimWrapper):
 class SummaryOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     """mmengine's default constructor with a log of one line in place of three per parameter.
 
-    AdamW for weights on CUDA takes its step in one kernel, unless the config says ``fused=False``.
+    AdamW for weights on CUDA takes its step in one kernel per group, unless the config says ``fused=False``. mmengine
+    makes a group of each parameter; here those that follow each other with the same settings are one.
 
     Args:
         optim_wrapper_cfg: Config of the optimizer wrapper.
@@ -74,6 +75,25 @@ class SummaryOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             wrapper = super().__call__(model)
         print_log(summary(wrapper.optimizer, bare), 'current')
         return wrapper
+
+    def add_params(
+        self, params: list[dict[str, Any]], module: nn.Module, prefix: str = '', is_dcn_module: float | None = None
+    ) -> None:
+        """Add the groups of a module, joined where it is the whole model; parameters keep their order."""
+        super().add_params(params, module, prefix, is_dcn_module)
+        if not prefix:
+            params[:] = joined_groups(params)
+
+
+def joined_groups(groups: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Join groups of parameters that follow each other and have equal settings."""
+    joined: list[dict[str, Any]] = []
+    for group in groups:
+        if joined and {**joined[-1], 'params': None} == {**group, 'params': None}:
+            joined[-1]['params'] += group['params']
+        else:
+            joined.append({**group, 'params': list(group['params'])})
+    return joined
 
 
 def summary(optimizer: Optimizer, model: nn.Module) -> str:

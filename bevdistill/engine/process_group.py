@@ -25,8 +25,12 @@ from .devices import choose_card
 _TORCHRUN = ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
 _SLURM = ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST', 'SLURM_LOCALID')
 _STARTS = {
-    'pytorch': 'torchrun --nproc_per_node=N tools/train.py CONFIG --launcher pytorch, or tools/dist_train.sh CONFIG N',
-    'slurm': 'tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR',
+    ('train', 'pytorch'): 'torchrun --nproc_per_node=N tools/train.py CONFIG --launcher pytorch, or '
+    'tools/dist_train.sh CONFIG N',
+    ('train', 'slurm'): 'tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR',
+    ('test', 'pytorch'): 'torchrun --nproc_per_node=N tools/test.py CONFIG CHECKPOINT --launcher pytorch, or '
+    'tools/dist_test.sh CONFIG CHECKPOINT N',
+    ('test', 'slurm'): 'tools/slurm_test.sh PARTITION JOB_NAME CONFIG CHECKPOINT',
 }
 # What gloo (as a plain RuntimeError), torch's store and NCCL say when a peer is gone. They say other things when the
 # program is wrong.
@@ -37,7 +41,7 @@ _LOST = (
 
 
 @contextmanager
-def distributed_run(cfg: Config) -> Iterator[None]:
+def distributed_run(cfg: Config, script: str = 'train') -> Iterator[None]:
     """Prepare a config for its launcher, and close the processes' group at the end.
 
     With an accelerator mmengine does all of it. Without one, its start-up would set a CUDA device and its wrapper
@@ -47,6 +51,7 @@ def distributed_run(cfg: Config) -> Iterator[None]:
 
     Args:
         cfg: Config with ``launcher``; on a CPU ``model_wrapper_cfg`` is filled in, and ``sync_bn`` moves there.
+        script: What is run, ``train`` or ``test``, for the message that says how to start it.
 
     Raises:
         ValueError: If the launcher's variables are missing, the launcher cannot run on a CPU, or processes would share
@@ -57,10 +62,10 @@ def distributed_run(cfg: Config) -> Iterator[None]:
     if launcher == 'none':
         yield
         return
-    _check_environment(launcher)
+    _check_environment(launcher, script)
     if launcher == 'slurm':
         _adopt_slurm()
-    if launcher in _STARTS:
+    if launcher in ('pytorch', 'slurm'):
         choose_card(cfg, launcher)
     if get_device() == 'cpu':
         if not dist.is_initialized():
@@ -97,11 +102,11 @@ def _start(path: str | None, resume: bool) -> str:
     return f'{"resumes" if resume else "starts"} from {path}' if path else 'starts from the beginning'
 
 
-def _check_environment(launcher: str) -> None:
+def _check_environment(launcher: str, script: str) -> None:
     needed = {'pytorch': _TORCHRUN, 'slurm': _SLURM}.get(launcher, ())
     missing = [name for name in needed if name not in os.environ]
     if missing:
-        raise ValueError(f'--launcher {launcher} needs the variables {missing}: start with {_STARTS[launcher]}')
+        raise ValueError(f'--launcher {launcher} needs the variables {missing}: start with {_STARTS[script, launcher]}')
     if launcher == 'mpi' and get_device() == 'cpu':
         raise ValueError("--launcher mpi needs GPUs; on a CPU use torchrun with '--launcher pytorch'")
 

@@ -38,6 +38,6 @@ def record_tested(cfg: Config, checkpoint: str, folder: str | Path) -> Path | No
     )
     out = Path(folder) / NAME
     aside = out.with_suffix('.part')
-    aside.write_text(json.dumps(tested, indent=2) + '\n')
+    aside.write_text(json.dumps(tested, indent=2) + '\n', encoding='utf-8')
     aside.replace(out)
     return out

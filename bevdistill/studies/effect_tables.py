@@ -96,5 +96,5 @@ def save(
     prefix.parent.mkdir(parents=True, exist_ok=True)
     texts = {'.md': markdown(effect_cells(results, comparisons), words), '.csv': csv_text(pd.DataFrame(lines))}
     for ending, text in texts.items():
-        prefix.with_name(f'{prefix.name}_against{ending}').write_text(text)
+        prefix.with_name(f'{prefix.name}_against{ending}').write_text(text, encoding='utf-8')
     return [prefix.with_name(f'{prefix.name}_against{ending}') for ending in texts]

@@ -14,6 +14,10 @@ OWN_COLUMNS = frozenset(('row', 'seed', 'teacher', 'seconds'))
 """Columns of a table that no metric may be called."""
 
 
+LARGEST = 1e100
+"""What numbers of a table are below."""
+
+
 class Field(NamedTuple):
     """What an entry has to be, in words and as a test, and whether it has to be there."""
 
@@ -22,8 +26,9 @@ class Field(NamedTuple):
     needed: bool = True
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def is_number(value: Any) -> bool:
+    """Tell a number that tables can hold: NaN, or one that means and squares can be taken of."""
+    return type(value) in (int, float) and (value != value or abs(value) < LARGEST)
 
 
 def _texts(value: Any) -> bool:
@@ -35,7 +40,7 @@ NAME = Field('text, or nothing', lambda value: value is None or isinstance(value
 LIST = Field('a list', lambda value: isinstance(value, list))
 METRICS = Field(
     f'numbers by name, of other names than {", ".join(sorted(OWN_COLUMNS))}',
-    lambda value: value is None or ((isinstance(value, dict) and all(map(_number, value.values())))
+    lambda value: value is None or ((isinstance(value, dict) and all(map(is_number, value.values())))
     and not OWN_COLUMNS & set(value)),
     needed=False,
 )  # fmt: skip
@@ -53,7 +58,7 @@ ROW = {'name': TEXT, 'title': TEXT, 'base': NAME}
 JOB = {'job': TEXT, 'kind': HASH, 'state': HASH, 'row': HASH, 'seed': NO_SEED, 'metrics': METRICS}
 DONE = {'row': TEXT, 'seed': SEED}
 IDENTITY = {'config': HASH, 'code': HASH, 'data': HASH, 'inputs': INPUTS}
-ATTEMPT = {'stage': TEXT, 'wall_s': Field('seconds, or nothing', lambda value: value is None or _number(value))}
+ATTEMPT = {'stage': TEXT, 'wall_s': Field('seconds, or nothing', lambda value: value is None or is_number(value))}
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

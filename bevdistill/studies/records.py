@@ -91,7 +91,7 @@ class Folder:
         """
         path = self.path / 'locks' / job
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open('a+') as file:
+        with path.open('a+', encoding='utf-8') as file:
             if not _locked(file):
                 file.seek(0)
                 print(f'{job}: waiting for {file.read().strip() or "another process"}', flush=True)
@@ -106,7 +106,7 @@ class Folder:
         path = self.path / 'locks' / job
         if not path.exists():
             return False
-        with path.open('a') as file:
+        with path.open('a', encoding='utf-8') as file:
             return not _locked(file)
 
     def write_manifest(self, head: Record, jobs: Mapping[str, str]) -> None:

@@ -137,7 +137,7 @@ class JobRun:
     def _command(self, words: Sequence[str], log: Path, attempt: Record) -> int:
         log.parent.mkdir(parents=True, exist_ok=True)
         began, parent = time.monotonic(), os.getpid()
-        with log.open('a') as output:
+        with log.open('a', encoding='utf-8') as output:
             output.write(f'$ {shlex.join(words)}\n')
             output.flush()
             process = subprocess.Popen(
@@ -169,7 +169,7 @@ class JobRun:
         if not note.is_file():
             raise FileNotFoundError(f'the training ended without error but left no checkpoint in {self._folder}')
         # By name: the path in the note is out of date where the folder was moved.
-        checkpoint = self._folder / Path(note.read_text().strip()).name
+        checkpoint = self._folder / Path(note.read_text(encoding='utf-8').strip()).name
         return dict(checkpoint=dict(file=checkpoint.name, sha256=fingerprints.file_digest(checkpoint)))
 
 

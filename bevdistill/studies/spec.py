@@ -230,8 +230,8 @@ class _Reader:
         return words
 
     def _seeds(self, seeds: list[Any], place: str) -> tuple[int, ...]:
-        if not seeds or not all(type(seed) is int and seed >= 0 for seed in seeds):
-            self.problems.append(f'{place}: seeds is a list of whole numbers from 0 on, got {seeds!r}')
+        if not seeds or not all(type(seed) is int and 0 <= seed < 2**32 for seed in seeds):
+            self.problems.append(f'{place}: seeds is a list of whole numbers from 0 to below 2^32, got {seeds!r}')
             return (0,)
         if len(set(seeds)) < len(seeds):
             self.problems.append(f'{place}: seeds {seeds} has one twice')

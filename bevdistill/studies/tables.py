@@ -189,5 +189,5 @@ def save(results: Results, columns: Sequence[str], prefix: Path, comparisons: Se
     texts = {'.md': to_markdown, '.csv': to_csv, '_seeds.csv': seeds_csv}
     files = {prefix.with_name(prefix.name + ending): write for ending, write in texts.items()}
     for path, write in files.items():
-        path.write_text(write(results, columns))
+        path.write_text(write(results, columns), encoding='utf-8')
     return [*files, *save_plots(results, columns, prefix, comparisons)]

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ..json_file import read_json_object
+from .manifest import LARGEST, is_number
 
 METRICS = ('NDS', 'mAP', 'mATE', 'mASE', 'mAOE', 'mAVE', 'mAAE')
 ERRORS = tuple(name for name in METRICS if name.endswith('E'))
@@ -31,7 +32,12 @@ def read_all_metrics(path: Path) -> dict[str, float]:
     content = json.loads(path.read_bytes())
     if not isinstance(content, dict):
         raise ValueError(f'{path}: expected metrics by name, found a {type(content).__name__}')
-    found = {key: float(value) for key, value in content.items() if type(value) in (int, float)}
+    found = {key: value for key, value in content.items() if type(value) in (int, float)}
+    strange = [key for key, value in found.items() if not is_number(value)]
+    if strange:
+        number = str(found[strange[0]])[:20]
+        raise ValueError(f'{path}: {strange[0]}: expected a number below {LARGEST:g}, found {number}')
+    found = {key: float(value) for key, value in found.items()}
     short = [key.rsplit('/', 1)[-1] for key in found]
     return {
         name if short.count(name) == 1 else key: value for name, (key, value) in zip(short, found.items(), strict=True)
@@ -48,6 +54,8 @@ def find_test(work_dir: Path, known: Collection[Path] = ()) -> Path:
     Raises:
         FileNotFoundError: If there is none; says which command makes one.
     """
+    if work_dir.is_dir():
+        os.listdir(work_dir)  # An error, where it may not be read; below that would be a folder without files.
     for path in sorted(work_dir.glob('*/*.json'), reverse=True):
         if path.stem != path.parent.name or path in known:
             continue

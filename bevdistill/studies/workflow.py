@@ -103,11 +103,11 @@ def alone(out: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        who = owner.read_text() if owner.exists() else 'another process'
+        who = owner.read_text(encoding='utf-8') if owner.exists() else 'another process'
         raise ValueError(f'{out} is run by {who}; wait for it, or take another folder: --out DIR') from None
     try:
         owner.parent.mkdir(exist_ok=True)
-        owner.write_text(f'process {os.getpid()} on {host()} since {now()}')
+        owner.write_text(f'process {os.getpid()} on {host()} since {now()}', encoding='utf-8')
         yield
     finally:
         lock.release()
@@ -171,12 +171,12 @@ class Workflow:
     def _start(self) -> subprocess.Popen[bytes]:
         out = self._plan.folder.path
         rules = dict(targets=list(self._names), threads=self.threads, on_gpu=ON_GPU)
-        (out / 'Snakefile').write_text(SNAKEFILE.format(python=sys.executable, **rules))
+        (out / 'Snakefile').write_text(SNAKEFILE.format(python=sys.executable, **rules), encoding='utf-8')
         self._log.parent.mkdir(parents=True, exist_ok=True)
         words = command(self._cores, self._profile)
         parent = os.getpid()
         self._manifest()
-        with self._log.open('w') as log:
+        with self._log.open('w', encoding='utf-8') as log:
             return subprocess.Popen(
                 words, cwd=out, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 env=environment(self.threads), start_new_session=True, preexec_fn=lambda: die_with(parent),

@@ -48,4 +48,4 @@ def write_can_bus(file: Path, world: World, utime: int, duration: tuple[float, f
         }
         for k in range(len(times))
     ]
-    file.write_text(json.dumps(messages))
+    file.write_text(json.dumps(messages), encoding='utf-8')

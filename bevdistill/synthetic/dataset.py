@@ -91,7 +91,7 @@ def make_dataset(
         for name in TABLES:
             write_table(root / version, name, tables[name])
         marker = {'version': version, 'seed': seed, 'preset': asdict(preset)}
-        (root / MARKER).write_text(json.dumps(marker, indent=1) + '\n')
+        (root / MARKER).write_text(json.dumps(marker, indent=1) + '\n', encoding='utf-8')
     return out
 
 

@@ -87,4 +87,4 @@ def link(records: list[Record]) -> None:
 def write_table(folder: Path, name: str, records: Iterable[Record]) -> None:
     """Write one table, a record per line."""
     lines = ',\n'.join(json.dumps(record) for record in records)
-    (folder / f'{name}.json').write_text(f'[\n{lines}\n]\n' if lines else '[]\n')
+    (folder / f'{name}.json').write_text(f'[\n{lines}\n]\n' if lines else '[]\n', encoding='utf-8')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bevdistill.checkpoints import WeightFit, check_weights, load_weights, without_wrapper_prefix
+from bevdistill.checkpoints.fit import require_own
 from bevdistill.for_people import shortened
 
 
@@ -113,6 +115,31 @@ def test_all_differences_are_refused_at_once() -> None:
     assert 'default_hooks.checkpoint_identity.allow_missing=[...] and allow_unexpected=[...]' in str(e.value)
     check_weights(model(), state(**CASES[1]), 'x.pth', allow_missing=['*.bias'])
     check_weights(model(), state(**CASES[2]), 'x.pth', allow_unexpected=['7.*'])
+
+
+@pytest.mark.parametrize(
+    ('pattern', 'advice'),
+    [
+        ('img_backbon.*', "did you mean 'img_backbone.*'?"),
+        ('pts_bbox_head.cls_branch.*.weight', "did you mean 'pts_bbox_head.cls_branches.*.weight'?"),
+        ('img_backbone.conv2.weight', "did you mean 'img_backbone.conv1.weight'?"),
+        ('*.zzz', 'they begin with img_backbone, pts_bbox_head'),
+    ],
+)
+def test_a_pattern_of_no_weight_is_told_with_the_nearest(pattern: str, advice: str) -> None:
+    names = ['img_backbone.conv1.weight', 'pts_bbox_head.cls_branches.0.weight']
+    message = f"init_cfg.allow_missing: '{pattern}' is the name of no weight of the part; {advice}"
+    with pytest.raises(ValueError, match=f'^{re.escape(message)}$'):
+        require_own(['*.weight', 'img_?ackbone.*', pattern], names, 'init_cfg.allow_missing', 'the part')
+
+
+def test_patterns_may_fit_weights_that_are_there_gone_or_of_another_shape() -> None:
+    for case in CASES:
+        weights, receiver = state(**case), model()
+        for name in receiver.state_dict():
+            check_weights(receiver, weights, 'x.pth', [name, '*'], ['*'])
+        with pytest.raises(ValueError, match=r"allow_missing: '0\.bia' is the name .* one\.py; did you mean '0\.bias'"):
+            check_weights(receiver, weights, 'x.pth', ['0.bia', '*'], ['*'], 'one.py')
 
 
 def test_prefix_of_a_wrapper_is_dropped_if_all_names_have_it() -> None:

@@ -62,16 +62,39 @@ def test_a_file_in_the_place_of_a_folder(words: str, tmp_path: Path, capsys: pyt
     assert f'{file} is a file; name a folder' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('words', ['compare A --out', 'errors ROOT A --out'])
+def test_a_folder_in_the_place_of_the_beginning_of_names(
+    words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verb, *rest = words.split()
+
+    def parse(out: str) -> argparse.Namespace:
+        return verb_parser(module_of(verb), 'prog').parse_args([*rest, out])
+
+    (tmp_path / 'file').touch()
+    for out in ('table', 'new/table', 'file', 'file.md'):
+        assert parse(f'{tmp_path}/{out}').out == tmp_path / out
+    for out, message in (
+        ('', f'{tmp_path}/ is a folder; give the beginning of file names in it: {tmp_path}/table'),
+        ('new/', f'{tmp_path}/new/ is a folder; give the beginning of file names in it: {tmp_path}/new/table'),
+        ('file/table', f'{tmp_path}/file is a file; name a folder'),
+    ):
+        with pytest.raises(SystemExit):
+            parse(f'{tmp_path}/{out}')
+        assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('words', [
     'score A B --range 0', 'score A B --range nan', 'errors A B --range -5', 'score A B --score 2',
     'errors A B --score -1',
-    'test A B --show --score-thr 20', 'study run A --every 0',
+    'test A B --show --score-thr 20', 'study run A --every 0', 'test A B --wait-time -1', 'test A B --wait-time nan',
 ])  # fmt: skip
 def test_numbers_that_cannot_be(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     verb, *rest = words.split()
     with pytest.raises(SystemExit):
         verb_parser(module_of(verb), 'prog').parse_args(rest)
-    assert re.search(rf'argument {rest[-2]}: must (lie in \[0, 1\]|be a number above 0), got', capsys.readouterr().err)
+    expected = rf'argument {rest[-2]}: must (lie in \[0, 1\]|be a number (above 0|from 0 on)), got'
+    assert re.search(expected, capsys.readouterr().err)
 
 
 def test_only_json_files_are_written_as_json(tmp_path: Path) -> None:

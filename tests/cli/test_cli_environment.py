@@ -32,6 +32,14 @@ def test_values_that_cannot_be(variables: dict[str, str], message: str) -> None:
         check_environment(variables)
 
 
+def test_a_folder_that_is_gone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone() -> str:
+        raise FileNotFoundError(2, 'No such file or directory')
+
+    monkeypatch.setattr(os, 'getcwd', gone)
+    assert run('ls').error == 'bevdistill ls: error: the current folder has been removed; change to one that is there'
+
+
 def test_every_verb_looks(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('BEVDISTILL_SAMPLER', 'mmcv')
     assert 'BEVDISTILL_SAMPLER is not read; did you mean BEVDISTILL_SAMPLING?' in run('ls', 'synthetic').err

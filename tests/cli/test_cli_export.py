@@ -60,6 +60,17 @@ def test_an_existing_file_is_kept_unless_forced(export: Run, checkpoint: Path, t
     assert export(checkpoint, out, '--force').code == 0
 
 
+def test_the_checkpoint_stays_and_the_card_has_a_file_of_its_own(
+    export: Run, checkpoint: Path, tmp_path: Path
+) -> None:
+    before = checkpoint.read_bytes()
+    for out in ('epoch_2.pth', 'student.md'):
+        result = export(checkpoint, tmp_path / out, '--force')
+        assert result.code == 1 and 'the card of what is written, must be different files' in result.err
+    assert checkpoint.read_bytes() == before and not (tmp_path / 'student.md').exists()
+    assert f'{tmp_path} is a folder; name a file in it' in export(checkpoint, tmp_path, '--force').err
+
+
 def test_what_is_no_distillers_checkpoint(export: Run, tmp_path: Path) -> None:
     plain, weights, text = (tmp_path / name for name in ('plain.pth', 'weights.pth', 'text.pth'))
     torch.save(dict(meta={}, state_dict={'img_backbone.conv1.weight': torch.ones(1)}), plain)

@@ -216,6 +216,7 @@ def test_damaged_predictions_and_images_leave_the_rest(
     (('student', '--against', 'x'), "--against x: no such row; there are ['student']"),
     (('student', '-o', '.'), '--out . is a folder; name a file in it'),
     (('student', '-o', 'config.py'), '--out config.py: expected a page, a file that ends in .html'),
+    (('student', '--data-root', 'absent'), '--data-root: no folder absent'),
     (('student', '--ann-file', 'absent'), 'no information file absent; name the data by --data-root DIR'),
 ])  # fmt: skip
 def test_mistakes_are_one_line(

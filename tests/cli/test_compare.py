@@ -97,6 +97,16 @@ def test_all_files_are_written_and_what_is_missing_is_named(tmp_path: Path, caps
         run(tmp_path / 'untested')
 
 
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **options: object) -> None:
+        raise OSError(28, 'No space left on device')
+
+    three_students(tmp_path)
+    monkeypatch.setattr(Path, 'write_text', full)
+    with pytest.raises(OSError, match=f'cannot write in {tmp_path}/out: No space left on device'):
+        run(tmp_path / 'teacher', '--out', tmp_path / 'out' / 'table')
+
+
 def test_base_order_columns_and_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     three_students(tmp_path)
     dirs = [*sorted(tmp_path.glob('student*')), tmp_path / 'teacher']

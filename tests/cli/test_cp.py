@@ -44,13 +44,29 @@ def test_bases_in_the_same_tree_are_relative_so_that_it_can_be_moved(tmp_path: P
     )
 
 
+def test_a_flat_copy_has_no_bases(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'mine.yml').write_text("_base_: own.py\nmodel: {type: X}\n")
+    (tmp_path / 'own.py').write_text('limit = 3\ntrain_cfg = dict(max_iters=limit)\n')
+    (tmp_path / 'gr\udcf6n.py').write_text("_base_ = 'mine.yml'\n")
+    for source in ('mine.yml', 'gr\udcf6n.py'):
+        done = run('cp', source, '--flat', '--force', '--', '-x y.py')
+        assert done.code == 0 and done.out.endswith("bevdistill train './-x y.py'\n")
+        assert read(tmp_path / '-x y.py') == dict(model=dict(type='X'), train_cfg=dict(max_iters=3))
+
+
 def test_refusals(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'mine.py').write_text('mine = 1\n')
+    for name, content in (('data.json', b'{}'), ('half.py', b'model = dict('), ('bytes.py', b'\xff\xfe')):
+        (tmp_path / name).write_bytes(content)
     for words, message in (
         ([NAMES[0], 'mine.py'], 'mine.py exists; give --force to overwrite it'),
         ([NAMES[0], 'mine.txt'], 'mine.txt must end with .py'),
         ([f'x/{Path(NAMES[0]).stem}', 'b.py'], 'did you mean bevdistill::'),
+        (['data.json', 'b.py'], 'data.json is no Python, in which paths of bases can be changed; copy it with --flat'),
+        (['half.py', 'b.py'], "half.py: cannot be read as a config: SyntaxError: '(' was never closed"),
+        (['bytes.py', 'b.py'], 'bytes.py: cannot be read as a config: UnicodeDecodeError: '),
         (['absent.py', 'b.py'], f'no config file absent.py, neither here nor in {REPO}/configs;'),
     ):
         done = run('cp', *words)

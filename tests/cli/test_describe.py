@@ -124,6 +124,8 @@ def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         verbs.run(describe, str(DISTILLED).replace('r50', 'r5'))
     with pytest.raises(ValueError, match='cannot override the config'):
         verbs.run(describe, DISTILLED, '--cfg-options', 'model.no_such_key=1')
+    with pytest.raises(KeyError, match='must contain the key "type"'):  # Of mmengine, about a config.
+        verbs.run(describe, DISTILLED, '--cfg-options', 'model._delete_=True', 'model.a=1')
     with pytest.raises(ValueError, match=r'^--json .*py: expected a file that ends in .json'):
         verbs.run(describe, DISTILLED, '--json', DISTILLED)
     with pytest.raises(SystemExit):

@@ -15,7 +15,7 @@ from bevdistill.cli import errors
 
 @pytest.mark.parametrize(('words', 'names'), [
     (['a=x/y.json', 'x/b/predictions', 'runs/c/predictions/pred_instances_3d/results_nusc.json'], ['a', 'b', 'c']),
-    (['results_nusc.json'], ['results_nusc']),
+    (['results_nusc.json'], ['results_nusc']), (['=x/b.json', '.'], ['x', 'results']), (['predictions'], ['results']),
 ])  # fmt: skip
 def test_names_of_results(words: list[str], names: list[str]) -> None:
     assert list(errors.named(words)) == names

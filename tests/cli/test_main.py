@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import resource
 import subprocess
@@ -14,7 +15,7 @@ from cli_runs import Run
 
 from bevdistill import __version__
 from bevdistill.cli import ls
-from bevdistill.cli.main import VERBS, module_of, tool, verb_parser
+from bevdistill.cli.main import VERBS, main, module_of, tool, verb_parser
 
 REPO = Path(__file__).resolve().parents[2]
 HEAVY = {'torch', 'numpy', 'mmengine', 'mmcv', 'mmdet', 'mmdet3d', 'pandas', 'matplotlib', 'numba', 'scipy'}
@@ -72,6 +73,15 @@ def test_old_names_work_with_a_notice(words: list[str], notice: str, run: Run) -
     assert ('both work' in lines[0]) == bool(notice)
     assert notice in lines[0]
     assert 'absent' in lines[-1]
+
+
+@pytest.mark.parametrize('errors', ['strict', 'surrogateescape'])
+def test_output_in_a_locale_that_lacks_a_letter(errors: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding='ascii', errors=errors)
+    monkeypatch.setattr(sys, 'stdout', out)
+    assert main(['ls', 'é']) == 1
+    out.flush()
+    assert out.buffer.getvalue() == b"no config has '\\xe9' in its path or note\n"
 
 
 def processor_seconds(*command: object) -> float:

@@ -91,6 +91,19 @@ def test_the_traceback_of_a_defect_is_kept(tmp_path: Path, monkeypatch: pytest.M
     assert 'run it again with --traceback' in one_line(RuntimeError('x'))
 
 
+def test_a_full_memory_says_what_needs_less() -> None:
+    class OutOfMemoryError(RuntimeError):
+        """As torch has it."""
+
+    for error in (
+        MemoryError(), MemoryError('Unable to allocate 27.9 GiB'), OutOfMemoryError('CUDA out of memory. Tried 2 GiB'),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+    ):  # fmt: skip
+        advice = 'take smaller batches or images; docs/training.md has what else needs less'
+        words = error.args[0] if error.args else 'no more is known'
+        assert one_line(error) == f'the memory is full: {advice} ({words})'
+
+
 @pytest.mark.parametrize('module', ['mmcv', 'mmcv._ext'])
 def test_mmcv_without_operators_names_the_commands_of_the_page(module: str) -> None:
     code = f'raise ModuleNotFoundError("No module named {module!r}", name={module!r})'

@@ -86,6 +86,23 @@ def test_dataset_follows_the_seed_and_leaves_the_outer_numbers_alone() -> None:
     assert (np.random.get_state()[1] == outer[0]).all() and torch.equal(torch.get_rng_state(), outer[1])
 
 
+def test_options_go_to_the_innermost_data_set() -> None:
+    """As mmdet3d's scripts set them on the outermost one."""
+
+    class Wrapped:
+        def __init__(self, **config: Any) -> None:
+            self.config = config
+
+    leaf = dict(type=Wrapped, pipeline=['a'], ann_file='x')
+    both = dict(type=Wrapped, dataset=dict(type=Wrapped, datasets=[leaf, leaf]))
+    built = SeededDataset(both, pipeline=['b'], indices=1)
+    changed = dict(type=Wrapped, pipeline=['b'], ann_file='x', indices=1)
+    assert built.config == dict(dataset=dict(type=Wrapped, datasets=[changed, changed]))
+    assert leaf['pipeline'] == ['a'] and SeededDataset(leaf).config == dict(pipeline=['a'], ann_file='x')
+    with pytest.raises(TypeError, match='SeededDataset sets pipeline in a config, found a Noise'):
+        SeededDataset(Noise(), pipeline=[])
+
+
 def test_dataset_without_seed_and_its_attributes() -> None:
     dataset = SeededDataset(Noise())
     assert dataset[1][1] != dataset[1][1]

@@ -34,6 +34,18 @@ def test_what_is_no_config_is_named(tmp_path: Path, text: str, why: str) -> None
         read_config(tmp_path / 'broken.py')
 
 
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """mmengine writes a copy of each config file into the folder of temporary files."""
+
+    def full(*args: object, **options: object) -> None:
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
+    monkeypatch.setattr(Config, '_file2dict', full)
+    with pytest.raises(OSError, match=f'^.Errno 28. cannot write in {tmp_path}: No space left on device'):
+        read_config(write_config(tmp_path))
+
+
 def test_work_dir(tmp_path: Path) -> None:
     file = write_config(tmp_path)
     assert load_config(file).work_dir == 'work_dirs/toy_epoch'

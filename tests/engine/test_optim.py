@@ -12,7 +12,7 @@ from mmengine.registry import init_default_scope
 from torch import nn
 from toy_run import build, toy_config
 
-from bevdistill.engine.optim import summary
+from bevdistill.engine.optim import joined_groups, summary
 
 
 class Model(nn.Module):
@@ -46,6 +46,15 @@ def test_counts_by_rate_and_decay() -> None:
     linear = nn.Linear(2, 2)
     plain = torch.optim.SGD(linear.parameters(), lr=1.0)
     assert summary(plain, linear) == 'SGD: 6 numbers in 2 tensors at lr 1, weight decay 0'
+
+
+def test_groups_of_equal_settings_are_joined_and_keep_their_order() -> None:
+    groups = [dict(params=[0]), dict(params=[1, 2]), dict(params=[3], lr=1.0), dict(params=[4], lr=1.0),
+              dict(params=[5], lr=2.0), dict(params=[6])]  # fmt: skip
+    assert joined_groups(groups) == [
+        dict(params=[0, 1, 2]), dict(params=[3, 4], lr=1.0), dict(params=[5], lr=2.0), dict(params=[6])
+    ]  # fmt: skip
+    assert groups[0] == dict(params=[0]) and joined_groups([]) == []
 
 
 def test_keys_that_match_nothing_are_an_error() -> None:

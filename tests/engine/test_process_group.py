@@ -22,8 +22,10 @@ def test_one_process_needs_nothing() -> None:
 
 def test_missing_variables_name_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv('RANK', raising=False)
-    with pytest.raises(ValueError, match=r"(?s)'RANK'.*torchrun"), distributed_run(Config(dict(launcher='pytorch'))):
-        pass
+    for script, start in (('train', r'tools/train\.py CONFIG --'), ('test', r'tools/test\.py CONFIG CHECKPOINT --')):
+        message, cfg = f"'RANK'.*torchrun.*{start}", Config(dict(launcher='pytorch'))
+        with pytest.raises(ValueError, match=message), distributed_run(cfg, script):
+            pass
 
 
 def test_mpi_needs_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,8 +63,10 @@ def test_slurm_variables_become_torchruns(tmp_path: Path, monkeypatch: pytest.Mo
 def test_missing_slurm_variables_name_the_script(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv('SLURM_PROCID', raising=False)
     cfg = Config(dict(launcher='slurm'))
-    with pytest.raises(ValueError, match=r"(?s)'SLURM_PROCID'.*slurm_train\.sh"), distributed_run(cfg):
-        pass
+    for script in ('train', 'test'):
+        message = rf"'SLURM_PROCID'.*slurm_{script}\.sh"
+        with pytest.raises(ValueError, match=message), distributed_run(cfg, script):
+            pass
 
 
 GLOO = '[/pytorch/third_party/gloo/gloo/transport/tcp/unbound_buffer.cc:78] {}'

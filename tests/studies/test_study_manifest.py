@@ -43,6 +43,8 @@ def test_those_of_earlier_studies_are_right(file: Path) -> None:
         (lambda t: t['jobs'][1].update(seed=2**70), r'jobs\.1\.seed: '),
         (lambda t: t['jobs'][1].pop('row'), r'jobs\.1\.row: expected text, found None'),
         (lambda t: t['jobs'][1].update(metrics={'NDS': 'good'}), r'jobs\.1\.metrics: expected numbers by name'),
+        (lambda t: t['jobs'][1].update(metrics={'NDS': float('inf')}), r'jobs\.1\.metrics: expected numbers by name'),
+        (lambda t: t['jobs'][1].update(metrics={'NDS': 10**400}), r'jobs\.1\.metrics: expected numbers by name'),
         (lambda t: t['jobs'][1].update(metrics={'row': 1}), r'metrics: expected .*other names than row, seconds, seed'),
         (lambda t: t['jobs'][1].update(identity=[1]), r'jobs\.1\.identity: expected named entries'),
         (lambda t: t['jobs'][1]['identity'].update(inputs={'a': 1}), r'identity\.inputs: expected hashes by name'),

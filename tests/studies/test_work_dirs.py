@@ -34,6 +34,18 @@ def test_newest_test_counts(tmp_path: Path) -> None:
     assert find_test(folder, known).stem == '20260101_000000'
 
 
+def test_a_folder_that_may_not_be_read_is_not_one_without_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> None:
+        raise PermissionError(13, 'Permission denied', str(path))
+
+    folder = work_dir(tmp_path, 'student', 0.1)
+    monkeypatch.setattr('os.listdir', refused)
+    with pytest.raises(PermissionError, match=r'Permission denied.*student'):
+        find_test(folder)
+
+
 def test_damaged_files_are_passed_over_or_named(tmp_path: Path) -> None:
     folder = work_dir(tmp_path, 'student', 0.1)
     newest = work_dir(tmp_path, 'student', 0.4, '20260102_000000') / '20260102_000000'
@@ -95,6 +107,14 @@ def test_all_numbers_of_a_result_keep_short_names(tmp_path: Path) -> None:
     found = {'nuscenes/NDS': 0.4, 'nuscenes/car_AP': 0.5, 'x/mAP': 1.0, 'y/mAP': 2.0, 'note': 'text'}
     file.write_text(json.dumps(found))
     assert read_all_metrics(file) == {'NDS': 0.4, 'car_AP': 0.5, 'x/mAP': 1.0, 'y/mAP': 2.0}
+
+
+@pytest.mark.parametrize('number', ['1e400', '-1e200', '9' * 400])
+def test_numbers_that_no_table_holds(tmp_path: Path, number: str) -> None:
+    file = tmp_path / 'a.json'
+    file.write_text('{"mAP": NaN, "nuscenes/NDS": ' + number + '}')
+    with pytest.raises(ValueError, match=r'a\.json: nuscenes/NDS: expected a number below 1e\+100, found'):
+        read_all_metrics(file)
 
 
 def test_files_that_are_no_result_do_not_count(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,6 +45,7 @@ def import_own_data(root: str | Path, files: Sequence[str], out_dir: str | Path 
         raise FileNotFoundError(f'no folder {root}')
     sources = [_below(root, name) for name in files] or sorted(root.glob('*.jsonl'))
     if not sources:
+        os.listdir(root)  # An error, where it may not be read.
         raise FileNotFoundError(f'{root} holds no *.jsonl; docs/own_data.md describes the layout')
     out = root if out_dir is None else Path(out_dir)
     out.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ from .augmentation import refuse_with_cameras
 from .images import ImageQueue, LoadCameraImages, ResizeCropCameras
 from .pack import PackBEVInputs
 from .points import LoadLidarPoints, LoadLidarSweeps
-from .stages import build_stages
+from .stages import build_camera_stages, build_stages
 
 __all__ = [
     'ImageQueue',
@@ -13,6 +13,7 @@ __all__ = [
     'LoadLidarSweeps',
     'PackBEVInputs',
     'ResizeCropCameras',
+    'build_camera_stages',
     'build_stages',
     'refuse_with_cameras',
 ]

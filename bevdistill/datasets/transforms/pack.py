@@ -42,14 +42,22 @@ class PackBEVInputs(Pack3DDetInputs):
     Args:
         keys: Entries that are packed when present.
         meta_keys: Entries that become metainfo of the data sample when present.
+        one_frame: Leave out the history, and the dimension T of images and ``lidar2img``: what mmdet3d's visualizer
+            draws, and no detector here reads.
     """
 
-    def __init__(self, keys: Sequence[str] = KEYS, meta_keys: Sequence[str] = META_KEYS) -> None:
+    def __init__(
+        self, keys: Sequence[str] = KEYS, meta_keys: Sequence[str] = META_KEYS, one_frame: bool = False
+    ) -> None:
         super().__init__(keys=tuple(keys), meta_keys=tuple(meta_keys))
+        self.one_frame = one_frame
 
     def pack_single_results(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack one sample."""
+        if self.one_frame and 'img' in results:
+            current = results['lidar2img'][-1]
+            results = {**results, 'img': results['img'][-len(current) :], 'lidar2img': current}
         packed: dict[str, Any] = super().pack_single_results(results)
-        if 'img' in packed['inputs']:
+        if 'img' in packed['inputs'] and not self.one_frame:
             packed['inputs']['img'] = packed['inputs']['img'].unflatten(0, results['lidar2img'].shape[:2])
         return packed

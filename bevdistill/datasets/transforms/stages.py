@@ -11,6 +11,24 @@ Stage = Callable[[dict[str, Any]], Any]
 Pipeline = Mapping[str, Any] | Sequence[Any]
 
 
+def build_camera_stages(pipeline: Pipeline | None) -> list[Stage]:
+    """Build what a pipeline does with the images of one frame after their loader, for images that come from elsewhere.
+
+    Args:
+        pipeline: Of a data set. By name these are the stages of ``images`` but ``load``; in a list, those of an
+            ``ImageQueue`` but ``LoadCameraImages``.
+    """
+    if isinstance(pipeline, Mapping):
+        queue = pipeline.get('images')
+    else:
+        stages = [stage for stage in pipeline or () if isinstance(stage, Mapping)]
+        queue = next((stage for stage in stages if stage.get('type') == 'ImageQueue'), None)
+    inner = (queue or {}).get('transforms', {})
+    if isinstance(inner, Mapping):
+        return build_stages({name: stage for name, stage in inner.items() if name != 'load'})
+    return build_stages([stage for stage in inner if stage.get('type') != 'LoadCameraImages'])
+
+
 def build_stages(pipeline: Pipeline, skip: Sequence[str] = ()) -> list[Stage]:
     """Build the transforms of a pipeline.
 

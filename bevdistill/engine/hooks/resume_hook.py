@@ -13,10 +13,14 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from ...for_people import counted
+from ..optim import joined_groups
 from .repeatable_run_hook import DONE_OF_EPOCH
 
 PROGRESS = frozenset(('last_step', '_global_step', '_last_value', 'base_values', 'verbose', 'optimizer'))
 """What a scheduler's state has beside its settings; the base values are the optimizer's ``initial_*``."""
+
+PER_GROUP = frozenset(('_last_value', 'base_values', 'min_values'))
+"""What a scheduler's state has of each group, and at the end of the optimizer as a whole."""
 
 STEP = 'processes_and_batch_size'
 """Entry of a checkpoint's meta data: how many samples a step takes."""
@@ -32,6 +36,8 @@ class ResumeHook(Hook):
     Where they are the same, the run goes on with the checkpoint's state, bit for bit. Where they differ (another
     learning rate, a longer schedule), rates, momenta and weight decay are those that this config has at the iteration
     reached: as if it had been in force from the first one. The log names what differs.
+
+    Checkpoints of earlier releases have a group of each parameter; they are joined as those of this run are.
 
     Checkpoints carry the number of processes and the batch size. With others a run by iterations goes on at its
     iteration, in the data where a run with these numbers would be; a run by epochs goes on at its epoch, and the
@@ -65,6 +71,7 @@ class ResumeHook(Hook):
             return
         schedulers = runner.param_schedulers if isinstance(runner.param_schedulers, list) else []
         states = checkpoint.get('param_schedulers', [])
+        _join(saved, states, len(own))
         _check_groups(saved, own)
         _compare_steps(runner, checkpoint['meta'])
         place = list(_recount(runner, checkpoint))
@@ -86,6 +93,18 @@ class ResumeHook(Hook):
             f'this config differs from the checkpoint: {"; ".join(found)}. Rates and schedules are those of this '
             f'config at iteration {checkpoint["meta"]["iter"]}'
         )
+
+
+def _join(saved: list[Any], states: Sequence[dict[str, Any]], number: int) -> None:
+    """Join the groups of a checkpoint, and what its schedules hold of each, where that gives so many; in place."""
+    joined = joined_groups(saved)
+    if len(joined) != number or len(saved) == number:
+        return
+    firsts = [[group['params'][0] for group in saved].index(group['params'][0]) for group in joined]
+    for state in states:
+        for key in PER_GROUP & state.keys():
+            state[key] = [*(state[key][place] for place in firsts), *state[key][len(saved) :]]
+    saved[:] = joined
 
 
 def _samples_of_step(runner: Runner) -> list[int]:

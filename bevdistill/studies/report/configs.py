@@ -43,7 +43,7 @@ def read_plain_config(file: Path) -> dict[str, Any]:
         UnreadableConfigError: If it is no Python, or an entry is more than a literal; names the line.
     """
     try:
-        tree = ast.parse(file.read_text())
+        tree = ast.parse(file.read_text(encoding='utf-8'))
     except (SyntaxError, ValueError, RecursionError) as error:
         raise UnreadableConfigError(f'{file}: expected a config as a run leaves it, found {error}') from error
     entries: dict[str, Any] = {}

@@ -232,7 +232,7 @@ def render(report: Report) -> str:
     environment = Environment(
         loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    css, script = ((here / name).read_text() for name in ('page.css', 'page.js'))
+    css, script = ((here / name).read_text(encoding='utf-8') for name in ('page.css', 'page.js'))
     hashed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template('page.html.j2').render(
         report.context, css=Markup(css), script=Markup(script), script_hash=hashed, style=style_of,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,8 +14,8 @@ from ..results import Results, read_manifests, read_work_dirs
 from ..work_dirs import split_seed, telling_names
 
 MANIFEST = 'manifest.json'
-SIGNS = ('*/vis_data/scalars.json', '*/vis_data/config.py', '*/*.json', 'boxes.json', 'results_nusc.json')
-"""What a training, a test or ``bevdistill predict`` leaves in its folder."""
+SIGNS = ('*/vis_data/scalars.json', '*/vis_data/config.py', 'boxes.json', 'results_nusc.json')
+"""What a training, a test or ``bevdistill predict`` leaves in its folder, beside ``<time>/<time>.json`` of a test."""
 PREDICT_FILE, RESULTS_FILE = 'boxes.json', 'results_nusc.json'
 KEEP = 'bevdistill test CONFIG CHECKPOINT --keep-predictions --work-dir WORK_DIR'
 HOW = 'bevdistill train and bevdistill test leave them in WORK_DIR'
@@ -112,12 +113,17 @@ def _work_dirs(paths: Sequence[Path]) -> Runs:
 def _require_run(path: Path) -> None:
     if not path.is_dir():
         raise FileNotFoundError(f'{path}: expected a work dir, found {"a file" if path.exists() else "nothing"}')
-    if any(any(path.glob(sign)) for sign in SIGNS):
+    if _is_run(path):
         return
-    below = sorted(child.name for child in path.iterdir() if any(any(child.glob(sign)) for sign in SIGNS))
+    below = sorted(child.name for child in path.iterdir() if _is_run(child))
     if below:
         raise FileNotFoundError(f'{path}: expected a work dir, found a folder of {len(below)} of them; name {path}/*')
     raise FileNotFoundError(f'{path}: expected the work dir of a run, found no log, result or prediction; {HOW}')
+
+
+def _is_run(folder: Path) -> bool:
+    tested = any(file.stem == file.parent.name for file in folder.glob('*/*.json'))
+    return tested or any(any(folder.glob(sign)) for sign in SIGNS)
 
 
 def _studies(manifests: Sequence[Path]) -> Runs:
@@ -144,6 +150,11 @@ def _studies(manifests: Sequence[Path]) -> Runs:
     titles = {row: title for row, title in titles.items() if row in shown}
     if not titles:
         raise FileNotFoundError(f'{", ".join(map(str, manifests))}: no run has begun; start with bevdistill study run')
+    if not runs:
+        raise FileNotFoundError(
+            f'{", ".join(map(str, manifests))}: expected the folders of its runs beside it, found none; copy the whole '
+            f'folder of the study, or show the scores alone: bevdistill compare {shlex.join(map(str, manifests))}'
+        )
     named = [] if results is None else [base for base in results.bases.values() if base in titles]
     base = Counter(named).most_common(1)[0][0] if named else next(iter(titles))
     return Runs(runs, titles, results, base, notes)

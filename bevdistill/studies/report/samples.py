@@ -217,7 +217,7 @@ def _predicted(file: Path, samples: Samples, threshold: float) -> dict[str, Boxe
     names = samples.classes.classes
     found: dict[str, Boxes] = {}
     try:
-        for moment in json.loads(file.read_text())['moments']:
+        for moment in json.loads(file.read_text(encoding='utf-8'))['moments']:
             token = str(moment['token'])
             if token in samples.infos:
                 kept = [box for box in moment['objects'] if box['score'] >= threshold and box['name'] in names]

@@ -35,6 +35,18 @@ def test_frames_and_cameras_in_order(frames: int, cameras: int) -> None:
             assert (images[t, n] == t * cameras + n).all()
 
 
+def test_one_frame_is_the_current_one() -> None:
+    given = results(frames=2, cameras=3)
+    given['lidar2img'] += np.arange(2, dtype=np.float32)[:, None, None, None]
+    packed = PackBEVInputs(one_frame=True)(given)
+    images, sample = packed['inputs']['img'], packed['data_samples']
+    assert images.shape == (3, 3, 4, 6) and images[:, 0, 0, 0].tolist() == [3, 4, 5]
+    assert sample.lidar2img.shape == (3, 4, 4) and (sample.lidar2img == 1).all()
+    assert given['lidar2img'].shape == (2, 3, 4, 4) and len(given['img']) == 6
+    del given['img'], given['lidar2img']
+    assert set(PackBEVInputs(one_frame=True)(given)['inputs']) == {'points'}
+
+
 def test_metadata_and_ground_truth() -> None:
     sample = PackBEVInputs()(results())['data_samples']
     assert sample.token == 'abc'

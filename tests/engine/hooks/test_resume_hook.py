@@ -100,6 +100,19 @@ def test_the_same_config_changes_nothing(tmp_path: Path, capsys: pytest.CaptureF
     assert resumed == {iteration: whole[iteration] for iteration in (6, 7)}
 
 
+def test_a_group_of_each_parameter_goes_on_joined(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As in checkpoints of mmengine's constructor, which earlier releases called."""
+    length = {'train_cfg.max_iters': 12, 'optim_wrapper.clip_grad': dict(max_norm=0.1)}
+    whole = rates(tmp_path, **length, **{'optim_wrapper.constructor': 'DefaultOptimWrapperConstructor'})
+    states = {number: torch.load(tmp_path / f'run/iter_{number}.pth', weights_only=True) for number in (6, 12)}
+    assert rates(tmp_path, True, **length) == {iteration: whole[iteration] for iteration in range(6, 12)}
+    assert 'differs from the checkpoint' not in ''.join(capsys.readouterr())
+    resumed = torch.load(tmp_path / 'run/iter_12.pth', weights_only=True)
+    assert all(torch.equal(value, resumed['state_dict'][name]) for name, value in states[12]['state_dict'].items())
+    groups = [[len(group['params']) for group in state['optimizer']['param_groups']] for state in (states[6], resumed)]
+    assert groups == [[1] * 6, [2, 4]]
+
+
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [

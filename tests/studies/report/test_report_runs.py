@@ -38,8 +38,11 @@ def test_what_holds_no_run_is_refused_with_what_does(write_run: WriteRun, tmp_pa
     with pytest.raises(FileNotFoundError, match='absent: expected a work dir, found nothing'):
         find_runs([tmp_path / 'absent'])
     (tmp_path / 'empty').mkdir()
-    with pytest.raises(FileNotFoundError, match='empty: expected the work dir of a run, found no log, result or pred'):
-        find_runs([tmp_path / 'empty'])
+    for _ in range(2):  # Second, as a data root: tables in a folder.
+        with pytest.raises(FileNotFoundError, match='empty: expected the work dir of a run, found no log, result'):
+            find_runs([tmp_path / 'empty'])
+        (tmp_path / 'empty/v1.0-mini').mkdir(exist_ok=True)
+        (tmp_path / 'empty/v1.0-mini/scene.json').write_text('{"NDS": 1}')
     run = write_run('runs/a', logs=[steps(1.0)])
     with pytest.raises(FileNotFoundError, match=re.escape(f'found a folder of 1 of them; name {run.parent}/*')):
         find_runs([run.parent])
@@ -72,6 +75,10 @@ def test_a_study_has_its_own_titles_and_bases(write_run: WriteRun, tmp_path: Pat
         assert runs.notes == [f'{tmp_path}/runs/student_seed2 is not there: no curves and pictures of student_seed2']
     with pytest.raises(ValueError, match=r'about work dirs or about studies, got both: .*\(study\), .*\(work dir\)'):
         find_runs([study, tmp_path / 'runs/teacher_seed1'])
+    for sign in tmp_path.glob('runs/*'):
+        sign.rename(tmp_path / f'{sign.name}.away')
+    with pytest.raises(FileNotFoundError, match=r'found none; .* bevdistill compare \S*manifest\.json$'):
+        find_runs([study])
     manifest(tmp_path, job('student', 1, work_dir='../elsewhere'))
     with pytest.raises(ValueError, match=r'expected work dirs inside the folder of the study, found \.\./elsewhere'):
         find_runs([study])
