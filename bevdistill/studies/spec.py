@@ -22,7 +22,7 @@ OUT = '{out}'
 
 ORDERS = ('rows', 'seeds')
 WORDS = {list: 'a list', str: 'text', int: 'a whole number', dict: 'a dict', bool: 'true or false', float: 'a number'}
-LEAST = {'pictures': 0, 'minutes': 0, 'top_k': 1, 'batch_size': 1}
+LEAST = {'pictures': 0, 'minutes': 0, 'top_k': 1, 'batch_size': 1, 'seed': 0}
 """Smallest values of numbers."""
 MOVED = {'demo.yml': 'gain_sources.yml'}
 """New names of study files that used to lie in configs/synthetic/matrix."""
@@ -127,8 +127,8 @@ def load_study(path: Path, seeds: Sequence[int] = ()) -> StudySpec:
 
 
 def is_name(name: str) -> bool:
-    """Tell whether a name can be that of a folder beside others."""
-    return bool(name.strip('.')) and all(letter.isalnum() or letter in '-_.' for letter in name)
+    """Tell whether a name can be that of a folder beside others, with a seed behind it."""
+    return bool(name.strip('.')) and len(name.encode()) <= 200 and all(letter.isalnum() or letter in '-_.' for letter in name)
 
 
 def override_words(overrides: Any) -> tuple[str, ...]:
@@ -189,7 +189,7 @@ class _Reader:
         found['held_out_data'] = found.get('held_out_data', found.get('second_data'))
         name = found.get('name', stem)
         if not is_name(name):
-            self.problems.append(f"the study: name '{name}' needs letters, digits, - _ . alone, for its folder")
+            self.problems.append(f"the study: name '{name}' needs letters, digits, - _ . alone, 200 bytes at most, for its folder")
         metrics = found.get('metrics', ['NDS'])
         if not metrics or len({*map(str, metrics)}) < len(metrics):
             self.problems.append(f'the study: metrics is a list of one or more different names, got {metrics}')
@@ -242,7 +242,7 @@ class _Reader:
         place = f"row '{name}'" if name else f'row {index}'
         found = self._known(RowSpec, tree, place)
         if not is_name(name):
-            self.problems.append(f'{place} needs a name of letters, digits, - _ . for its folder')
+            self.problems.append(f'{place} needs a name of letters, digits, - _ . for its folder, 200 bytes at most')
         found['seeds'] = self._seeds(found['seeds'], place) if 'seeds' in found else seeds
         return RowSpec(**{'title': name, **self._settled(found, shared, place)})
 

@@ -41,11 +41,11 @@ def test_the_older_name_of_the_held_out_world_is_read(tmp_path: Path, capsys: py
 
 
 def test_numbers_that_cannot_be(tmp_path: Path) -> None:
-    rows = [dict(name='a', config=CONFIG, minutes=-5)]
+    rows = [dict(name='a', config=CONFIG, minutes=-5), dict(name='b' * 201, config=CONFIG)]
     with pytest.raises(ValueError, match='') as refused:
-        load_study(write(tmp_path, rows=rows, pictures=-1, seeds=[0, 2**32], metrics=[1]))
+        load_study(write(tmp_path, rows=rows, pictures=-1, seeds=[0, 2**32], metrics=[1], synthetic=dict(seed=-1)))
     wanted = ('pictures is at least 0, got -1', "row 'a': minutes is at least 0, got -5", 'from 0 to below 2^32',
-              'metrics is a list of text')  # fmt: skip
+              'metrics is a list of text', 'synthetic: seed is at least 0, got -1', '200 bytes at most')  # fmt: skip
     for text in wanted:
         assert text in str(refused.value)
 
