@@ -128,7 +128,7 @@ def load_study(path: Path, seeds: Sequence[int] = ()) -> StudySpec:
 
 def is_name(name: str) -> bool:
     """Tell whether a name can be that of a folder beside others, with a seed behind it."""
-    return bool(name.strip('.')) and len(name.encode()) <= 200 and all(letter.isalnum() or letter in '-_.' for letter in name)
+    return bool(name.strip('.')) and len(name.encode()) <= 200 and all(x.isalnum() or x in '-_.' for x in name)
 
 
 def override_words(overrides: Any) -> tuple[str, ...]:
@@ -189,7 +189,7 @@ class _Reader:
         found['held_out_data'] = found.get('held_out_data', found.get('second_data'))
         name = found.get('name', stem)
         if not is_name(name):
-            self.problems.append(f"the study: name '{name}' needs letters, digits, - _ . alone, 200 bytes at most, for its folder")
+            self.problems.append(f"the study: name '{name}' needs letters, digits, - _ . alone, 200 bytes at most")
         metrics = found.get('metrics', ['NDS'])
         if not metrics or len({*map(str, metrics)}) < len(metrics):
             self.problems.append(f'the study: metrics is a list of one or more different names, got {metrics}')
