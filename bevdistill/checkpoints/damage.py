@@ -14,7 +14,6 @@ from torch import Tensor
 
 from ..file_kind import no_weights, pointer_or_page
 
-HEAD = 64
 _LEGACY = b'\x80'
 OF_META = ('bevdistill', 'dataset_meta')
 """Parts of the meta data that are read: a run's identity, and what mmengine writes of its data."""
@@ -22,6 +21,10 @@ OF_META = ('bevdistill', 'dataset_meta')
 
 class DamagedCheckpointError(ValueError):
     """A checkpoint is not what was written; the message says what is wrong with it, in one line."""
+
+
+class _OtherKindError(DamagedCheckpointError):
+    """A file was never a checkpoint, by its first bytes."""
 
 
 def damage_of(path: str | Path) -> str | None:
@@ -52,14 +55,14 @@ def damage_of(path: str | Path) -> str | None:
 def _content(path: str | Path, mmap: bool) -> Any:
     """Compare a file with its checksums and load it: None for one from before torch 1.6, or with objects in it."""
     with open(path, 'rb') as file:
-        head = file.read(HEAD)
+        head = file.read(64)
         size = file.seek(0, 2)
         if not size:
             raise DamagedCheckpointError('it is empty')
-        if other := _other_kind(head):
-            raise DamagedCheckpointError(other)
         if head.startswith(_LEGACY):
             return None
+        if other := pointer_or_page(head) or no_weights(head):
+            raise _OtherKindError(f'it {other}')
         try:
             with zipfile.ZipFile(file) as archive:
                 broken = archive.testzip()
@@ -75,12 +78,6 @@ def _content(path: str | Path, mmap: bool) -> Any:
         raise DamagedCheckpointError(f'torch cannot open it ({str(error).splitlines()[0]})') from None
 
 
-def _other_kind(head: bytes) -> str | None:
-    """Tell by its first bytes that a file was never a checkpoint."""
-    other = None if head.startswith(_LEGACY) else pointer_or_page(head) or no_weights(head)
-    return other and f'it {other}'
-
-
 def check_whole(path: str | Path) -> None:
     """Refuse a damaged checkpoint.
 
@@ -88,9 +85,7 @@ def check_whole(path: str | Path) -> None:
         DamagedCheckpointError: With what is wrong and what to do.
         OSError: If it cannot be read.
     """
-    damage = damage_of(path)
-    if damage is not None:
-        raise _refusal(path, damage)
+    _content_or_refusal(path, mmap=True)
 
 
 def read_whole(path: str | Path) -> Any:
@@ -101,22 +96,21 @@ def read_whole(path: str | Path) -> Any:
         OSError: If it cannot be read.
         pickle.UnpicklingError: If it holds objects. Of a file from before torch 1.6 the reader can fail in any way.
     """
-    try:
-        content = _content(path, mmap=False)
-    except DamagedCheckpointError as error:
-        raise _refusal(path, str(error)) from None
+    content = _content_or_refusal(path, mmap=False)
     return torch.load(path, map_location='cpu', weights_only=True) if content is None else content
 
 
-def _refusal(path: str | Path, damage: str) -> DamagedCheckpointError:
-    with open(path, 'rb') as file:
-        other = _other_kind(file.read(HEAD))
-    if other is not None:
-        return DamagedCheckpointError(f'{path} is no checkpoint: {other}')
-    return DamagedCheckpointError(
-        f'checkpoint {path} is damaged: {damage}. Copy it again or use another one; '
-        '--resume without a file takes the newest whole one of the work dir'
-    )
+def _content_or_refusal(path: str | Path, mmap: bool) -> Any:
+    """Return :func:`_content`, or say of which file it fails, and what to do."""
+    try:
+        return _content(path, mmap)
+    except _OtherKindError as error:
+        raise DamagedCheckpointError(f'{path} is no checkpoint: {error}') from None
+    except DamagedCheckpointError as error:
+        raise DamagedCheckpointError(
+            f'checkpoint {path} is damaged: {error}. Copy it again or use another one; '
+            '--resume without a file takes the newest whole one of the work dir'
+        ) from None
 
 
 def check_content(content: Any, source: str) -> None:

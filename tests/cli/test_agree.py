@@ -9,6 +9,7 @@ import pytest
 import torch
 from cli_runs import Done, Run
 from mmengine.registry import DefaultScope
+from toy_viewers import write_viewer_configs
 
 from bevdistill.cli.main import main
 
@@ -23,14 +24,7 @@ def models(tmp_path: Path) -> Path:
     maps = dict(teacher=bev, same=bev, turned=2 - bev.flip(0), other=torch.randn(4, 10, 40, generator=draw))
     for name, value in maps.items():
         torch.save(dict(state_dict=dict(bev=value), meta={}), tmp_path / f'{name}.pth')
-    for name, sensor in (('camera', 'img'), ('lidar', 'points')):
-        modality = dict(use_camera=name == 'camera', use_lidar=name == 'lidar')
-        (tmp_path / f'{name}.py').write_text(
-            "custom_imports = dict(imports=['toy_models'])\n"
-            "default_scope = 'mmdet3d'\n"
-            f"model = dict(type='PictureDetector', sensor='{sensor}')\n"
-            f"test_dataloader = dict(dataset=dict(type='ToyData', data_root='here', modality={modality!r}))\n"
-        )
+    write_viewer_configs(tmp_path)
     return tmp_path
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from cli_runs import Done, Run
 from mmengine.registry import DefaultScope
+from toy_viewers import write_viewer_configs
 
 REPO = Path(__file__).resolve().parents[2]
 TOOL = REPO / 'tools' / 'analysis_tools' / 'visualize.py'
@@ -20,14 +21,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('models')
     weights = dict(state_dict=dict(bev=torch.randn(4, 10, 40)), meta={})
     torch.save(weights, folder / 'weights.pth')
-    for name, sensor in (('camera', 'img'), ('lidar', 'points')):
-        modality = dict(use_camera=name == 'camera', use_lidar=name == 'lidar')
-        (folder / f'{name}.py').write_text(
-            "custom_imports = dict(imports=['toy_models'])\n"
-            "default_scope = 'mmdet3d'\n"
-            f"model = dict(type='PictureDetector', sensor='{sensor}')\n"
-            f"test_dataloader = dict(dataset=dict(type='ToyData', data_root='here', modality={modality!r}))\n"
-        )
+    write_viewer_configs(folder)
     return folder
 
 
