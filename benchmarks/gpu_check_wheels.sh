@@ -27,8 +27,7 @@ grep -vE '^(torch|triton|mmcv|cuda-[a-z]*|nvidia-[a-z0-9-]*)==' "$scratch/set" |
 import os, subprocess, sys, sysconfig
 from pathlib import Path
 from torch.utils import cpp_extension
-from tools.setup.environment import Venv
-from tools.setup.mmcv_wheel import build_wheel
+from bevdistill.cli.mmcv_wheel import build_wheel, read_pins
 
 def run(what, *command, **env):
     print(what, flush=True)
@@ -36,8 +35,9 @@ def run(what, *command, **env):
 
 out = Path(sys.argv[1])
 if not list(out.glob('mmcv-*.whl')):
+    pin = read_pins(Path('requirements/lock.txt').read_text())['mmcv']
     includes = [sysconfig.get_path('include'), *cpp_extension.include_paths()]
-    wheel = build_wheel(run, Path(sys.executable), includes, Venv(Path.cwd(), out).pins['mmcv'], out / 'mmcv')
+    wheel = build_wheel(run, Path(sys.executable), includes, pin, out / 'mmcv')
     wheel.rename(out / wheel.name)
     wheel.parent.rmdir()
 END

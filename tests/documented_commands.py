@@ -33,6 +33,7 @@ NOT_RUN = {
     r'^bevdistill predict ': "a drive's images: tests/cli/test_predict.py has some",
     r'^bevdistill export .*\.(onnx|pt2)': 'minutes at full size: tests/apis/test_onnx_export.py writes small ones',
     r'^(\w+= )?(conda|pip|uv|pre-commit|tensorboard|\.) ': 'changes the environment, or waits for a browser',
+    r'^(\w+=\S+ )?bevdistill mmcv': 'compiles for minutes: tests/cli/test_mmcv.py, test_mmcv_wheel.py',
     r'^make ': 'set-up and the whole suite; the demo and the benchmark have tests of their quick sizes',
     r'^torchrun |_(train|test)\.sh ': 'several processes, or Slurm: tests/tools and tests/distributed start them',
     r'two_hosts\.py': 'network spaces of Linux: tests/distributed/test_two_hosts.py runs it',

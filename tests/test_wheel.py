@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parents[1]
-PARTS = ('bevdistill', 'configs', 'projects', 'tools')
+PARTS = ('bevdistill', 'configs', 'projects', 'requirements', 'tools')
 FILES = ('pyproject.toml', 'README.md', 'LICENSE', 'model-index.yml')
 NAME = 'synthetic/bevdistill/bevdistill_r50_1x_nus-3d.py'
 BUILD = "from setuptools import build_meta; build_meta.build_wheel('dist')"
@@ -57,7 +57,7 @@ def test_every_config_tool_and_metafile_is_in_it(installed: Path) -> None:
     for part in PARTS[1:]:
         expected = {
             file.relative_to(REPO) for file in (REPO / part).rglob('*')
-            if file.suffix in ('.py', '.sh', '.yml', '.md') and '__pycache__' not in file.parts
+            if file.suffix in ('.py', '.sh', '.yml', '.md', '.txt') and '__pycache__' not in file.parts
         }  # fmt: skip
         assert {file.relative_to(inside) for file in (inside / part).rglob('*') if file.is_file()} >= expected
     assert (inside / 'model-index.yml').read_text() == (REPO / 'model-index.yml').read_text()

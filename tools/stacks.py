@@ -12,8 +12,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bevdistill.cli.mmcv_wheel import cache_folder
+from bevdistill.cli.process import SetupError, ask, say
+
 from .setup.environment import Venv
-from .setup.process import SetupError, ask, say
 
 REPO = Path(__file__).resolve().parents[1]
 STACKS = dict(low=('3.11', 'lowest-direct'), high=('3.13', 'highest'))
@@ -31,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog='python -m tools.stacks', description=__doc__)
     parser.add_argument('stack', nargs='*', help=f'{" or ".join(STACKS)}; both by default')
     names = parser.parse_args(argv).stack or list(STACKS)
-    cache = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache').expanduser().resolve() / 'bevdistill'
+    cache = cache_folder()
     failed = []
     for name in names:
         try:

@@ -21,7 +21,7 @@ from .unknown_words import explained
 
 VERBS = (
     'train', 'test', 'data', 'synthetic', 'cache', 'study', 'compare', 'report', 'describe', 'score', 'errors',
-    'agree', 'convert', 'export', 'predict', 'show', 'bench', 'ls', 'cp',
+    'agree', 'convert', 'export', 'predict', 'show', 'bench', 'ls', 'cp', 'mmcv',
 )  # fmt: skip
 """Each is a module of this folder with ``HELP``, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args)``,
 some with ``OLD_NAMES``, from earlier names of arguments to those of today."""

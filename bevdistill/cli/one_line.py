@@ -12,10 +12,7 @@ from pathlib import Path
 from ..for_people import chain, is_users
 
 _WORKER = re.compile(r'Caught \w+ in .*\nOriginal Traceback')
-_MMCV = (
-    '{}. mmcv is not there with its operators; run: pip install torch==2.13.0 "setuptools>=79,<81" wheel ninja && '
-    'CUDA_VISIBLE_DEVICES= pip install --no-build-isolation --no-cache-dir --force-reinstall --no-deps mmcv==2.1.0'
-)
+_MMCV = '{}. mmcv is not there with operators for this torch; "bevdistill mmcv" compiles and installs it, in 3 minutes'
 _FULL = re.compile(r"MemoryError|out of memory|can't allocate memory", re.IGNORECASE)
 _SMALLER = 'take smaller batches or images; docs/training.md has what else needs less'
 _RAISED = re.compile(r'^([\w.]+): (.*)', re.MULTILINE)
@@ -28,7 +25,7 @@ def one_line(error: BaseException) -> str:
     file, which the line names.
     """
     for cause in chain(error):
-        if isinstance(cause, ModuleNotFoundError) and cause.name in ('mmcv', 'mmcv._ext'):
+        if isinstance(cause, ImportError) and cause.name in ('mmcv', 'mmcv._ext'):
             return _MMCV.format(cause)
         if is_users(cause):
             return _words(cause)

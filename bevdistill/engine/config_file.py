@@ -138,7 +138,8 @@ def load_config(
 
 
 def _no_config(file: Path) -> str:
-    if file.name == str(file) and (same := shipped_namesakes(file.name)):
+    elsewhere = file.name == str(file) or not file.parent.is_dir()
+    if elsewhere and (same := shipped_namesakes(file.name)):
         return f'no config file {file}; did you mean {" or ".join(same)}?'
     if not file.parent.is_dir():
         return f'no config file {file}; the folder {file.parent} does not exist'

@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 
 import pytest
-from documented_commands import REPO
 from mmengine.registry import Registry
 from torch._utils import ExceptionWrapper
 
@@ -104,17 +103,15 @@ def test_a_full_memory_says_what_needs_less() -> None:
         assert one_line(error) == f'the memory is full: {advice} ({words})'
 
 
-@pytest.mark.parametrize('module', ['mmcv', 'mmcv._ext'])
-def test_mmcv_without_operators_names_the_commands_of_the_page(module: str) -> None:
-    code = f'raise ModuleNotFoundError("No module named {module!r}", name={module!r})'
-    said = one_line(made_by(code, 'mmcv.utils.ext_loader'))
-    assert said.startswith(f"No module named '{module}'. mmcv is not there")
-    page, lock = ((REPO / name).read_text() for name in ('docs/install.md', 'requirements/lock.in'))
-    command = re.search(r'run: (pip install .*?) && ', said)
-    assert command is not None
-    assert command[1] in page
-    for pin in re.findall(r'torch\S+|(?<=")setuptools[^"]+|mmcv==\S+', said):
-        assert re.search(rf'^{re.escape(pin)}\s', lock, re.MULTILINE), pin
+@pytest.mark.parametrize(('kind', 'words', 'name'), [
+    ('ModuleNotFoundError', "No module named 'mmcv'", 'mmcv'),
+    ('ModuleNotFoundError', "No module named 'mmcv._ext'", 'mmcv._ext'),
+    ('ImportError', '/env/mmcv/_ext.so: undefined symbol: _ZN5torch', 'mmcv._ext'),
+])  # fmt: skip
+def test_mmcv_without_operators_names_the_command(kind: str, words: str, name: str) -> None:
+    said = one_line(made_by(f'raise {kind}({words!r}, name={name!r})', 'mmcv.utils.ext_loader'))
+    assert said == (f'{words}. mmcv is not there with operators for this torch; '
+                    '"bevdistill mmcv" compiles and installs it, in 3 minutes')  # fmt: skip
     other = made_by('raise ModuleNotFoundError("No module named \'a\'", name="a")', 'mmcv.utils.ext_loader')
     assert 'a defect' in one_line(other)
 

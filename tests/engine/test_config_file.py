@@ -20,6 +20,8 @@ def test_missing_config_names_the_nearest(tmp_path: Path) -> None:
         load_config(tmp_path / 'nowhere/a.py')
     with pytest.raises(FileNotFoundError, match=r'did you mean bevdistill::bevformer/bevformer_base_24e_nus-3d\.py or'):
         load_config('bevformer_base_24e_nus-3d.py')
+    with pytest.raises(FileNotFoundError, match=r'did you mean bevdistill::bevformer/bevformer_base_24e_nus-3d\.py or'):
+        load_config('no_folder/bevformer_base_24e_nus-3d.py')
 
 
 @pytest.mark.parametrize(

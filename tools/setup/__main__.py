@@ -9,8 +9,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bevdistill.cli.mmcv_wheel import cache_folder
+from bevdistill.cli.process import SetupError, ask, say
+
 from .environment import Venv
-from .process import SetupError, ask, say
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -22,9 +24,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--extras', default=(), nargs='*', help='extras of pyproject.toml that the caller needs')
     options = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
-    cache = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache').expanduser().resolve() / 'bevdistill'
     try:
-        print(choose(Venv(REPO, cache), options.python, options.extras, os.environ))
+        print(choose(Venv(REPO, cache_folder()), options.python, options.extras, os.environ))
     except SetupError as error:
         say(f'error: {error}', error.excerpt)
         return 1

@@ -6,18 +6,14 @@ import os
 import re
 import shutil
 import sys
-import sysconfig
 from pathlib import Path
 from tempfile import gettempdir
 
+from bevdistill.cli.mmcv_wheel import install_mmcv, read_pins
+from bevdistill.cli.process import SetupError, ask, run, say
 from bevdistill.engine.nvidia import driver_version
 
-from .mmcv_wheel import build_wheel
-from .process import SetupError, ask, run, say
-
 IMPORTS = 'mmcv.ops, mmdet3d.models, mmdet3d.datasets, mmdet3d.evaluation, nuscenes.eval.detection.evaluate'
-FACTS = ('import sysconfig, torch, torch.utils.cpp_extension as build; '
-         'print(torch.__version__, sysconfig.get_path("include"), *build.include_paths(), sep="|")')
 VERSION = 'import sys; print(*sys.version_info[:2], sep=".")'
 
 
@@ -30,9 +26,7 @@ class Venv:
         # torch has no hashes in the shipped lock (see lock.in) and is installed apart.
         self.torch = '' if lock else re.findall(r'^torch=\S+', (repo / 'requirements' / 'lock.in').read_text(), re.M)[0]
         lock = lock or (repo / 'requirements' / 'lock.txt').read_text()
-        self.pins: dict[str, str] = {}  # a package's lines of versions, one for each range of Pythons, and of hashes
-        for pin in re.finditer(r'^([\w.-]+)==(?:.*\\\n)*.*', lock, re.MULTILINE):
-            self.pins[pin[1]] = '\n'.join(filter(None, [self.pins.get(pin[1]), pin[0]]))
+        self.pins = read_pins(lock)
         project = (repo / 'pyproject.toml').read_text().partition('[tool.')[0]
         self.key = hashlib.sha256('\0'.join([self.torch, lock, project, str(self.folder)]).encode()).hexdigest()
 
@@ -118,7 +112,8 @@ class Venv:
         if self.torch:
             self.install_torch()
         self.run('importing torch', self.python, '-c', 'import torch')
-        self.install_mmcv(self.pins['mmcv'].split()[0].partition('==')[2])
+        say('3/4 installing mmcv with its operators')
+        install_mmcv(self.run, self.python, self.pins['mmcv'], self.cache)
         say('4/4 installing bevdistill in place and trying all imports')
         self.pip('bevdistill', '--no-deps', '--no-build-isolation', '--config-settings', 'editable_mode=compat',
                  '--editable', self.repo)
@@ -139,21 +134,6 @@ class Venv:
                      '--reinstall-package', 'torch', *words, self.torch)
         else:
             self.pip('torch', self.torch)
-
-    def install_mmcv(self, version: str) -> None:
-        """Have mmcv with operators of the CPU that import: those that are there, from the cache, or compiled here."""
-        torch, *includes = ask(self.python, '-c', FACTS).split('|')
-        kind = f'{self.site.parent.name.replace("python3.", "cp3")}-torch{torch}-mmcv{version}'
-        folder = self.cache / 'wheels' / f'{kind}-cpu-{sysconfig.get_platform().replace("-", "_")}'
-        wheels, built = list(folder.glob('mmcv-*.whl')), False
-        while f'mmcv-{version}' not in self.installed() or not ask(self.python, '-c', 'import mmcv._ext; print(1)'):
-            if built:
-                shutil.rmtree(folder)
-                raise SetupError("mmcv's operators do not import although just built", f'See {self.folder}/logs')
-            if not wheels:
-                say(f'3/4 compiling mmcv {version} with its operators (two to four minutes on two cores)')
-                wheels, built = [build_wheel(self.run, self.python, includes, self.pins['mmcv'], folder)], True
-            self.pip('mmcv', '--no-deps', '--force-reinstall', wheels.pop())
 
     def run(self, what: str, *command: str | Path, **env: str) -> None:
         """Run a command with its log in the environment."""

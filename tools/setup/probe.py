@@ -7,8 +7,7 @@ import sys
 from importlib import import_module, metadata
 
 RANGES = 'Install what fits there (ranges and reasons: pyproject.toml), or leave PYTHON out to get a .venv'
-BUILD = ('Put it right: "MMCV_WITH_OPS=1 pip install --no-cache-dir --no-build-isolation --force-reinstall '
-         '--no-deps --no-binary mmcv mmcv==2.1.0"')
+BUILD = f'Put it right, here: {sys.executable} -m bevdistill mmcv'
 
 
 def version_faults(pyproject: str, extras: "list[str]") -> "list[str]":

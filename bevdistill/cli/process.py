@@ -1,4 +1,4 @@
-"""Commands with their output in a log, errors of one line, progress on standard error."""
+"""Commands of set-up with their output in a log, errors of one line, progress on standard error. No other libraries."""
 
 import os
 import re
@@ -26,7 +26,7 @@ REMEDIES = (
 )
 
 
-class SetupError(Exception):
+class SetupError(ValueError):
     """A problem and its remedy in one line; ``excerpt``: lines of a log worth seeing above it."""
 
     def __init__(self, problem: str, remedy: str, excerpt: str = '') -> None:
@@ -42,7 +42,7 @@ def say(text: str, excerpt: str = '') -> None:
 def run(what: str, command: Sequence[str | Path], log: Path, hold: int, **env: str) -> None:
     """Run a command with its output in a log, ended with all that it started when set-up is; it holds set-up's lock."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open('w') as output:
+    with log.open('w', encoding='utf-8') as output:
         process = subprocess.Popen(
             [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             env={**os.environ, 'PIP_USER': '0', **env}, start_new_session=True, pass_fds=(hold,))
@@ -52,14 +52,14 @@ def run(what: str, command: Sequence[str | Path], log: Path, hold: int, **env: s
             try:
                 process.wait(HEARTBEAT)
             except subprocess.TimeoutExpired:
-                count = re.findall(r'\[\d+/\d+\]', log.read_text(errors='replace'))[-1:]
+                count = re.findall(r'\[\d+/\d+\]', log.read_text(encoding='utf-8', errors='replace'))[-1:]
                 say(f'  still {" ".join([what, *count])} ({time.monotonic() - begin:.0f} s)')
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)  # SIGTERM may be ignored, as it is in some shells
             process.wait()
     if process.returncode:
-        text = log.read_text(errors='replace')
+        text = log.read_text(encoding='utf-8', errors='replace')
         cause, remedy = next((known[1:] for known in REMEDIES if re.search(known[0], text)), ('see its log', 'Mend it'))
         raise SetupError(f'{what} failed: {cause}', f'{remedy}, then run the same command again; the log is {log}',
                          '\n'.join([*text.splitlines()[-15:], '']))

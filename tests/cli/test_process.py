@@ -12,10 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
-from made_up import REPO
 
-from tools.setup import process
-from tools.setup.process import SetupError, run
+from bevdistill.cli import process
+from bevdistill.cli.process import SetupError, run
+
+REPO = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(('output', 'message'), [
@@ -82,7 +83,7 @@ def test_interruption_stops_all_that_was_started(tmp_path: Path) -> None:
 
 
 def test_lock_outlives_a_killed_set_up_as_long_as_its_command(tmp_path: Path) -> None:
-    code = ('import fcntl, os; from pathlib import Path; from tools.setup.process import run; '
+    code = ('import fcntl, os; from pathlib import Path; from bevdistill.cli.process import run; '
             f'hold = os.open({str(tmp_path)!r}, os.O_RDONLY); fcntl.flock(hold, fcntl.LOCK_EX); '
             f"run('pip', ['sh', '-c', 'echo $$; exec sleep 60'], Path({str(tmp_path)!r}, 'log'), hold)")
     set_up = subprocess.Popen([sys.executable, '-c', code], cwd=REPO)
