@@ -23,6 +23,7 @@ NOTE = (
     'Mean ± sample standard deviation over seeds. Δ: mean difference to `{base}`, seed by seed, with its 95 % interval '
     '(Student t).'
 )
+ONE_SEED = 'One seed each, so without spread and interval: runs of one config differ too. Δ: difference to `{base}`.'
 
 
 def cell(results: Results, row: str, column: str) -> str:
@@ -71,7 +72,8 @@ def table_cells(results: Results, columns: Sequence[str]) -> list[list[str]]:
 def note(results: Results) -> str:
     """Say what differences mean, which rows are of a part of the split, that seeds differ; empty where nothing is."""
     found = bases(results)
-    text = NOTE.format(base=found[0] if len(found) == 1 else 'the base of the row') if found else ''
+    meaning = NOTE if (results.runs.groupby('row').size() > 1).any() else ONE_SEED
+    text = meaning.format(base=found[0] if len(found) == 1 else 'the base of the row') if found else ''
     partial = parts(results.runs, [(row, results.titles[row]) for row in results.rows])
     scopes = [f'Scored on {scope}: {", ".join(rows)}.' for scope, rows in partial.items()]
     return '\n\n'.join(filter(None, (text, *scopes, unequal_seeds(results))))

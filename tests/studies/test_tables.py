@@ -85,6 +85,17 @@ def test_tables_and_csv() -> None:
     assert each[0]['NDS_diff'] == ''
 
 
+def test_one_seed_each_has_no_interval_and_says_so() -> None:
+    one = results()
+    one.runs = one.runs[one.runs['seed'] == 0]
+    text = to_markdown(one, ('NDS',))
+    assert '| row | 0.130 | +0.030 |' in text
+    assert text.endswith(
+        '\nOne seed each, so without spread and interval: runs of one config differ too. Δ: difference to `base`.\n'
+    )
+    assert 'One seed' not in to_markdown(results(2), ('NDS',)), 'the row has three'
+
+
 def test_text_is_aligned_with_names_to_the_left() -> None:
     header, base, row = to_text(results(), ('NDS',)).splitlines()
     assert header.split() == ['model', 'seeds', 'NDS', 'Δ', 'NDS']
