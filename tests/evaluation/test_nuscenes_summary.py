@@ -102,7 +102,7 @@ def test_class_range_option() -> None:
     classes = ['car', 'bus']
     assert full_class_range(25, classes) == {'car': 25.0, 'bus': 25.0}
     assert full_class_range({'bus': 10}, classes) == {'bus': 10.0}
-    with pytest.raises(ValueError, match=r"unknown classes \['tram'\]"):
+    with pytest.raises(ValueError, match=r"names unknown classes \['tram'\]; expected some of \['car', 'bus'\]"):
         full_class_range({'tram': 3}, classes)
     with pytest.raises(ValueError, match=r"must be positive, got \{'car': 0, 'bus': 0\}"):
         full_class_range(0, classes)
@@ -163,6 +163,8 @@ def test_nothing_detected_has_every_class_and_error() -> None:
         'NDS', 'mAP', 'mATE', 'mASE', 'mAOE', 'mAVE', 'mAAE', 'AP_0.5', 'AP_1.0', 'AP_2.0', 'AP_4.0',
         *(f'{name}_AP' for name in TEN),
     }  # fmt: skip
+    assert nothing['nd_score'] == nothing['mean_ap'] == 0 and set(nothing['tp_errors'].values()) == {1.0}
+    assert nothing['label_tp_errors']['barrier']['trans_err'] == 1 and nothing['label_aps']['car'][2.0] == 0
     not_measured = {
         (name, error) for name, errors in nothing['label_tp_errors'].items() for error in errors
         if math.isnan(errors[error])

@@ -33,6 +33,8 @@ def test_a_panel_of_each_class(tmp_path: Path, drawn: list[Figure]) -> None:  # 
     assert len(figure.axes) == 10
     assert [axis.axison for axis in figure.axes] == [True] * 6 + [False] * 4
     assert [axis.get_title() for axis in figure.axes[:6]] == [f'class {i}: AP {i / 8:.3f}' for i in range(6)]
+    assert figure.axes[0].get_xlim() == (0, 1) and figure.axes[0].get_ylim() == (0, 1.02)
+    assert figure.get_size_inches() == pytest.approx([2.6 * 5 + 0.8, 2.7 * 2 + 0.5])
     assert lines(figure.axes[3]) == [([0, 0.5, 1], [1, 1 - 0.5 / d, 1 - 1 / d]) for d in (3.5, 5.0)]
     near, far = figure.axes[3].get_lines()
     assert sum(to_rgb(near.get_color())) > sum(to_rgb(far.get_color())), 'darker with the distance'
