@@ -21,7 +21,6 @@ ROW = [0.0, 0.0, 0.0, 4.0, 2.0, 1.5, 0.0]
 
 def test_confusion_by_hand() -> None:
     """Of two vans one is found, one taken for a person; the third prediction is 2.5 m beside."""
-
     truth = {'a': Boxes.of([ROW, [10.0, *ROW[1:]]], [0, 0]), 'b': Boxes.of([], [])}
     found = {'a': Boxes.of([[1.0, *ROW[1:]], [10.5, *ROW[1:]], [2.5, *ROW[1:]]], [0, 1, 0], [0.9, 0.8, 0.7])}
     confusion = confusion_of('run', found, truth, ['big_van', 'person'], 0.2)
