@@ -120,7 +120,7 @@ class Line(nn.Module):
 
 @pytest.mark.parametrize('dtype', [None, torch.bfloat16, torch.float16])
 def test_a_step_gives_losses_and_the_norm_of_the_gradient(dtype: torch.dtype | None) -> None:
-    """x = 4 after the preprocessor: loss 12, gradient 4, unscaled; the batch stays, and no gradient of before counts."""
+    """x = 4 after the preprocessor: loss 12, gradient 4, unscaled; the batch stays, no old gradient counts."""
     model, batch = Line(), dict(x=torch.full((1, 1), 2.0))
     for _ in range(2):
         assert steps.step(model, batch, dtype) == dict(loss=12.0, gradient=4.0)
