@@ -55,8 +55,8 @@ GOOD_AND_BAD: dict[str, tuple[list[Any], list[Any]]] = {
     'CALIBRATION': ([moved(100)], [moved(100.1)]),
     'MOTION': ([moved(1000)], [moved(1000.1)]),
     'INTRINSIC': ([lens(), lens(1e5), lens(x01=3.0), padded(lens(), 3), padded(lens(), 4)], [
-        lens(0), lens(fy=0), lens(-1), lens(cx=0), lens(cy=-1), lens(1.1e5), lens(x10=1.0), lens(x22=2.0), lens(x20=1.0),
-        lens(NAN), lens()[:2], None,
+        lens(0), lens(fy=0), lens(-1), lens(cx=0), lens(cy=-1), lens(1.1e5), lens(x10=1.0), lens(x22=2.0),
+        lens(x20=1.0), lens(NAN), lens()[:2], None,
     ]),
     'QUATERNION': ([[1, 0, 0, 0], [0.5, -0.5, 0.5, -0.5], [1.0019, 0, 0, 0]], [
         [1.01, 0, 0, 0], [0.99, 0, 0, 0], [0] * 4, [1, 0, 0], [1, NAN, 0, 0], [1e200] * 4, None,
@@ -64,8 +64,8 @@ GOOD_AND_BAD: dict[str, tuple[list[Any], list[Any]]] = {
     'POSITION': ([[0, 0, 0], [1e7, -1e7, 3]], [[1.1e7, 0, 0], [0, 0, NAN], [0, 0], ['0', 0, 0]]),
     'CAN_BUS': ([[0.0] * 18], [[0.0] * 17, [INF] + [0.0] * 17]),
     'BOX': ([BOX, [1000, -1000, 0, 200, 200, 200, 10]], [
-        [1000.1, *BOX[1:]], [*BOX[:3], 0, 5, 6, 0], [*BOX[:3], 4, 5, -1, 0], [*BOX[:3], 200.1, 5, 6, 0], [*BOX[:6], 10.1],
-        [*BOX[:6], -10.1], [*BOX[:6], NAN], BOX[:6], None,
+        [1000.1, *BOX[1:]], [*BOX[:3], 0, 5, 6, 0], [*BOX[:3], 4, 5, -1, 0], [*BOX[:3], 200.1, 5, 6, 0],
+        [*BOX[:6], 10.1], [*BOX[:6], -10.1], [*BOX[:6], NAN], BOX[:6], None,
     ]),
     'VELOCITY': ([[0, 0], [200, -200], [NAN, NAN], [NAN, 1]], [[200.1, 0], [0, -INF], [0, 0, 0], None]),
 }  # fmt: skip
@@ -92,8 +92,8 @@ def test_an_optional_field_has_the_same_rule() -> None:
 
 
 @pytest.mark.parametrize(('values', 'shape', 'expected'), [
-    ([1, 2.5], (), [1.0, 2.5]), ([[1, 2], [3, 4]], (2,), [[1, 2], [3, 4]]), ([], (2,), None), ([[1], [1, 2]], (1,), None),
-    (['1'], (), None), ([True], (), None), ([10**400], (), None), ([None], (), None), ([[1, 2]], (), None),
+    ([1, 2.5], (), [1.0, 2.5]), ([[1, 2], [3, 4]], (2,), [[1, 2], [3, 4]]), ([], (2,), None),
+    ([[1], [1, 2]], (1,), None), (['1'], (), None), ([True], (), None), ([10**400], (), None), ([None], (), None), ([[1, 2]], (), None),
 ])  # fmt: skip
 def test_columns(values: list[Any], shape: tuple[int, ...], expected: Any) -> None:
     found = column(values, shape)
@@ -115,7 +115,8 @@ def test_rigid_transforms_one_by_one() -> None:
 @pytest.mark.parametrize(('value', 'words'), [
     ([1, 2.5], '[1.0, 2.5]'), (np.arange(9.0), '9 numbers from 0 to 8'),
     ([[NAN, 1], [INF, 2]], '2 x 2 numbers, 2 not finite'),
-    ([[1], [1, 2]], 'lists of unequal length'), (np.eye(4), '4 x 4 numbers from 0 to 1'), ([], '[]'), ('a\nb', "'a\\nb'"),
+    ([[1], [1, 2]], 'lists of unequal length'), (np.eye(4), '4 x 4 numbers from 0 to 1'), ([], '[]'),
+    ('a\nb', "'a\\nb'"),
     (['x'], "['x']"), (None, 'None'), (3, '3'),
 ])  # fmt: skip
 def test_values_in_a_few_words(value: Any, words: str) -> None:
