@@ -52,7 +52,7 @@ def test_a_wait_for_data_ends_at_once_and_once() -> None:
 
 
 def test_before_and_after_a_training_it_ends_at_once() -> None:
-    with pytest.raises(RunStopped, match='^stopped by SIGTERM while nothing was to be saved$') as ended:
+    with pytest.raises(RunStopped, match=r'^stopped by SIGTERM while nothing was to be saved$') as ended:
         StopRequest().take(signal.SIGTERM, None)
     assert ended.value.code == STOPPED == os.EX_TEMPFAIL
 
@@ -72,15 +72,17 @@ def test_a_forked_child_is_no_training(number: int, sent: bool, monkeypatch: pyt
 def test_handlers_are_there_for_the_time_of_a_training() -> None:
     before = {number: signal.getsignal(number) for number in SIGNALS}
     outside = current_request()
-    with pytest.raises(ZeroDivisionError), stop_on_signals() as request:
+    with stop_on_signals() as request:
         assert current_request() is request and request is not outside
         assert all(signal.getsignal(number) == request.take for number in SIGNALS)
         request.training = True
         os.kill(os.getpid(), signal.SIGUSR1)
         assert request.name == 'SIGUSR1'
-        raise ZeroDivisionError
     assert {number: signal.getsignal(number) for number in SIGNALS} == before
     assert current_request().name == '' and current_request() is not request
+    with pytest.raises(ZeroDivisionError), stop_on_signals():
+        raise ZeroDivisionError
+    assert {number: signal.getsignal(number) for number in SIGNALS} == before
 
 
 def test_another_thread_takes_no_signals() -> None:

@@ -74,7 +74,9 @@ def test_what_is_not_matched_may_be_anything(average: str, pairs: Callable[[str]
     assert torch.isfinite(values.grad).all() and not values.grad[~MATCHED].any()
 
 
-@pytest.mark.parametrize(('average', 'expected'), [('batch', [6 / 2, 20 / 4]), ('sample', [6 / 2 / 2, (8 + 12 / 3) / 2])])
+@pytest.mark.parametrize(('average', 'expected'), [
+    ('batch', [6 / 2, 20 / 4]), ('sample', [6 / 2 / 2, (8 + 12 / 3) / 2]),
+])  # fmt: skip
 def test_totals_are_shared_among_pairs(
     average: str, expected: list[float], pairs: Callable[[str], InstancePairs]
 ) -> None:
@@ -86,8 +88,8 @@ def test_totals_are_shared_among_pairs(
 def test_values_are_those_of_the_queries(pairs: Callable[[str], InstancePairs]) -> None:
     """The student's of each layer, with gradient; the teacher's last alone, without."""
     given = pairs('batch')
-    for name, source in (('logits', given.student.logits), ('codes', given.student.codes), ('states', given.student.states)):
-        found = getattr(given, f'student_{name}')()
+    for name in ('logits', 'codes', 'states'):
+        found, source = getattr(given, f'student_{name}')(), getattr(given.student, name)
         for layer in range(2):
             for sample in range(2):
                 for box in range(3):

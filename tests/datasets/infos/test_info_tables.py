@@ -51,7 +51,8 @@ def test_a_broken_chain_is_named(rows: dict[str, tuple[str, str]], count: int, m
 
 @pytest.mark.parametrize(('raised', 'found'), [
     (KeyError('t1'), "no 't1'"), (IndexError('list index'), 'IndexError: list index'),
-    (TypeError('int'), 'TypeError: int'), (ValueError('a\nb'), 'ValueError: a'), (AttributeError('x'), 'AttributeError: x'),
+    (TypeError('int'), 'TypeError: int'), (ValueError('a\nb'), 'ValueError: a'),
+    (AttributeError('x'), 'AttributeError: x'),
 ])  # fmt: skip
 def test_errors_of_broken_tables_are_one_line(raised: Exception, found: str) -> None:
     with pytest.raises(TablesError) as error, broken_tables_explained(Path('data/v1.0-mini')):

@@ -61,5 +61,6 @@ def test_one_camera_that_stands_upright_is_enough(poses: dict[str, Any]) -> None
 
 @pytest.mark.parametrize('poses', [dict(front=pose(1.0)), dict(front=pose(-0.49), back=pose(0.0))])
 def test_cameras_that_do_not_are_named(poses: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=f"^a line: expected 'sensor2ego' .*found no camera of {', '.join(poses)} whose y"):
+    message = f"^a line: expected 'sensor2ego' .*found no camera of {', '.join(poses)} whose y"
+    with pytest.raises(ValueError, match=message):
         check_upright(poses, 'a line')

@@ -93,7 +93,8 @@ def test_an_optional_field_has_the_same_rule() -> None:
 
 @pytest.mark.parametrize(('values', 'shape', 'expected'), [
     ([1, 2.5], (), [1.0, 2.5]), ([[1, 2], [3, 4]], (2,), [[1, 2], [3, 4]]), ([], (2,), None),
-    ([[1], [1, 2]], (1,), None), (['1'], (), None), ([True], (), None), ([10**400], (), None), ([None], (), None), ([[1, 2]], (), None),
+    ([[1], [1, 2]], (1,), None), (['1'], (), None), ([True], (), None), ([10**400], (), None),
+    ([None], (), None), ([[1, 2]], (), None),
 ])  # fmt: skip
 def test_columns(values: list[Any], shape: tuple[int, ...], expected: Any) -> None:
     found = column(values, shape)
