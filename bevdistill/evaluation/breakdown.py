@@ -101,8 +101,8 @@ class ScoredResults:
 
         Returns:
             ``by, group, class`` (``mean`` for the means), ``samples``, ``objects`` (ground truth), ``NDS`` (of means),
-            ``AP``, ``recall`` (share of objects that a box finds within 2 m, whatever its score) and the errors; NaN
-            where nothing is measured.
+            ``AP``, ``recall`` (share of objects that a box finds within 2 m, whatever its score; whole percents rounded
+            down, as the devkit's curves have it) and the errors; NaN where nothing is measured.
         """
         rows = list(self._rows({'by': 'all', 'group': ''}, self.truth, *whole))
         for group in groups:

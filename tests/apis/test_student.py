@@ -11,7 +11,6 @@ import torch
 from mmdet3d.structures import Det3DDataSample
 
 from bevdistill.apis import Calibration, Stream, Student, detect, infer, init_student
-from bevdistill.apis.moments import prepare
 from bevdistill.apis.sources import NamedMoment, folder_moments
 
 
@@ -70,20 +69,6 @@ def test_the_order_of_cameras_is_that_of_their_embeddings(
     embeds = student.detector.pts_bbox_head.transformer.cams_embeds
     monkeypatch.setattr(embeds, 'data', embeds.data[order])
     np.testing.assert_allclose(numbers(detect(student, [other])[0]), before, atol=1e-4)
-
-
-def test_images_and_matrices_are_resized_together(student: Student) -> None:
-    """A point in the middle of a pixel of the original lies at half its coordinates; position is the LiDAR's."""
-    lidar2cam = np.eye(4)[[0, 2, 1, 3]] * [[1], [-1], [1], [1]]
-    place = np.eye(4)
-    place[:3, 3] = [0, 2, 1]
-    pose = np.array([[0.0, -1, 0, 10], [1, 0, 0, 20], [0, 0, 1, 0], [0, 0, 0, 1]])
-    matrices = Calibration([[[60, 0, 48], [0, 60, 32], [0, 0, 1]]], [lidar2cam], pose, place)
-    moment = prepare(student.stages, [np.zeros((64, 96, 3), np.uint8)], matrices)
-    u, v, depth, _ = moment.lidar2img[0] @ [2, 10, 1, 1]
-    np.testing.assert_allclose([u / depth, v / depth], [(60 * 0.2 + 48) / 2, (60 * -0.1 + 32) / 2])
-    assert tuple(moment.images.shape) == (1, 3, 32, 48)
-    np.testing.assert_allclose(moment.state()[[0, 1, 2, 16, 17]], [8, 20, 1, np.pi / 2, 90])
 
 
 def test_what_does_not_fit_is_said(

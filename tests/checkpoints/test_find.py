@@ -11,26 +11,7 @@ import torch
 
 from bevdistill.checkpoints import find
 from bevdistill.checkpoints.damage import DamagedCheckpointError
-from bevdistill.checkpoints.existing import existing_checkpoint
 from bevdistill.checkpoints.find import latest_checkpoint, unreadable_checkpoints_explained
-
-
-def test_missing_checkpoint_names_its_neighbours(tmp_path: Path) -> None:
-    (tmp_path / 'epoch_2.pth').touch()
-    with pytest.raises(FileNotFoundError, match=r'no checkpoint .*epoch_3\.pth; .*: epoch_2\.pth'):
-        existing_checkpoint(str(tmp_path / 'epoch_3.pth'))
-    with pytest.raises(FileNotFoundError, match=r'the folder .*nowhere does not exist'):
-        existing_checkpoint(str(tmp_path / 'nowhere/epoch_3.pth'))
-    with pytest.raises(FileNotFoundError, match=r' is a folder; expected .* are: epoch_2\.pth$'):
-        existing_checkpoint(str(tmp_path))
-
-
-def test_existing_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / 'a.pth').touch()
-    monkeypatch.chdir(tmp_path)
-    assert existing_checkpoint('a.pth') == str(tmp_path / 'a.pth')
-    assert existing_checkpoint('https://host/a.pth') == 'https://host/a.pth'
-    assert existing_checkpoint('torchvision://resnet50') == 'torchvision://resnet50'
 
 
 def put(folder: Path, *names: str) -> None:

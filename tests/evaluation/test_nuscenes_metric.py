@@ -16,7 +16,7 @@ from nuscenes.eval.detection.evaluate import NuScenesEval
 
 from bevdistill.datasets.infos import read_infos
 from bevdistill.evaluation import BEVNuScenesMetric, nuscenes_metric
-from bevdistill.evaluation.nuscenes_summary import empty_summary, full_class_range
+from bevdistill.evaluation.nuscenes_summary import empty_summary
 
 
 @pytest.fixture
@@ -189,13 +189,3 @@ def test_data_without_public_annotations_are_refused_at_once(synthetic_root: Pat
     message = rf'{version!r} have no public annotations to score .*test\.py .*--format-only'
     with pytest.raises(ValueError, match=message):
         built.dataset_meta = {'classes': CLASSES, 'version': version, 'modality': {}}
-
-
-def test_class_range_option() -> None:
-    classes = ['car', 'bus']
-    assert full_class_range(25, classes) == {'car': 25.0, 'bus': 25.0}
-    assert full_class_range({'bus': 10}, classes) == {'bus': 10.0}
-    with pytest.raises(ValueError, match=r"unknown classes \['tram'\]"):
-        full_class_range({'tram': 3}, classes)
-    with pytest.raises(ValueError, match=r"must be positive, got \{'car': 0, 'bus': 0\}"):
-        full_class_range(0, classes)

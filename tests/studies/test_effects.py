@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import dunnett, t
 
-from bevdistill.studies import effect_tables
 from bevdistill.studies.effects import compare_with
 from bevdistill.studies.results import Results, frame
 from bevdistill.studies.variances import MeanSquare, Variances, interaction
@@ -77,7 +75,6 @@ def test_runs_that_only_one_world_has_are_left_out() -> None:
     found = compare_with(results(first, second), 'base', 'NDS', [['a']])
     assert found.effects['a'].seeds == (1, 1)
     assert found.effects['a'].mean == pytest.approx((0.5 - 0.3 + 0.6 - 0.5) / 2)
-
 
 
 def test_a_base_that_one_world_lacks_is_refused() -> None:
@@ -152,23 +149,3 @@ def test_intervals_hold_what_they_say(setting: tuple[int, int, int, float, float
     assert (naive / 500 > 0.92) == naive_is_enough
     effect = compare_with(as_results(value), '0', 'NDS', [['1']]).effects['1']
     assert (effect.mean, effect.half) == pytest.approx((mean, half)), 'what was simulated is what is computed'
-
-
-def test_table_and_note() -> None:
-    values: Values = dict(base=dict(t=[0.30, 0.31]), a=dict(t=[0.40, 0.41]), b=dict(t=[0.20]), c=dict(u=[0.5]))
-    made = results(values)
-    families = [['a'], ['b', 'c']]
-    comparison = compare_with(made, 'base', 'NDS', families)
-    header, first, second = effect_tables.effect_cells(made, [comparison])
-    assert header == ['model', 'seeds', 'Δ NDS', 'p']
-    assert first[:2] == ['A', '2 / 2']
-    assert first[2].startswith('+0.100 [+0.0')
-    assert second[:2] == ['B', '1 / 2']
-    note = effect_tables.effect_note(made, [comparison], families)
-    parts = ('difference to `BASE`', 'Holm over the families', 'Family 2: B; C', '0.0071 (2 df)', '1 teacher, 1 world.')
-    for words in parts:
-        assert words in note
-    assert effect_tables.p_text(0.00001) == '<0.0001'
-    unknown = replace(comparison.effects['b'], half=math.nan)
-    comparison.effects['b'] = unknown
-    assert effect_tables.effect_cells(made, [comparison])[2][2:] == ['-0.105', '-']

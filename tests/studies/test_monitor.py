@@ -9,7 +9,6 @@ from study_folder import StudyFolder
 
 from bevdistill.studies.graph import Job
 from bevdistill.studies.monitor import Monitor, expected_seconds, seconds_left
-from bevdistill.studies.screen import Bars, Lines
 
 
 def job(name: str, row: str, minutes: float | None = None, needs: tuple[str, ...] = ()) -> Job:
@@ -46,7 +45,7 @@ def test_time_left_by_hand() -> None:
     assert seconds_left([], {}, {}, 1) == 0.0
 
 
-def test_lines_and_summary(study: StudyFolder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_and_summary(study: StudyFolder) -> None:
     plan, names = study.plan('--until', 'student')
     monitor = Monitor(plan, names, cores=1)
     assert monitor.look() == []
@@ -71,11 +70,6 @@ def test_lines_and_summary(study: StudyFolder, capsys: pytest.CaptureFixture[str
     ]  # fmt: skip
     assert monitor.summary() == '1/2 done, 1 failed; nothing running; about 0 s left'
 
-    Lines(every=3600.0).show(monitor)
-    assert capsys.readouterr().out == ''
-    Lines(every=0.0).show(monitor)
-    assert '1/2 done, 1 failed' in capsys.readouterr().out
-
 
 def test_a_test_is_expected_to_take_what_others_took(study: StudyFolder) -> None:
     plan, names = study.plan('--until', 'student')
@@ -98,27 +92,3 @@ def test_on_a_cluster_the_pace_so_far_counts(study: StudyFolder) -> None:
     monitor.look()
     # Runs take 300 s on average. 100 s of them were made in 300 s, with the waiting in the queue: 600 s take 1800.
     assert monitor.left() == pytest.approx(1800.0)
-
-
-def test_bars_on_a_terminal(study: StudyFolder) -> None:
-    plan, names = study.plan('--until', 'student')
-    plan.folder.write('student_seed0', dict(state='running', attempts=[dict(stage='train', wall_s=0.0)]))
-    monitor = Monitor(plan, names, cores=1)
-    monitor.look()
-    log = plan.folder.log('student_seed0', 'train')
-    log.parent.mkdir()
-    log.write_text('Iter(train) [1/4]  eta: 0:00:30  loss: 2.5\n')
-    monitor.look()
-    bars = Bars()
-    bars.show(monitor)
-    whole, job = bars.bars.tasks
-    assert (job.description, job.completed, job.fields['detail']) == (
-        'student_seed0 train', 0.25, 'iteration 1/4, loss 2.50'
-    )  # fmt: skip
-    assert job.fields['left'].endswith('s left')
-    assert (whole.fields['detail'], whole.completed) == ('0/2 jobs', 0.0625)
-    plan.folder.write('student_seed0', dict(state='done', attempts=[dict(stage='train', wall_s=70.0)]))
-    monitor.look()
-    bars.show(monitor)
-    assert [task.description for task in bars.bars.tasks] == ['study']
-    assert bars.bars.tasks[0].completed == 0.5

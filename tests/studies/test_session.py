@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from study_folder import StudyFolder
 
 from bevdistill.cli import study as verb
 from bevdistill.studies import session
-from bevdistill.studies.screen import Lines, open_screen
 
 
 def conclude(study: StudyFolder, states: dict[str, str]) -> int:
@@ -108,13 +106,3 @@ def test_the_folder_of_another_study_is_left_alone(study: StudyFolder) -> None:
     for restart in (False, True):
         with pytest.raises(ValueError, match="holds the study 'ours', and this one is 'study'; name another folder"):
             session._require_place(spec, plan, restart)
-
-
-def test_a_file_gets_lines_and_a_terminal_bars(monkeypatch: pytest.MonkeyPatch) -> None:
-    with open_screen(60.0) as screen:
-        assert isinstance(screen, Lines), 'pytest captures into a file'
-    terminal = SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True))
-    monkeypatch.setattr('bevdistill.studies.screen.sys', terminal)
-    with open_screen(60.0) as screen:
-        assert type(screen).__name__ == 'Bars'
-        screen.say('[not] markup')

@@ -72,13 +72,13 @@ def each(expected: str, test: Callable[[Any], bool]) -> Rule:
 
 
 def _finite(array: Array) -> Mask:
-    finite: Mask = np.all(np.isfinite(array.reshape(len(array), -1)), axis=1)
+    finite: Mask = np.all(np.isfinite(array), axis=tuple(range(1, array.ndim)))
     return finite
 
 
 def _within(low: float, high: float) -> Callable[[Array], Mask]:
     def within(array: Array) -> Mask:
-        inside: Mask = np.all(((array >= low) & (array <= high)).reshape(len(array), -1), axis=1)
+        inside: Mask = np.all((array >= low) & (array <= high), axis=tuple(range(1, array.ndim)))
         return inside
 
     return within

@@ -19,7 +19,7 @@ def dense(value: Tensor, levels: FeatureLevels, locations: Tensor, weights: Tens
     batch, queries = weights.shape[:2]
     row = torch.arange(batch * queries)
     flat = locations.flatten(0, 1), weights.flatten(0, 1)
-    return images(value, levels, *flat, row // queries, row, len(row)).view(batch, queries, -1)
+    return images(value, levels, *flat, row // queries, row, len(row)).unflatten(0, (batch, queries))
 
 
 @torch.compiler.disable

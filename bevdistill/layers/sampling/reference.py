@@ -12,7 +12,7 @@ def dense(value: Tensor, levels: FeatureLevels, locations: Tensor, weights: Tens
     """See :func:`~.interface.sample_deformable`."""
     batch, queries = weights.shape[:2]
     image = torch.arange(batch, device=value.device)[:, None].expand(-1, queries).flatten()
-    return _sampled(value, levels, locations.flatten(0, 1), weights.flatten(0, 1), image).view(batch, queries, -1)
+    return _sampled(value, levels, locations.flatten(0, 1), weights.flatten(0, 1), image).unflatten(0, (batch, queries))
 
 
 def images(

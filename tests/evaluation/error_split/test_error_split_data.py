@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from nuscenes.utils.splits import create_splits_scenes
 
 from bevdistill.evaluation.error_split import data
 from bevdistill.evaluation.error_split.data import RESULTS, ErrorSplit, results_file
@@ -35,10 +34,6 @@ def write(folder: Path, results: dict[str, list[Any]]) -> Path:
     file = folder / RESULTS
     file.write_text(json.dumps(dict(meta=MODALITY, results=results)))
     return file
-
-
-def test_splits_are_names_of_the_devkit() -> None:
-    assert set(EVAL_SETS.values()) <= set(create_splits_scenes())
 
 
 def test_nothing_predicted_is_everything_missed(split: ErrorSplit, tables: NuScenesTables, tmp_path: Path) -> None:

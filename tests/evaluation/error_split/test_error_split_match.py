@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 
-from bevdistill.cli.errors import to_markdown
 from bevdistill.evaluation.error_split.match import (
     BACKGROUND,
     CONFUSED,
@@ -21,7 +20,7 @@ from bevdistill.evaluation.error_split.match import (
     Sample,
     match,
 )
-from bevdistill.evaluation.error_split.summary import COLUMNS, common, numbers, split_table
+from bevdistill.evaluation.error_split.summary import numbers
 
 CAR, TRUCK = 0, 1
 FRONT_AND_BACK = Cameras(np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([[1.0, 0.0], [-1.0, 0.0]]))
@@ -139,29 +138,3 @@ def test_every_threshold_is_as_if_matched_anew(seed: int) -> None:
     found = match(drawn)
     for threshold in (0.0, 0.3, 0.6, 0.9):
         assert list(found.status(threshold)) == oracle(drawn, threshold)
-
-
-def test_common_objects_and_table() -> None:
-    truth = [(10.0, 0.0, CAR), (20.0, 0.0, CAR)]
-    before = match(sample(truth, [(12.0, 0.0, CAR, 0.9), (23.0, 0.0, CAR, 0.1)]))
-    after = match(sample(truth, [(11.0, 0.0, CAR, 0.9), (21.0, 0.0, CAR, 0.9)]))
-    assert list(common([before, after], 0.2)) == [True, False]
-    table = split_table(dict(before=before, after=after), ['car', 'truck'], [0.2], [0.0, 15.0, 30.0])
-    lines = list(zip(table['objects of'], table['results'], table['depth'], strict=True))
-    assert [line[:2] for line in lines[2:6]] == [
-        ('found by all', 'before'), ('found by all', 'after'), ('0 to 15 m', 'before'), ('0 to 15 m', 'after')
-    ]  # fmt: skip
-    assert [line[2] for line in lines[2:4]] == pytest.approx([2.0, 1.0])
-    assert 'truck' not in {line[0] for line in lines}, 'there are none'
-    assert '| all | before | 2 | 50.0 % | 0.0 % | 50.0 % | 2.00 m | 0.00 m | +2.00 m | 1 |' in to_markdown(table, 0.2)
-
-
-def test_columns_about_predictions_are_empty_for_some_of_the_objects() -> None:
-    found = match(sample([(10.0, 0.0, CAR)], [(10.0, 0.0, CAR, 0.9)]))
-    table = split_table(dict(one=found), ['car'], [0.2, 0.95], [0.0, 15.0])
-    assert list(table.columns) == ['threshold', 'objects of', 'results', *COLUMNS]
-    assert list(table['objects of']) == ['all', '0 to 15 m', 'car'] * 2, 'with one result none is found by all'
-    assert table['predictions'].isna().tolist() == [False, True, True] * 2
-    assert table['found'].tolist() == [1, 1, 1, 0, 0, 0]
-    line = '| 0 to 15 m | one | 1 | 100.0 % | 0.0 % | 0.0 % | 0.00 m | 0.00 m | +0.00 m | - |'
-    assert line in to_markdown(table, 0.2)

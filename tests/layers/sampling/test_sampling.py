@@ -5,19 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from mmcv.ops.multi_scale_deform_attn import multi_scale_deformable_attn_pytorch
+from sampling_inputs import LEVELS, SIZES, asked
 from torch.nn import functional
 
 from bevdistill.layers import FeatureLevels, sample_deformable, sample_images, sample_views
-from bevdistill.layers.sampling import use_backend
-from bevdistill.layers.sampling.by_mmcv import im2col_step
-
-SIZES = [(3, 4), (2, 5), (1, 1)]
-LEVELS = FeatureLevels.of(SIZES)
-
-
-@pytest.mark.parametrize(('batch', 'step'), [(1, 1), (6, 6), (64, 64), (66, 33), (67, 1), (128, 64)])
-def test_step_divides_the_batch(batch, step):
-    assert im2col_step(batch) == step
 
 
 def test_sampling_equals_loops():
@@ -36,16 +27,6 @@ def test_sampling_equals_loops():
                         sample = functional.grid_sample(image, point, align_corners=False).flatten()
                         total += weight[b, q, m, level, p] * sample
                 torch.testing.assert_close(output[b, q, m * channels : (m + 1) * channels], total)
-
-
-def asked(*shape, channels=5, dtype=torch.float64, images=2, heads=4):
-    """Value of three levels, locations in and around them, weights, all with gradients."""
-    tensors = (
-        torch.randn(images, LEVELS.num_tokens, heads, channels, dtype=dtype),
-        torch.rand(*shape, heads, 3, 2, 2, dtype=dtype) * 1.8 - 0.4,
-        torch.randn(*shape, heads, 3, 2, dtype=dtype),
-    )
-    return [tensor.requires_grad_() for tensor in tensors]
 
 
 @pytest.mark.parametrize('threads', [1, 3, 8])
@@ -82,50 +63,6 @@ def test_lists_of_queries():
     onto = torch.randn_like(want)
     gradients = torch.autograd.grad((got * onto).sum(), given)
     torch.testing.assert_close(gradients, torch.autograd.grad((want * onto).sum(), given))
-
-
-def test_mmcv_takes_equal_lists():
-    """The branch of mmcv's operator, here in mmcv's form for the host."""
-    value, locations, weights = asked(6, images=3)
-    image, row = torch.arange(6) // 2, torch.tensor([3, 0, 3, 1, 0, 0])
-    want = sample_images(value, LEVELS, locations, weights, image, row, 5)
-    dense = locations.unflatten(0, (3, 2)), weights.unflatten(0, (3, 2))
-    want_dense = sample_deformable(value, LEVELS, *dense)
-    with use_backend('mmcv'):
-        torch.testing.assert_close(sample_images(value, LEVELS, locations, weights, image, row, 5), want)
-        torch.testing.assert_close(sample_deformable(value, LEVELS, *dense), want_dense)
-
-
-@pytest.mark.parametrize('softmax', [False, True])
-def test_grids_equal_the_host(softmax):
-    value, locations, weights = given = asked(2, 7)
-    want = sample_deformable(value, LEVELS, locations, weights, softmax)
-    with use_backend('grid'):
-        got = sample_deformable(value, LEVELS, locations, weights, softmax)
-    torch.testing.assert_close(got, want)
-    onto = torch.randn_like(want)
-    gradients = torch.autograd.grad((got * onto).sum(), given)
-    torch.testing.assert_close(gradients, torch.autograd.grad((want * onto).sum(), given))
-
-
-@pytest.mark.parametrize('dtype', [torch.float64, torch.float32])
-def test_reference_equals_the_host(dtype):
-    """Dense, logits, and a ragged list with places that are no numbers; values and gradients."""
-    value, locations, weights = given = asked(2, 7, dtype=dtype)
-    with torch.no_grad():
-        locations[0, 0, 0], locations[1, 2] = float('nan'), float('inf')
-    image, row = torch.tensor([0, 0, 1, 1, 1, 0]), torch.tensor([3, 0, 3, 1, 0, 0])
-
-    def run(name):
-        with use_backend(name):
-            outputs = [
-                sample_deformable(value, LEVELS, locations, weights),
-                sample_deformable(value, LEVELS, locations, weights, softmax=True),
-                sample_images(value, LEVELS, locations[0, :6], weights[0, :6], image, row, 5),
-            ]
-        return [*outputs, *torch.autograd.grad(sum(output.square().sum() for output in outputs), given)]
-
-    torch.testing.assert_close(run('reference'), run('host'))
 
 
 def test_views_equal_loops():
@@ -177,9 +114,3 @@ def test_not_a_number_is_outside():
         locations[0, 0] = float('nan')
     output = sample_deformable(value, LEVELS, locations, weights)
     assert not output[0, 0].any() and output[0, 1].any()
-
-
-def test_tokens_must_fill_the_levels():
-    levels = FeatureLevels.of([(3, 4)])
-    with pytest.raises(ValueError, match=r'11 tokens do not fill levels of sizes \(\(3, 4\),\)'):
-        sample_deformable(torch.randn(1, 11, 1, 2), levels, torch.rand(1, 2, 1, 1, 1, 2), torch.rand(1, 2, 1, 1, 1))

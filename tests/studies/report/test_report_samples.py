@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bevdistill.studies.report.predicted import confusion_of
 from bevdistill.studies.report.samples import Boxes, Samples, read_predictions, read_samples, to_lidar
 
 QUARTER = [[0.0, -1.0, 0.0, 10.0], [1.0, 0.0, 0.0, 20.0], [0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0]]
@@ -107,15 +106,3 @@ def test_what_is_no_file_of_predictions(tmp_path: Path, content: str) -> None:
         read_predictions(predicted_file(tmp_path, content), samples, 0.2)
     with pytest.raises(ValueError, match='have no sample in common; name the data by --data-root DIR'):
         read_predictions(predicted_file(tmp_path, '{"moments": []}'), samples, 0.2)
-
-
-def test_confusion_by_hand() -> None:
-    """Of two vans one is found, one taken for a person; the third prediction is 2.5 m beside."""
-    row = [0.0, 0.0, 0.0, 4.0, 2.0, 1.5, 0.0]
-    truth = {'a': Boxes.of([row, [10.0, *row[1:]]], [0, 0]), 'b': Boxes.of([], [])}
-    found = {'a': Boxes.of([[1.0, *row[1:]], [10.5, *row[1:]], [2.5, *row[1:]]], [0, 1, 0], [0.9, 0.8, 0.7])}
-    confusion = confusion_of('run', found, truth, ['big_van', 'person'], 0.2)
-    assert confusion.columns == ['big van', 'person', 'not detected'] and confusion.samples == 1
-    assert confusion.rows == [
-        ('big van', [(1, 50), (1, 50), (0, 0)]), ('person', [(0, 0)] * 3), ('no object', [(1, 100), (0, 0), (0, 0)]),
-    ]  # fmt: skip
