@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import torch
 
 
+@cache
 def has_gpu() -> bool:
     """Whether torch sees a GPU, which takes seconds to ask: not where there is no driver for one."""
     if not driver_version():
@@ -73,6 +74,28 @@ def _the_machine_is_asked_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, 'collect_env', cache(runner.collect_env))
+        yield
+
+
+@pytest.fixture(autouse=True, scope='session')
+def _absent_devices_are_not_seeded() -> Iterator[None]:
+    """torch keeps the stack trace of each seeding, for each kind of device, until one is used: 2 ms a time."""
+    import torch
+
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in () if has_gpu() else (torch.cuda, torch.xpu, torch.mtia):
+            patch.setattr(kind, 'manual_seed_all', lambda seed: None)
+        yield
+
+
+@pytest.fixture(autouse=True, scope='session')
+def _first_weights_are_not_logged() -> Iterator[None]:
+    """mmengine takes the mean of each weight again and again, to log for hundreds of them how they were initialised."""
+    from mmengine.model import base_module
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base_module, 'update_init_info', lambda module, init_info: None)
+        patch.setattr(base_module.BaseModule, '_dump_init_info', lambda module: None)
         yield
 
 
