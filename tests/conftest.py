@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
+import logging
 import math
 import os
 import shutil
@@ -154,6 +155,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long tests first, so that no process begins one when the others are through; a file stays together."""
     slow = {item.path for item in items if item.get_closest_marker('slow')}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> Callable[[logging.Logger], list[logging.LogRecord]]:
+    """``logged(logger)``: a list of what a logger is told from then on, in place of pytest's ``caplog``."""
+
+    def listen(logger: logging.Logger) -> list[logging.LogRecord]:
+        records: list[logging.LogRecord] = []
+        handler = logging.Handler()
+        monkeypatch.setattr(handler, 'emit', records.append)
+        monkeypatch.setattr(logger, 'handlers', [*logger.handlers, handler])
+        return records
+
+    return listen
 
 
 @pytest.fixture
