@@ -29,7 +29,7 @@ FILES = dict(
 )
 HEIGHT, WIDTH, CAMERAS = 64, 96, 6
 CELLS = 16, 20
-"""Rows and columns of the map of a student alone, of a quarter of the cells; with a teacher it has the teacher's."""
+"""Rows and columns of the map of a student alone, of a third of the cells; beside a teacher it is the teacher's."""
 
 
 def model_config(name: str, folder: Path) -> dict[str, Any]:
