@@ -29,7 +29,6 @@ from bevdistill.teacher_cache.writer import CacheWriter
 from .clock import Clock, Run
 
 Batch = dict[str, Any]
-INFOS = 'nuscenes_infos_train.msgpack.gz'
 
 
 @dataclass(frozen=True)

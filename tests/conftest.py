@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
+import logging
 import math
 import os
 import shutil
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import torch
 
 
+@cache
 def has_gpu() -> bool:
     """Whether torch sees a GPU, which takes seconds to ask: not where there is no driver for one."""
     if not driver_version():
@@ -73,6 +75,28 @@ def _the_machine_is_asked_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, 'collect_env', cache(runner.collect_env))
+        yield
+
+
+@pytest.fixture(autouse=True, scope='session')
+def _absent_devices_are_not_seeded() -> Iterator[None]:
+    """torch keeps the stack trace of each seeding, for each kind of device, until one is used: 2 ms a time."""
+    import torch
+
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in () if has_gpu() else (torch.cuda, torch.xpu, torch.mtia):
+            patch.setattr(kind, 'manual_seed_all', lambda seed: None)
+        yield
+
+
+@pytest.fixture(autouse=True, scope='session')
+def _first_weights_are_not_logged() -> Iterator[None]:
+    """mmengine takes the mean of each weight again and again, to log for hundreds of them how they were initialised."""
+    from mmengine.model import base_module
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base_module, 'update_init_info', lambda module, init_info: None)
+        patch.setattr(base_module.BaseModule, '_dump_init_info', lambda module: None)
         yield
 
 
@@ -131,6 +155,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long tests first, so that no process begins one when the others are through; a file stays together."""
     slow = {item.path for item in items if item.get_closest_marker('slow')}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> Callable[[logging.Logger], list[logging.LogRecord]]:
+    """``logged(logger)``: a list of what a logger is told from then on, in place of pytest's ``caplog``."""
+
+    def listen(logger: logging.Logger) -> list[logging.LogRecord]:
+        records: list[logging.LogRecord] = []
+        handler = logging.Handler()
+        monkeypatch.setattr(handler, 'emit', records.append)
+        monkeypatch.setattr(logger, 'handlers', [*logger.handlers, handler])
+        return records
+
+    return listen
 
 
 @pytest.fixture

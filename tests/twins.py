@@ -28,11 +28,15 @@ FILES = dict(
     distiller='bevdistill/bevdistill_r50_1x_nus-3d.py',
 )
 HEIGHT, WIDTH, CAMERAS = 64, 96, 6
+CELLS = 16, 20
+"""Rows and columns of the map of a student alone, of a third of the cells; beside a teacher it is the teacher's."""
 
 
 def model_config(name: str, folder: Path) -> dict[str, Any]:
     """Config of a model; a distiller's with a checkpoint of a teacher as it was initialised."""
     config: dict[str, Any] = Config.fromfile(CONFIGS / FILES[name]).model.to_dict()
+    if name in ('student', 'temporal'):
+        config['pts_bbox_head']['grid'].update(rows=CELLS[0], cols=CELLS[1])
     if name != 'distiller':
         return config
     torch.manual_seed(1)

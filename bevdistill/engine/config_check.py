@@ -6,6 +6,7 @@ import difflib
 import math
 import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from .data_root import dicts
@@ -123,9 +124,15 @@ def misspelt(cfg: Mapping[str, Any]) -> Iterator[str]:
         if key in FORMER and 'optim_wrapper' not in cfg and 'train_dataloader' not in cfg:
             yield f'{key}: no run reads this key of configs before mmengine; its content goes to {FORMER[key]}'
             continue
-        near = difflib.get_close_matches(key, RUN_KEYS, n=1, cutoff=ALIKE)
+        near = _nearest(key)
         if near and not key.endswith(f'_{near[0]}') and not key.startswith(f'{near[0]}_'):
             yield f"{key}: expected '{near[0]}', found a key that no run reads; a variable needs a name less like it"
+
+
+@cache
+def _nearest(key: str) -> list[str]:
+    """Return the key of a run that another key is nearly, if there is one."""
+    return difflib.get_close_matches(key, RUN_KEYS, n=1, cutoff=ALIKE)
 
 
 def of_another_kind(cfg: Mapping[str, Any]) -> Iterator[str]:

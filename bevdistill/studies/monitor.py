@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,7 +150,7 @@ class Monitor:
         whole = expected_seconds(job, done, jobs)
         tests = [wall_seconds(record, 'test') for other, record in done.items() if jobs[other].kind == job.kind]
         own = [wall_seconds(record, 'test') for other, record in done.items() if jobs[other].row == job.row]
-        test = _mean(own or tests)
+        test = statistics.fmean(own or tests) if own or tests else None
         if job.kind != 'run' or stage != 'train':
             return watch.left(test if stage == 'test' and test else whole)
         test = test if test is not None else (whole or 0.0) * TEST_SHARE
@@ -181,8 +181,3 @@ class Monitor:
         shown = ', '.join(f'{entry.name} {entry.stage} {entry.fraction:.0%}' for entry in self.running())
         rest = 'time left not known yet' if left is None else f'about {readable(left)} left'
         return f'{counts}; {shown or "nothing running"}; {rest}'
-
-
-def _mean(values: Iterable[float]) -> float | None:
-    values = list(values)
-    return statistics.fmean(values) if values else None

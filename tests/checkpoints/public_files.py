@@ -51,9 +51,15 @@ def resnet(depth: int = 50, dcn: bool = False, **options: Any) -> dict[str, Any]
     )
 
 
+_STATES: dict[str, dict[str, Tensor]] = {}
+"""Of backbones by their config: to build one takes longer than what most of the tests do with it."""
+
+
 def weights_of(config: dict[str, Any]) -> dict[str, Tensor]:
     """Random weights under the names of a backbone."""
-    state = MODELS.build(config).state_dict()
+    if repr(config) not in _STATES:
+        _STATES[repr(config)] = MODELS.build(config).state_dict()
+    state = _STATES[repr(config)]
     return {name: torch.rand_like(v) if v.is_floating_point() else v for name, v in state.items()}
 
 

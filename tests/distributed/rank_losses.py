@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -138,8 +139,9 @@ def boxes_of(count: int, generator: torch.Generator) -> Tensor:
     return low + torch.rand(count, 9, generator=generator) * (high - low)
 
 
+@cache
 def sample_outputs(seed: int, channels: int) -> BEVOutputs:
-    """Outputs for one sample, a batch of one."""
+    """Outputs for one sample, a batch of one; :func:`joined` copies them."""
     generator = torch.Generator().manual_seed(seed)
 
     def normal(*shape: int) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -105,9 +105,9 @@ def test_docstrings_become_markdown(hooks: tuple[ModuleType, ModuleType]) -> Non
 
 
 def test_a_page_that_names_absent_code_is_a_warning(
-    hooks: tuple[ModuleType, ModuleType], caplog: pytest.LogCaptureFixture
+    hooks: tuple[ModuleType, ModuleType], logged: Callable[[logging.Logger], list[logging.LogRecord]]
 ) -> None:
     page = '<!-- source: bevdistill/losses/dense.py Absent -->'
-    with caplog.at_level(logging.WARNING, logger='mkdocs.hooks.site_api'):
-        assert hooks[1].on_page_markdown(page, None, None, None) == page
-    assert "the source of 'Absent' in 'bevdistill/losses/dense.py', which is not there" in caplog.text
+    records = logged(logging.getLogger('mkdocs.hooks.site_api'))
+    assert hooks[1].on_page_markdown(page, None, None, None) == page
+    assert "the source of 'Absent' in 'bevdistill/losses/dense.py', which is not there" in records[0].getMessage()

@@ -34,7 +34,7 @@ from bevdistill.teachers import ObjectDGCNN
 pytestmark = pytest.mark.usefixtures('one_thread')
 
 MODELS = ('student', 'temporal', 'teacher', 'distiller')
-IMAGE = (32, 64)
+IMAGE = (32, 32)
 """Height and width: small, since a CPU computes half precision in software."""
 TYPES = {torch.bfloat16: dict(gap=0.15, scale=1.0), torch.float16: dict(gap=0.08, scale=512.0)}
 """Largest distance of all gradients together, relative to their length in float32, and the scale of the loss."""

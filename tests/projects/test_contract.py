@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ import bevdistill  # noqa: F401
 from bevdistill.engine.overrides import apply_overrides
 
 CONFIGS = [file for project in PROJECTS for file in (row(project), twin(project))]
+for _project in PROJECTS:
+    import_module(f'projects.{_project}')
 CHANNELS, CLASSES = 64, 10
 """Of the twins, whose losses are built here."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 from all_projects import PROJECTS, twin
+from mmengine.config import ConfigDict
 from tiny_runs import tiny_config, train, untrained_teacher
 
 import bevdistill  # noqa: F401
@@ -26,7 +28,7 @@ def teacher_weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str],
     made: dict[str, str] = {}
 
     def file_of(project: str) -> str:
-        model = load_config(twin(project)).model.teacher
+        model = model_of(project).teacher
         if str(model) not in made:
             made[str(model)] = untrained_teacher(tmp_path_factory.mktemp('teacher'), model)
         return made[str(model)]
@@ -34,9 +36,15 @@ def teacher_weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str],
     return file_of
 
 
-def scheduled(file: Path) -> list[str]:
+@cache
+def model_of(project: str) -> ConfigDict:
+    """Model in the config of a project's twin; never change it."""
+    return load_config(twin(project)).model
+
+
+def scheduled(project: str) -> list[str]:
     """Losses that set in later than at the beginning."""
-    losses = load_config(file).model.losses
+    losses = model_of(project).losses
     return [name for name, config in losses.items() if 'start' in (config.get('schedule') or {})]
 
 
@@ -51,7 +59,7 @@ def test_trains_and_is_scored(
     tmp_path: Path,
 ) -> None:
     options = {'train_dataloader.batch_size': BATCH[precision], 'model.teacher_checkpoint': teacher_weights(project)}
-    options |= {f'model.losses.{name}.schedule.start': 0.0 for name in scheduled(twin(project))}
+    options |= {f'model.losses.{name}.schedule.start': 0.0 for name in scheduled(project)}
     cfg = tiny_config(twin(project), ITERATIONS[precision], synthetic_root, synthetic_infos, tmp_path, options)
     cfg.model.trust_teacher = True
     if precision == 'bfloat16':

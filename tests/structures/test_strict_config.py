@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -31,20 +32,16 @@ def test_unknown_keys_are_all_named_with_the_known_ones() -> None:
         strict_from_dict(partial(Point, 7), dict(x=5), 'point')
 
 
-def test_old_names_build_the_new_class_and_say_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_old_names_build_the_new_class_and_say_so(logged: Callable[[logging.Logger], list[logging.LogRecord]]) -> None:
     registry = Registry('things of this test')
     registry.register_module(module=Point)
     for _ in range(2):  # Twice: of a module that is loaded anew.
         register_old_name(registry, 'Dot', Point)
-    logger = MMLogger.get_current_instance()
-    logger.addHandler(caplog.handler)
-    try:
-        assert registry.build(dict(type='Point', x=3)) == Point(3)
-        assert not [record for record in caplog.records if 'is called' in record.getMessage()]
-        assert registry.build(dict(type='Dot', x=3)) == Point(3)
-    finally:
-        logger.removeHandler(caplog.handler)
-    (record,) = [record for record in caplog.records if 'is called' in record.getMessage()]
+    records = logged(MMLogger.get_current_instance())
+    assert registry.build(dict(type='Point', x=3)) == Point(3)
+    assert not [record for record in records if 'is called' in record.getMessage()]
+    assert registry.build(dict(type='Dot', x=3)) == Point(3)
+    (record,) = [record for record in records if 'is called' in record.getMessage()]
     assert record.getMessage() == "'Dot' is called 'Point' now; please rename it in the config"
     assert record.levelno == logging.WARNING
 

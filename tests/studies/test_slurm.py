@@ -20,7 +20,7 @@ from bevdistill.studies.tables import to_markdown
 
 pytestmark = pytest.mark.usefixtures('without_pictures')
 
-RUNS = int(os.environ.get('BEVDISTILL_STUDY_RUNS', '6'))
+RUNS = int(os.environ.get('BEVDISTILL_STUDY_RUNS', '4'))
 SLURM = '''#!{python} -S
 import fcntl, os, pathlib, subprocess, sys, time
 here, words = pathlib.Path(__file__).parent, sys.argv[1:]

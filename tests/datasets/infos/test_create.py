@@ -74,7 +74,7 @@ def test_scenes_that_start_at_one_time_stay_whole() -> None:
 
 
 def test_without_can_bus_the_records_are_zero_and_a_notice_says_so(
-    synthetic_root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    synthetic_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
     monkeypatch.setattr(create, 'print_log', lambda message, *_: said.append(message))

@@ -27,22 +27,23 @@ def test_each_device_has_one(monkeypatch):
     assert [lists_of(on(device)) for device in ('cpu', 'cuda', 'mps')] == ['seen', 'all', 'seen']
 
 
-def test_without_triton_torch_samples_and_says_so_once(monkeypatch, caplog):
+def test_without_triton_torch_samples_and_says_so_once(monkeypatch, logged):
     def missing(name):
         raise ImportError(f'no module {name}')
 
     monkeypatch.setattr(backend, 'import_module', missing)
     # Other tests may leave the logger as a run or a documentation generator has set it.
     logger = logging.getLogger('mmengine')
-    monkeypatch.setattr(logger, 'propagate', True)
     monkeypatch.setattr(logger, 'disabled', False)
-    caplog.set_level(logging.WARNING, 'mmengine')
+    level, records = logger.level, logged(logger)
+    logger.setLevel(logging.WARNING)
     backend._has_triton.cache_clear()
     try:
         assert [backend_of(on('cuda')) for _ in range(2)] == ['reference'] * 2
     finally:
+        logger.setLevel(level)
         backend._has_triton.cache_clear()
-    assert [record.message.count('pip install triton') for record in caplog.records] == [1]
+    assert [record.getMessage().count('pip install triton') for record in records] == [1]
 
 
 def test_the_variable_chooses(monkeypatch):
