@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import verbs
 from cli_runs import Run
@@ -97,3 +98,21 @@ def test_samples_without_predictions_and_of_other_data(
     train = synthetic_infos / 'nuscenes_infos_train.msgpack.gz'
     assert 'has no predictions for' in run('score', synthetic_root, results, '--ann-file', train).error
     assert "'nowhere': no predicted sample" in run('score', synthetic_root, results, '--scenes', 'nowhere').error
+
+
+@pytest.mark.parametrize('edges', [[0.0], [], [-1.0, 5.0], [0.0, 0.0], [0.0, 20.0, 10.0], [float('nan'), 1.0]])
+def test_bands_increase_from_nothing_on(edges: list[float]) -> None:
+    with pytest.raises(ValueError, match=r'^--bands: expected two or more metres from 0 on that increase, got '):
+        score.increasing(edges)
+    assert score.increasing((0.0, 2.5)) == [0.0, 2.5]
+
+
+def test_the_table_of_parts_has_their_means_alone() -> None:
+    """Errors are called mATE and so on; what is not measured is a dash, and counts are whole."""
+    row = dict(by='light', group='day', samples=3, objects=12, NDS=0.25, AP=0.5, recall=float('nan'), ATE=1.0)
+    table = pd.DataFrame([row | {'class': 'mean'}, row | {'class': 'car'}])[
+        ['by', 'group', 'class', 'samples', 'objects', 'NDS', 'AP', 'recall', 'ATE']
+    ]
+    head, line = score.group_table(table).splitlines()
+    assert head.split() == ['by', 'group', 'samples', 'objects', 'NDS', 'mAP', 'recall', 'mATE']
+    assert line.split() == ['light', 'day', '3', '12', '0.2500', '0.5000', '-', '1.0000']

@@ -65,8 +65,8 @@ FOUND = dict(a=[(5, 0.9), (30, 0.1)], b=[(26.5, 0.8), (60, 0.7)], c=[])
 """Cars: two of four, the second 1.5 m off, and two in the void, one of them out of the range of cars."""
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
+@pytest.fixture(scope='module')
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results = {
         token: [
             dict(
@@ -77,7 +77,7 @@ def file(tmp_path: Path) -> Path:
         ]
         for token, boxes in FOUND.items()
     }  # fmt: skip
-    path = tmp_path / 'results_nusc.json'
+    path = tmp_path_factory.mktemp('predictions') / 'results_nusc.json'
     path.write_text(json.dumps(dict(meta={}, results=results)))
     return path
 
@@ -146,7 +146,7 @@ def test_ranges_of_ones_own(file: Path) -> None:
     assert len(nearer.predicted.all) == 1
 
 
-@pytest.fixture
+@pytest.fixture(scope='module')
 def table(file: Path) -> pd.DataFrame:
     results = scored(file, classes=['car', 'bus'])
     groups = results.groups(['light', 'distance', 'weather', 'visibility'], [0, 10, 50], ['x=scene-1,scene-2'])

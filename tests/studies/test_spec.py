@@ -9,7 +9,7 @@ import pytest
 import yaml
 from shipped_studies import STUDIES, shipped_study
 
-from bevdistill.studies.spec import ROOT, load_study, override_words, split_input
+from bevdistill.studies.spec import ROOT, CacheSpec, is_file, is_name, load_study, override_words, split_input
 
 CONFIG = 'configs/synthetic/bevformer/bevformer_r50_1x_nus-3d.py'
 
@@ -119,3 +119,59 @@ def test_old_places_of_the_shipped_files_still_work(capsys: pytest.CaptureFixtur
     study = load_study(ROOT / 'configs' / 'synthetic' / 'matrix' / 'demo.yml')
     assert study.name == 'gain-sources'
     assert 'is now' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', ['a', 'a-b_c.d', 'Zürich', '0', 'x' * 200, '.a', 'ä' * 100])
+def test_names_of_folders(name: str) -> None:
+    assert is_name(name)
+
+
+@pytest.mark.parametrize('name', ['', '.', '..', '...', 'a b', 'a/b', 'a:1', 'x' * 201, 'ä' * 101, 'a\n', '-\0'])
+def test_what_is_no_name_of_a_folder(name: str) -> None:
+    """Bytes count, of which some letters have two."""
+    assert not is_name(name)
+
+
+@pytest.mark.parametrize(('source', 'split', 'file'), [
+    ('teacher', ('teacher', None), False), ('teacher:0', ('teacher', 0), False), ('a:b:12', ('a:b', 12), False),
+    (':1', (':1', None), False), ('teacher:', ('teacher:', None), False), ('teacher:x', ('teacher:x', None), False),
+    ('a/b.pth', ('a/b.pth', None), True), ('a.pth:1', ('a.pth', 1), False),
+])  # fmt: skip
+def test_inputs_are_rows_or_files(source: str, split: tuple[str, int | None], file: bool) -> None:
+    assert split_input(source) == split and is_file(source) == file
+
+
+def test_flags_of_a_cache() -> None:
+    assert CacheSpec().flags == []
+    given = CacheSpec(taps=['bev', 'logits'], dtype='float16', top_k=100, batch_size=2)
+    assert given.flags == ['--taps', 'bev', 'logits', '--dtype', 'float16', '--top-k', '100', '--batch-size', '2']
+
+
+def test_synthetic_data_and_keys_that_hold_anchors(tmp_path: Path) -> None:
+    rows = [dict(name='a', config=CONFIG, minutes=2)]
+    tree = {'x-shared': dict(a=1), 'synthetic': dict(preset='tiny', seed=3), 'label': 'Nothing real.', 'pictures': 2}
+    study = load_study(write(tmp_path, rows=rows, **tree))
+    assert study.synthetic is not None
+    assert (study.synthetic.preset, study.synthetic.version, study.synthetic.seed) == ('tiny', 'v1.0-trainval', 3)
+    assert (study.label, study.pictures, study.row('a').minutes, study.row('a').title) == ('Nothing real.', 2, 2, 'a')
+    assert study.seeds == (0,) and study.order == 'rows' and study.predictions
+
+
+def test_a_cache_takes_the_shared_overrides_before_its_own(tmp_path: Path) -> None:
+    rows = [dict(name='teacher', config=CONFIG), dict(name='a', config=CONFIG, cache='c')]
+    caches = dict(c=dict(config=CONFIG, checkpoint='teacher', overrides={'b': 2, 'c': 3}))
+    study = load_study(write(tmp_path, rows=rows, caches=caches, overrides={'a': 1, 'b': 1}))
+    assert study.caches['c'].name == 'c' and study.caches['c'].overrides == ('a=1', 'b=2', 'c=3')
+    with pytest.raises(ValueError, match=r"cache 'c' needs a checkpoint: the row of the teacher, or a file"):
+        load_study(write(tmp_path, rows=rows[:1], caches=dict(c=dict(config=CONFIG))))
+    with pytest.raises(ValueError, match=r"row 'a', cache 'c': 'teacher' is no row above and no \.pth file"):
+        load_study(write(tmp_path, rows=rows[::-1], caches=caches))
+
+
+def test_a_study_without_data_or_rows(tmp_path: Path) -> None:
+    (tmp_path / 'empty.yml').write_text('name: a\n')
+    with pytest.raises(ValueError) as error:
+        load_study(tmp_path / 'empty.yml')
+    assert str(error.value).splitlines()[1:] == [
+        '  the study names no data: data: FOLDER', '  the study has no rows'
+    ]  # fmt: skip

@@ -139,3 +139,36 @@ def test_points_of_the_root_fill_pages_of_cameras(tmp_path: Path) -> None:
     for gone in (dict(lidar_path='gone.bin'), {}, None):
         data.get_data_info = lambda index, gone=gone: dict(lidar_points=gone)
         assert Frame('a').with_points_of(data, 0).points is None
+
+
+def test_cameras_are_named_by_the_sample_nuscenes_or_their_number() -> None:
+    """Each keeps its own image and matrix; matrices may come without a queue."""
+    images = torch.arange(2.0).view(1, 2, 1, 1, 1).repeat(1, 1, 3, 2, 2)
+    sample = Det3DDataSample()
+    sample.set_metainfo(dict(lidar2img=np.stack((np.eye(4), 2 * np.eye(4))), sample_idx=7, cameras=['left', 'right']))
+    frame = Frame.from_item(dict(img=images), sample)
+    assert [(name, int(image.max())) for name, image in frame.images.items()] == [('left', 0), ('right', 1)]
+    np.testing.assert_array_equal(frame.lidar2img['right'], 2 * np.eye(4))
+    assert frame.token == '7' and frame.points is None
+    sample.set_metainfo(dict(cameras=['one alone']))
+    assert list(Frame.from_item(dict(img=images), sample).images) == ['camera 0', 'camera 1']
+
+
+def test_pixels_are_whole_numbers_of_a_byte() -> None:
+    images = torch.tensor([-3.0, 300.0, 7.9]).view(1, 1, 3, 1, 1)
+    sample = Det3DDataSample()
+    sample.set_metainfo(dict(lidar2img=np.eye(4)[None, None]))
+    (image,) = Frame.from_item(dict(img=images), sample).images.values()
+    assert image.dtype == np.uint8 and image[0, 0].tolist() == [7, 255, 0]
+
+
+def test_points_keep_their_numbers(tmp_path: Path) -> None:
+    """As many for each point as the record says, five where it does not; a file that is gone is left out."""
+    np.arange(15, dtype=np.float32).tofile(tmp_path / 'a.bin')
+    for lidar, shape in ((dict(num_pts_feats=3), (5, 3)), (dict(), (3, 5)), (dict(lidar_path='gone.bin'), None)):
+        record = dict(lidar_points=dict(lidar_path='a.bin') | lidar)
+        data = SimpleNamespace(get_data_info=lambda index, record=record: record, data_prefix=dict(pts=str(tmp_path)))
+        points = Frame('t').with_points_of(data, 0).points
+        assert (None if points is None else points.shape) == shape
+    own = np.zeros((1, 5), np.float32)
+    assert Frame('t', points=own).with_points_of(data, 0).points is own

@@ -11,13 +11,10 @@ from bevdistill.checkpoints import KINDS
 from bevdistill.checkpoints.official import (
     BEVFORMER_CLASSES,
     CLASSES,
-    conversion_lines,
-    conversion_rows,
     convert_weights,
     to_new_boxes,
     to_own_classes,
 )
-from bevdistill.cli.text_tables import text_table
 
 HEAD = 'pts_bbox_head.'
 
@@ -139,20 +136,3 @@ def test_shapes_that_do_not_fit_are_all_named(official) -> None:
     weights[HEAD + 'query_embedding.weight'] = 'text'
     with pytest.raises(ValueError, match=r'(?s)query_embedding.weight is no tensor.*one per slot.*one per class'):
         convert_weights(weights, 'bevformer', CLASSES)
-
-
-def test_table(official) -> None:
-    weights = official('distiller')
-    result = convert_weights(weights, 'distiller', BEVFORMER_CLASSES)
-    lines = text_table(conversion_rows(result)).splitlines()
-    cells = [line.split() for line in lines]
-    counts = Counter(entry.action for entry in result.entries)
-    for action in ('kept', 'renamed', 'permuted', 'dropped'):
-        assert sum(int(cell[1]) for cell in cells if cell[0] == action) == counts[action]
-    assert lines[-1].split() == ['left', 'over', '0']
-    text = '\n'.join(lines)
-    assert 'student.pts_bbox_head.cls_branches.N.6.*' not in text  # numbers are joined
-    assert 'student.pts_bbox_head.cls_branches.N.N.*' in text and 'holds no teacher' in text
-    single = conversion_lines(result)
-    assert len(single.splitlines()) == len(weights)
-    assert 'cl_head.img_projs.0.0.weight -> losses.contrast.student_critic.projections.0.weight' in single

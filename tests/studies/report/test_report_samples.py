@@ -106,3 +106,23 @@ def test_what_is_no_file_of_predictions(tmp_path: Path, content: str) -> None:
         read_predictions(predicted_file(tmp_path, content), samples, 0.2)
     with pytest.raises(ValueError, match='have no sample in common; name the data by --data-root DIR'):
         read_predictions(predicted_file(tmp_path, '{"moments": []}'), samples, 0.2)
+
+
+def test_predictions_of_a_submission(tmp_path: Path) -> None:
+    """In global axes, width before length; those of other samples and classes, and that score less, are left out."""
+    samples = samples_of(tmp_path, [info('a', [], QUARTER), info('b', [])], metainfo={'classes': ['bus', 'car']})
+    half = math.sqrt(0.5)
+    box = dict(
+        sample_token='a', translation=[10.0, 25.0, 3.0], size=[2.0, 4.0, 1.5], rotation=[half, 0.0, 0.0, half],
+        velocity=[0.0, 0.0], detection_name='car', detection_score=0.2, attribute_name='',
+    )  # fmt: skip
+    boxes = [box | dict(detection_score=0.1), box, box | dict(detection_name='truck')]
+    boxes.append(box | dict(translation=[90, 0, 0]))
+    elsewhere = [box | dict(sample_token='c')]
+    (tmp_path / 'results_nusc.json').write_text(json.dumps(dict(results=dict(c=elsewhere, b=[], a=boxes))))
+    found = read_predictions(tmp_path / 'results_nusc.json', samples, 0.2)
+    assert list(found) == ['b', 'a'] and len(found['b']) == 0
+    # The car is turned by 90 degrees, 1 m up: 5 m along its x, and the box looks where it does.
+    np.testing.assert_allclose(found['a'].centres, [[5.0, 0.0, 2.0]], atol=1e-12)
+    assert found['a'].sizes.tolist() == [[4.0, 2.0, 1.5]] and found['a'].yaws == pytest.approx([0.0])
+    assert (found['a'].labels.tolist(), found['a'].scores.tolist()) == ([1], [0.2])
