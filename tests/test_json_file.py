@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bevdistill.json_file import read_json_object
+from bevdistill.json_file import each_once, read_json_object
 from bevdistill.studies.plan import Plan
 from bevdistill.studies.results import read_manifests
 
@@ -37,3 +37,16 @@ def test_manifests_and_plans_of_studies(tmp_path: Path) -> None:
     (tmp_path / 'jobs.json').write_text('{"jobs": {}}')
     with pytest.raises(ValueError, match=r'jobs\.json: .*one without configs, stale, code\. Start the study again'):
         Plan.load(tmp_path)
+
+
+@pytest.mark.parametrize(('text', 'name'), [
+    ('{"a": 1, "b": 2, "a": 3}', 'a'), ('{"x": {"b": 1, "b": 1}}', 'b'), ('[{"a": 1}, {"c": 1, "c": 2}]', 'c'),
+])  # fmt: skip
+def test_names_that_stand_twice(text: str, name: str) -> None:
+    with pytest.raises(ValueError, match=f"^'{name}' stands twice in one object$"):
+        json.loads(text, object_pairs_hook=each_once)
+
+
+def test_names_that_stand_once_each() -> None:
+    text = '{"a": {"a": 1}, "b": [{"a": 2}, {"a": 3}], "c": {}}'
+    assert json.loads(text, object_pairs_hook=each_once) == json.loads(text)

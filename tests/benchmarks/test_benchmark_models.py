@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,20 @@ import torch
 from mmdet3d.structures import Det3DDataSample
 from mmengine.config import Config
 
+from benchmarks import models
 from benchmarks.clock import Clock
-from benchmarks.models import Settings, drop_pretrained, only, prepared, student_config, with_cameras, with_queue
+from benchmarks.models import (
+    Settings,
+    drop_pretrained,
+    forward,
+    load,
+    only,
+    prepared,
+    student_config,
+    training_step,
+    with_cameras,
+    with_queue,
+)
 from benchmarks.reference.workload import RANGE, encoder_workload, random_targets, surround_matrices
 from bevdistill.structures import BEVGrid
 from bevdistill.teacher_cache import leaf_datasets
@@ -137,3 +150,62 @@ def test_targets_lie_on_the_grid_or_beyond() -> None:
     assert boxes[:, 3:6].max() <= 8.3
     assert set(targets.labels[0].tolist()) <= set(range(10))
     assert random_targets((200,), grid, spread=2.0).boxes[0][:, :2].abs().max() > 51.2
+
+
+class Lossy:
+    """Data of three samples of which the second loses all its boxes; each item tells how often it was read."""
+
+    def __init__(self) -> None:
+        self.read: list[int] = []
+
+    def __len__(self) -> int:
+        return 3
+
+    def prepare_data(self, index: int) -> dict[str, int] | None:
+        self.read.append(index)
+        return None if index == 1 else dict(index=index)
+
+
+def test_batches_are_of_the_first_samples_and_begin_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through wrappers, to the data set itself; a sample without boxes is passed over."""
+    data = Lossy()
+    wrapped = SimpleNamespace(dataset=SimpleNamespace(dataset=data))
+    monkeypatch.setattr(models, 'DATASETS', SimpleNamespace(build=lambda config: wrapped))
+    cfg: Any = SimpleNamespace(train_dataloader=SimpleNamespace(dataset='data', batch_size=2))
+    assert load(cfg)['index'] == [0, 2] and data.read == [0, 1, 2]
+    assert load(cfg, 5)['index'] == [0, 2, 0, 2, 0]
+
+
+class Recorder:
+    """A model that tells what it was given."""
+
+    def __init__(self) -> None:
+        self.steps: list[Any] = []
+
+    def data_preprocessor(self, given: Any, training: bool) -> dict[str, Any]:
+        assert training
+        return dict(inputs=f'{given} inputs', data_samples=f'{given} samples')
+
+    def forward_outputs(self, inputs: str, samples: str) -> tuple[str, ...]:
+        return 'student', inputs, samples
+
+    def train_step(self, given: Any, optim_wrapper: Any) -> str:
+        self.steps.append((given, optim_wrapper))
+        return 'losses'
+
+
+def test_runs_of_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forward from loaded samples to outputs, by the model or by what is named; steps with one optimizer each."""
+    model: Any = Recorder()
+    assert forward(model, 'raw')() == ('student', 'raw inputs', 'raw samples')
+    assert forward(model, 'raw', lambda *given: given)() == ('raw inputs', 'raw samples')
+    made: list[str] = []
+
+    def build(owner: Any, config: str) -> str:
+        made.append(config)
+        return f'{config} {len(made)}'
+
+    monkeypatch.setattr(models, 'build_optim_wrapper', build)
+    run = training_step(SimpleNamespace(optim_wrapper='adam'), model, 'raw')
+    assert (run(), run()) == ('losses', 'losses') and made == ['adam']
+    assert model.steps == [('raw', 'adam 1')] * 2

@@ -14,6 +14,7 @@ from own_data import made_up_sample, write_samples
 from bevdistill.datasets.infos import read_infos
 from bevdistill.datasets.infos.own import import_own_data
 from bevdistill.evaluation import BEVDetectionMetric
+from bevdistill.evaluation.detection_metric import class_table, summary
 
 META = {'classes': ['vehicle', 'Person', 'Tram'], 'category_map': {'Van': 'vehicle', 'Bus': 'vehicle'}}
 
@@ -118,3 +119,38 @@ def test_unknown_velocities_are_not_scored(tmp_path: Path) -> None:
     record = read_infos(str(import_own_data(tmp_path, [])[0]))['data_list'][0]
     assert np.isnan(record['instances'][0]['velocity']).all()
     assert np.isnan(score(tmp_path, [predictions(record)])['mAVE'])
+
+
+@pytest.mark.parametrize('bands', [[5], [-1, 5], [0, 5, 5], [0, 10, 5]])
+def test_bands_increase_from_nothing_on(bands: list[float]) -> None:
+    with pytest.raises(ValueError) as error:
+        BEVDetectionMetric('infos.gz', bands=bands)
+    assert str(error.value) == f'bands: expected two or more metres from 0 on that increase, got {bands}'
+
+
+ROWS = {
+    'van': {'AP': 0.25, 'AP_2.0': 0.5, 'ATE': 1.0, 'ASE': 0.123456, 'AOE': 0.0, 'AVE': np.nan},
+    'tram': {'AP': 0.75, 'AP_2.0': 1.0, 'ATE': 0.5, 'ASE': 0.0, 'AOE': 0.0, 'AVE': np.nan},
+}
+
+
+def test_means_are_over_what_is_measured() -> None:
+    found = summary(ROWS, [2.0])
+    expected = dict(mAP=0.5, mATE=0.75, mASE=0.0617, mAOE=0.0, mAVE=np.nan) | {'AP_2.0': 0.75}
+    expected |= {'van_AP': 0.25, 'van_AP_2.0': 0.5, 'tram_AP': 0.75, 'tram_AP_2.0': 1.0}
+    assert found == pytest.approx(expected, nan_ok=True) and list(found) == list(expected)
+    nothing = summary({}, [0.5, 2.0])
+    assert len(nothing) == 7 and all(map(np.isnan, nothing.values()))
+
+
+def test_a_table_names_its_samples_band_and_absent_classes() -> None:
+    count = dict(van=12, tram=1, ship=0, boat=0)
+    lines = class_table(ROWS, count, 1, '0-20m').splitlines()
+    assert lines[0].strip('+-') == '1 sample, 0-20m; no ground truth: ship, boat'
+    cells = [line.replace('|', ' ').split() for line in lines if '|' in line]
+    assert cells == [
+        ['class', 'boxes', 'AP', 'AP_2.0', 'ATE', 'ASE', 'AOE', 'AVE'],
+        ['van', '12', '0.250', '0.500', '1.000', '0.123', '0.000', 'nan'],
+        ['tram', '1', '0.750', '1.000', '0.500', '0.000', '0.000', 'nan'],
+    ]
+    assert class_table(ROWS, dict(van=1, tram=1), 2).splitlines()[0].strip('+-') == '2 samples'

@@ -96,3 +96,19 @@ def test_the_newest_predictions_count(write_run: WriteRun) -> None:
         file.write_text('{}')
         os.utime(file, (age, age))
         assert predictions_file(run) == file
+
+
+def test_scores_of_another_checkpoint_are_noted(write_run: WriteRun, tmp_path: Path) -> None:
+    run = write_run('student', logs=[steps(1.0)], metrics={'NDS': 0.1})
+    facts = dict(checkpoint=str(tmp_path / 'other.pth'), sha256='0123456789abcdef')
+    (result,) = run.glob('*/2*.json')
+    (result.parent / 'tested.json').write_text(json.dumps(facts))
+    assert find_runs([run]).notes == [f'student: scores of {tmp_path}/other.pth (SHA-256 0123456789ab)']
+
+
+def test_a_folder_of_many_runs_is_counted(write_run: WriteRun) -> None:
+    runs = [write_run(f'runs/{name}', logs=[steps(1.0)]) for name in 'abc']
+    with pytest.raises(FileNotFoundError) as error:
+        find_runs([runs[0].parent])
+    folder = runs[0].parent
+    assert str(error.value) == f'{folder}: expected a work dir, found a folder of 3 of them; name {folder}/*'
