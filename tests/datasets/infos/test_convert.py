@@ -67,12 +67,13 @@ def test_the_convention_is_told_by_vehicles(infos: list[Info], first: bool) -> N
     assert lengths_first(infos, 'a.pkl') is first
 
 
-@pytest.mark.parametrize(('infos', 'share'), [
-    ([vehicles(True, False, False, False)], '25% of 4'), ([vehicles(*[True] * 8, False, False)], '80% of 10'),
-    ([vehicles(True, name='barrier')], '50% of 0'), ([], '50% of 0'),
+@pytest.mark.parametrize(('infos', 'seen'), [
+    ([vehicles(True, False, False, False)], 'the first is larger in 1 of 4 vehicles'),
+    ([vehicles(*[True] * 8, False, False)], 'the first is larger in 8 of 10 vehicles'),
+    ([vehicles(True, name='barrier')], 'no vehicle'), ([], 'no vehicle'),
 ])  # fmt: skip
-def test_a_convention_that_cannot_be_told_is_refused(infos: list[Info], share: str) -> None:
-    with pytest.raises(ValueError, match=rf'^a\.pkl: it cannot be told .* in {share} vehicles the first is larger'):
+def test_a_convention_that_cannot_be_told_is_refused(infos: list[Info], seen: str) -> None:
+    with pytest.raises(ValueError, match=rf'^a\.pkl: expected vehicles that tell .*, found {seen}; write the file'):
         lengths_first(infos, 'a.pkl')
 
 
