@@ -93,10 +93,10 @@ def lengths_first(infos: Sequence[Mapping[str, Any]], source: str) -> bool:
     longer = np.concatenate([size[:, 0] > size[:, 1] for size in sizes]) if sizes else np.zeros(0)
     share = float(longer.mean()) if len(longer) else 0.5
     if 0.1 < share < 0.9:
-        seen = f'the first is larger in {longer.sum()} of {counted(len(longer), "vehicle")}' if len(longer) else 'no vehicle'
+        seen = f'{counted(len(longer), "vehicle")}, of {longer.sum()} the first is larger' if len(longer) else 'no vehicle'
         raise ValueError(
-            f'{source}: expected vehicles that tell whether boxes have length or width first, found {seen}; write the file '
-            'from the data with: bevdistill data create nuscenes'
+            f'{source}: expected vehicles that tell whether boxes have length or width first, found {seen}; write the '
+            'file from the data with: bevdistill data create nuscenes'
         )
     return share >= 0.9
 

@@ -68,8 +68,8 @@ def test_the_convention_is_told_by_vehicles(infos: list[Info], first: bool) -> N
 
 
 @pytest.mark.parametrize(('infos', 'seen'), [
-    ([vehicles(True, False, False, False)], 'the first is larger in 1 of 4 vehicles'),
-    ([vehicles(*[True] * 8, False, False)], 'the first is larger in 8 of 10 vehicles'),
+    ([vehicles(True, False, False, False)], '4 vehicles, of 1 the first is larger'),
+    ([vehicles(*[True] * 8, False, False)], '10 vehicles, of 8 the first is larger'),
     ([vehicles(True, name='barrier')], 'no vehicle'), ([], 'no vehicle'),
 ])  # fmt: skip
 def test_a_convention_that_cannot_be_told_is_refused(infos: list[Info], seen: str) -> None:
