@@ -93,7 +93,8 @@ def lengths_first(infos: Sequence[Mapping[str, Any]], source: str) -> bool:
     longer = np.concatenate([size[:, 0] > size[:, 1] for size in sizes]) if sizes else np.zeros(0)
     share = float(longer.mean()) if len(longer) else 0.5
     if 0.1 < share < 0.9:
-        seen = f'{counted(len(longer), "vehicle")}, of {longer.sum()} the first is larger' if len(longer) else 'no vehicle'
+        count = len(longer)
+        seen = f'{counted(count, "vehicle")}, of {longer.sum()} the first is larger' if count else 'no vehicle'
         raise ValueError(
             f'{source}: expected vehicles that tell whether boxes have length or width first, found {seen}; write the '
             'file from the data with: bevdistill data create nuscenes'
