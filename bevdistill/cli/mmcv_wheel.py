@@ -69,7 +69,7 @@ def install_mmcv(run: Callable[..., None], python: Path, pin: str, cache: Path, 
             raise SetupError("mmcv's operators do not import although just built",
                              f'See why: {python} -c "import mmcv._ext"')
         if not wheels:
-            say(f'compiling mmcv {version} with its operators (two to four minutes on two cores)')
+            say(f'compiling mmcv {version} with its operators (under three minutes on two cores)')
             wheels, built = [build_wheel(run, python, includes, pin, folder, tools)], True
         words = ['-m', 'pip', 'install', '--no-input', '--no-compile', '--no-deps', '--force-reinstall']
         run('installing mmcv', python, *words, wheels.pop())
