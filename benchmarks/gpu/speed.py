@@ -123,7 +123,9 @@ def shown(row: Mapping[str, Any]) -> str:
     """Samples per second and memory of each precision, and what went wrong."""
     parts = [f'{kind} {1 / found["seconds"]:.2f}/s {found["gib"]:.1f} GiB' if 'seconds' in found else f'{kind} failed'
              for kind, found in row.items() if isinstance(found, dict)]  # fmt: skip
-    return ', '.join([*parts, *([str(row['error'])] if 'error' in row else [])])
+    if 'error' in row:
+        parts.append(str(row['error']))
+    return ', '.join(parts)
 
 
 def sampling(check: Check) -> bool:

@@ -138,10 +138,10 @@ def load_config(
 
 
 def _no_config(file: Path) -> str:
-    elsewhere = file.name == str(file) or not file.parent.is_dir()
-    if elsewhere and (same := shipped_namesakes(file.name)):
+    absent = not file.parent.is_dir()
+    if (absent or file.name == str(file)) and (same := shipped_namesakes(file.name)):
         return f'no config file {file}; did you mean {" or ".join(same)}?'
-    if not file.parent.is_dir():
+    if absent:
         return f'no config file {file}; the folder {file.parent} does not exist'
     near = difflib.get_close_matches(file.name, [other.name for other in file.parent.glob('*.py')], n=1, cutoff=0.3)
     return f'no config file {file}' + (f'; did you mean {file.parent / near[0]}?' if near else '')

@@ -77,7 +77,7 @@ def test_stamp_is_gone_while_work_is_done(venv: Venv, monkeypatch: pytest.Monkey
     assert venv.site.is_dir(), 'a missing network is no reason to throw away what is there'
 
 
-def test_repair_installs_and_stamps(venv: Venv, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repair_installs_and_stamps(venv: Venv, commands: Commands) -> None:
     venv.key = 'another'
     assert venv.ensure(None) == venv.python
     assert commands.done == ['installing uv', 'installing packages by uv', 'installing torch', 'importing torch',
@@ -90,7 +90,7 @@ def test_repair_installs_and_stamps(venv: Venv, commands: Commands, monkeypatch:
 
 
 def test_pip_goes_on_where_uv_does_not(
-        venv: Venv, commands: Commands, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        venv: Venv, commands: Commands, capsys: pytest.CaptureFixture[str]) -> None:
     commands.failing = {'installing uv': 1}
     venv.fill()
     assert commands.done[:2] == ['installing uv', 'installing packages']
