@@ -151,6 +151,26 @@ def spread(count: int, total: int) -> list[int]:
     return [(2 * i + 1) * total // (2 * count) for i in range(count)]
 
 
+def require_folder(path: str | Path) -> None:
+    """Check that a folder to read from is there; a verb does so before it loads what takes seconds.
+
+    Raises:
+        FileNotFoundError: If it is not.
+    """
+    if not Path(path).is_dir():
+        raise FileNotFoundError(f'no folder {path}')
+
+
+def require_there(path: str | Path) -> None:
+    """Check that a file or folder to read from is there, as :func:`require_folder`.
+
+    Raises:
+        FileNotFoundError: If it is not.
+    """
+    if not Path(path).exists():
+        raise FileNotFoundError(f'no file or folder {path}')
+
+
 def require_json(file: Path, option: str) -> None:
     """Check that a file to write ends in .json, so that no config or checkpoint is replaced by a slip.
 

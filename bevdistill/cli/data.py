@@ -56,6 +56,8 @@ def run(args: argparse.Namespace) -> int | None:
         raise FileNotFoundError(
             f'--canbus-root {args.canbus_root}: expected a folder that holds can_bus/, found none in it'
         )
+    if not Path(args.root_path).is_dir():
+        raise FileNotFoundError(f'no nuScenes root at {args.root_path}; give its folder with --root-path')
     say(f'reading {args.version} of {args.root_path}')
     from bevdistill.datasets.infos.create import create_nuscenes_infos
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import above_zero, prefix, score
+from .arguments import above_zero, prefix, require_folder, require_there, score
 from .loading import say
 from .text_tables import markdown_table
 
@@ -93,6 +93,9 @@ def cell(column: str, value: str | float) -> str:
 def run(args: argparse.Namespace) -> None:
     """Print the table and save it where asked."""
     results = named(args.results)
+    require_folder(args.root)
+    for path in results.values():
+        require_there(path)
     say(f'reading the tables of {args.root} ...')
     from ..checkpoints.whole_file import full_disk_explained
     from ..evaluation.error_split.data import ErrorSplit

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..for_people import counted
-from .arguments import above_zero, errors_of, folder, score
+from .arguments import above_zero, errors_of, folder, require_folder, require_there, score
 from .loading import say
 from .text_tables import text_table
 
@@ -66,6 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print the tables and save them where asked."""
     edges = increasing(args.bands)
+    require_folder(args.root)
+    for path in filter(None, (args.results, args.ann_file)):
+        require_there(path)
     say(f'reading the tables of {args.root} ...')
     from ..evaluation.breakdown import ScoredResults
     from ..evaluation.error_split.data import results_file, version_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .arguments import folder_name, whole
+from .arguments import folder_name, positive, whole
 from .loading import say
 
 HELP = 'write a synthetic nuScenes'
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--version', choices=VERSIONS, default='v1.0-trainval', help='which splits to fill (default: v1.0-trainval)'
     )
     parser.add_argument('--seed', type=whole, default=0, help='seed of everything random (default: 0)')
-    parser.add_argument('--workers', type=int, help='number of processes (default: one per processor)')
+    parser.add_argument('--workers', type=positive, help='number of processes (default: one per processor)')
     parser.add_argument('--overwrite', action='store_true', help='replace an earlier synthetic data set')
 
 

@@ -63,9 +63,10 @@ def test_command_on_the_synthetic_data(
     # Moved by 1 m away from the car: nearly all along the rays of cameras that stand within 2 m of its middle.
     assert float(far_row['depth_bias']) > 0.9 and float(far_row['lateral']) < 0.3
     assert (tmp_path / 'split.png').stat().st_size > 20000
+    (tmp_path / 'empty').mkdir()
     with pytest.raises(FileNotFoundError, match=r'no results_nusc\.json in'):
-        verbs.run(errors, synthetic_root, tmp_path / 'nowhere')
-    with pytest.raises(FileNotFoundError, match='nowhere is no nuScenes root: it has no folder'):
-        verbs.run(errors, tmp_path / 'nowhere', exact)
+        verbs.run(errors, synthetic_root, tmp_path / 'empty')
+    with pytest.raises(FileNotFoundError, match='is no nuScenes root: it has no folder'):
+        verbs.run(errors, tmp_path, exact)
     with pytest.raises(FileNotFoundError, match=r'no annotated version v1\.0-trainval in .*; there are'):
         verbs.run(errors, synthetic_root, exact, '--version', 'v1.0-trainval')

@@ -107,18 +107,20 @@ def test_help_imports_nothing_heavy_and_answers_at_once() -> None:
 
 
 WITHOUT_MODELS = [
-    ('score', ['nowhere', 'results.json'], {'torch', 'mmengine', 'mmdet', 'mmdet3d'}),
-    ('errors', ['nowhere', 'results.json'], {'torch', 'mmengine', 'mmdet', 'mmdet3d'}),
+    ('score', ['.', '.'], {'torch', 'mmengine', 'mmdet', 'mmdet3d'}),
+    ('errors', ['.', '.'], {'torch', 'mmengine', 'mmdet', 'mmdet3d'}),
     ('bench', ['--data-root', 'nowhere'], {'torch', 'mmengine', 'mmdet', 'mmdet3d'}),
-    ('synthetic', ['out', '--workers', '0'], {'torch', 'mmengine', 'mmdet', 'mmdet3d'}),
+    ('synthetic', ['taken'], {'torch', 'mmengine', 'mmdet', 'mmdet3d'}),
     ('export', ['absent.pth', 'student.pth'], {'mmdet', 'mmdet3d.models', 'mmengine.runner'}),
-    ('data', ['create', 'nuscenes', '--root-path', 'nowhere'], {'mmdet', 'mmdet3d'}),
+    ('data', ['create', 'nuscenes', '--root-path', '.'], {'mmdet', 'mmdet3d'}),
 ]
 """Verbs, wrong words, and what they do not import, in the order of what they do import."""
 
 
 def test_verbs_without_a_model_load_no_models(tmp_path: Path) -> None:
     """One after the other in one interpreter, since what each of them imports takes seconds."""
+    (tmp_path / 'taken').mkdir()
+    (tmp_path / 'taken' / 'file').touch()
     code = (
         'import sys\n'
         'from bevdistill.cli.main import main\n'
@@ -130,6 +132,23 @@ def test_verbs_without_a_model_load_no_models(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [f'{verb} 1 []' for verb, _, _ in WITHOUT_MODELS], done.stderr
     for verb, _, _ in WITHOUT_MODELS:
         assert f'bevdistill {verb}: error: ' in done.stderr
+
+
+@pytest.mark.parametrize(('words', 'message'), [
+    ('score nowhere .', 'no folder nowhere'),
+    ('score . nowhere', 'no file or folder nowhere'),
+    ('score . . --ann-file nowhere', 'no file or folder nowhere'),
+    ('errors nowhere .', 'no folder nowhere'),
+    ('errors . a=. b=nowhere', 'no file or folder nowhere'),
+    ('data create nuscenes --root-path nowhere', 'no nuScenes root at nowhere; give its folder with --root-path'),
+    ('synthetic out --workers 0', 'argument --workers: must be at least 1, got 0'),
+])  # fmt: skip
+def test_what_is_not_there_is_told_before_anything_loads(words: str, message: str, run: Run) -> None:
+    verb = words.split(maxsplit=1)[0]
+    done = run(*words.split())
+    assert done.code == (2 if message.startswith('argument') else 1)
+    assert done.err.endswith(f'bevdistill {verb}: error: {message}\n')
+    assert '...' not in done.err
 
 
 def raising(error: BaseException) -> object:
