@@ -5,7 +5,7 @@
 #               --cfg-options model.teacher_checkpoint=FILE
 #           FILE: from configs/synthetic/object_dgcnn/teacher_pillar02_cbgs_20e_nus-3d.py
 # Hardware  2 CPU cores.
-# Result    see docs/results/paper_condition.md: measured here.
+# Result    see docs/results/candidates.md: measured here.
 _base_ = ['../../../../configs/synthetic/bevdistill/bevdistill_r50_1x_nus-3d.py', '../_base_/losses.py']
 
 custom_imports = dict(imports=['bevdistill', 'projects.teachable'])
