@@ -106,3 +106,11 @@ def test_one_object_in_the_same_place_of_picture_map_and_mask() -> None:
     assert len(panels) == 5
     assert {axes.get_xlim() for axes in panels} == {(-20.0, 20.0)}
     assert {axes.get_ylim() for axes in panels} == {(-10.0, 10.0)}
+
+
+@pytest.mark.parametrize('length', [2, 25])
+def test_a_long_title_is_written_as_wide_as_the_page(length: int) -> None:
+    figure = report_page(Page('a model ' * length, Frame('a'), GRID, CLASSES, note='small print ' * length))
+    title, note = figure.subfigs[0].texts
+    assert (title.get_fontsize(), note.get_fontsize()) == (13, 9) or length > 2
+    assert all(text.get_window_extent().x1 <= figure.bbox.width for text in (title, note))
