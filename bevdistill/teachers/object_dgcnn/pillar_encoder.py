@@ -19,7 +19,7 @@ NORM = dict(type='BN1d', eps=1e-3, momentum=0.01)
 
 
 class FlatPFNLayer(PFNLayer):
-    """PFNLayer that normalises the points of all pillars in one list, or where it may the largest of each alone."""
+    """PFNLayer that normalises all points in one list, or where that is the same the largest of each pillar alone."""
 
     def forward(self, inputs: Tensor, num_voxels: Tensor | None = None) -> Tensor:
         """As the parent without aligned distances: (V, P, D) to (V, 1, C), or (V, P, 2C) if not the last layer."""
@@ -86,8 +86,7 @@ class FlatPillarFeatureNet(PillarFeatureNet):
 
     The parent hands (V, C, P) to its batch norm, whose short last axis and two transposing copies make it the most
     expensive step of a small detector on a CPU. With one layer, empty places cost nothing there, see
-    :class:`FlatPFNLayer`; else the statistics are taken over a (V * P, C) list. Of 28,900 pillars of 10 places, 4.2 of
-    them taken, forward and backward are 0.12 s against 0.25 s for the list, one core.
+    :class:`FlatPFNLayer`; else the statistics are taken over a (V * P, C) list.
 
     Args:
         feat_channels: Channels of each layer.
