@@ -90,12 +90,13 @@ def _camera_height(frame: Frame) -> float:
 
 def draw_heading(heading: SubFigure, page: Page) -> None:
     """Write title and small print of a page."""
-    title = heading.text(0.006, 0.7, page.title, fontsize=13, fontweight='bold', va='center')
-    note = heading.text(0.006, 0.22, page.note, fontsize=9, color='0.35', va='center')
-    for text in (title, note):
+    title = heading.text(0.006, 0.7, page.title, fontweight='bold', va='center')
+    note = heading.text(0.006, 0.22, page.note, color='0.35', va='center')
+    for text, size in ((title, 13.0), (note, 9.0)):
+        text.set_fontsize(size)
         # What is longer than the page is written smaller.
         share = text.get_window_extent().width / (0.97 * heading.bbox.width)
-        text.set_fontsize(text.get_fontsize() / max(share, 1.0))
+        text.set_fontsize(size / max(share, 1.0))
 
 
 def report_page(page: Page) -> Figure:
