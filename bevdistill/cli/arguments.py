@@ -151,23 +151,23 @@ def spread(count: int, total: int) -> list[int]:
     return [(2 * i + 1) * total // (2 * count) for i in range(count)]
 
 
-def require_folder(path: str | Path) -> None:
+def require_folder(path: Path, option: str = '') -> None:
     """Check that a folder to read from is there; a verb does so before it loads what takes seconds.
 
     Raises:
-        FileNotFoundError: If it is not.
+        FileNotFoundError: If it is not; names the option.
     """
-    if not Path(path).is_dir():
-        raise FileNotFoundError(f'no folder {path}')
+    if not path.expanduser().is_dir():
+        raise FileNotFoundError(f'{option}: no folder {path}' if option else f'no folder {path}')
 
 
-def require_there(path: str | Path) -> None:
+def require_there(path: Path) -> None:
     """Check that a file or folder to read from is there, as :func:`require_folder`.
 
     Raises:
         FileNotFoundError: If it is not.
     """
-    if not Path(path).exists():
+    if not path.exists():
         raise FileNotFoundError(f'no file or folder {path}')
 
 

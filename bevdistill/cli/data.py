@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..datasets.infos.root import require_root
 from . import data_check, data_convert, data_import
 from .arguments import folder_name, help_of, whole
 from .loading import say
@@ -56,8 +57,7 @@ def run(args: argparse.Namespace) -> int | None:
         raise FileNotFoundError(
             f'--canbus-root {args.canbus_root}: expected a folder that holds can_bus/, found none in it'
         )
-    if not Path(args.root_path).is_dir():
-        raise FileNotFoundError(f'no nuScenes root at {args.root_path}; give its folder with --root-path')
+    require_root(Path(args.root_path))
     say(f'reading {args.version} of {args.root_path}')
     from bevdistill.datasets.infos.create import create_nuscenes_infos
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..for_people import counted
 from ..json_file import read_json_object
-from .arguments import add_data, folder, score
+from .arguments import add_data, folder, require_folder, score
 from .loading import check_checkpoints, load_libraries, read_config_of, say
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def run(args: argparse.Namespace) -> None:
     """Detect, after a mistake in the arguments or the config has been reported."""
     if (args.images is None) != (args.calibration is None):
         raise ValueError('--images and --calibration are given together')
-    if args.images is not None and not args.images.is_dir():
-        raise FileNotFoundError(f'--images: no folder {args.images}')
+    if args.images is not None:
+        require_folder(args.images, '--images')
     if args.calibration is not None and not args.calibration.is_file():
         raise FileNotFoundError(f'--calibration: no file {args.calibration}')
     if args.no_pictures and args.video:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ..for_people import counted
-from .arguments import score, whole
+from .arguments import require_folder, score, whole
 from .loading import say
 
 HELP = 'one page about some runs: scores, configs, curves, classes, samples with a slider'
@@ -59,8 +59,8 @@ def run(args: argparse.Namespace) -> None:
         raise IsADirectoryError(f'--out {args.out} is a folder; name a file in it, such as {args.out}/report.html')
     if args.out.suffix.lower() not in PAGES:
         raise ValueError(f'--out {args.out}: expected a page, a file that ends in .html')
-    if args.data_root is not None and not args.data_root.expanduser().is_dir():
-        raise FileNotFoundError(f'--data-root: no folder {args.data_root}')
+    if args.data_root is not None:
+        require_folder(args.data_root, '--data-root')
     say(f'reading {counted(len(args.runs), "folder")} ...')
     from bevdistill.checkpoints.whole_file import write_whole
     from bevdistill.studies.report.page import gather, render

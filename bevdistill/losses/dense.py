@@ -75,13 +75,23 @@ class DenseBEVLoss(MapLoss):
 
     def forward(self, student: BEVOutputs, teacher: BEVOutputs, targets: Targets) -> dict[str, Tensor]:
         """Compute ``loss``, see :meth:`MapLoss.forward`."""
-        maps = self.aligned_maps(student, teacher)
-        if self.teacher_scale is not None:
-            maps = self.teacher_scale(*maps)
+        maps = self.scaled_maps(student, teacher)
         student_BCP, teacher_BCP, weight_BP = self.region.select(maps, student, teacher, targets)
         error_BCP = (student_BCP - teacher_BCP).square()
-        error_BP = error_BCP.sum(dim=1) if self.channels == 'sum' else error_BCP.mean(dim=1)
-        total = (error_BP * weight_BP).sum()
+        return {'loss': self.total(error_BCP, weight_BP) / self.mass(weight_BP)}
+
+    def scaled_maps(self, student: BEVOutputs, teacher: BEVOutputs) -> tuple[Tensor, Tensor]:
+        """Read both maps on the student's grid, in units of `teacher_scale` if there is one."""
+        maps = self.aligned_maps(student, teacher)
+        return maps if self.teacher_scale is None else self.teacher_scale(*maps)
+
+    def total(self, value_BCP: Tensor, weight_BP: Tensor) -> Tensor:
+        """Reduce values over channels, and sum them over places by weight."""
+        value_BP = value_BCP.sum(dim=1) if self.channels == 'sum' else value_BCP.mean(dim=1)
+        return (value_BP * weight_BP).sum()
+
+    def mass(self, weight_BP: Tensor) -> Tensor:
+        """Compute N, shared by the ranks."""
         if self.normaliser == 'cells':
-            return {'loss': total / shared_normaliser(total.new_full((), weight_BP.numel()), floor=1)}
-        return {'loss': total / shared_normaliser(weight_BP.sum(), floor=1e-6)}
+            return shared_normaliser(weight_BP.new_full((), weight_BP.numel()), floor=1)
+        return shared_normaliser(weight_BP.sum(), floor=1e-6)

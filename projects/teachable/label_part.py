@@ -9,10 +9,9 @@ from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
 from bevdistill.detection.gaussian import heatmap_targets
+from bevdistill.losses import DenseBEVLoss
 from bevdistill.structures import BEVGrid, BEVOutputs, Targets
 from bevdistill.structures.box_code import BOX_SIZE, CODE_SIZE, encode_boxes
-
-from .weighted_dense import WeightedDense
 
 CODE_UNIT = 10.0
 """Metres, or metres per second, that are 1 in what the encoder reads."""
@@ -20,7 +19,7 @@ FAR = 1e6
 
 
 @MODELS.register_module()
-class LabelPartLoss(WeightedDense):
+class LabelPartLoss(DenseBEVLoss):
     """Dense imitation of what an encoder of the labels foresees of the teacher's map, in place of the map itself.
 
     The encoder g of boxes and classes y, three convolutions, learns the teacher's map T; the student S learns g's
@@ -62,10 +61,10 @@ class LabelPartLoss(WeightedDense):
         student_BCP, foreseen_BCP, weight_BP = self.region.select((student_map, foreseen), student, teacher, targets)
         teacher_BCP = self.region.select((student_map, teacher_map), student, teacher, targets)[1]
         weight_BP = weight_BP.detach()
-        missed_BCP = (foreseen_BCP - teacher_BCP).square()
+        missed_BCP, mass = (foreseen_BCP - teacher_BCP).square(), self.mass(weight_BP)
         return {
-            'loss': self.reduced((student_BCP - foreseen_BCP.detach()).square(), weight_BP),
-            'loss_encoder': self.reduced(missed_BCP, weight_BP),
+            'loss': self.total((student_BCP - foreseen_BCP.detach()).square(), weight_BP) / mass,
+            'loss_encoder': self.total(missed_BCP, weight_BP) / mass,
             'explained': explained_share(missed_BCP.detach(), teacher_BCP, weight_BP),
         }
 
@@ -88,7 +87,8 @@ def draw_labels(targets: Targets, grid: BEVGrid, num_classes: int) -> Tensor:
     count = max((len(boxes) for boxes in targets.boxes), default=0)
     if count == 0:
         return torch.cat((heatmap_BKHW, heatmap_BKHW.new_zeros(len(targets), CODE_SIZE, grid.rows, grid.cols)), dim=1)
-    empty = heatmap_BKHW.new_ones(count, BOX_SIZE).index_fill(1, torch.arange(2, device=heatmap_BKHW.device), FAR)
+    empty = heatmap_BKHW.new_ones(count, BOX_SIZE)
+    empty[:, :2] = FAR
     boxes_BN9 = torch.stack([torch.cat((boxes.float(), empty[len(boxes) :])) for boxes in targets.boxes])
     code_BN10 = encode_boxes(boxes_BN9).nan_to_num(0.0, 0.0, 0.0)
     cell_P2 = grid.cell_centres(heatmap_BKHW.device).view(-1, 2)

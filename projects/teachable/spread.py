@@ -8,13 +8,12 @@ from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
 from bevdistill.distributed.reductions import shared_normaliser
+from bevdistill.losses import DenseBEVLoss
 from bevdistill.structures import BEVOutputs, Targets
-
-from .weighted_dense import WeightedDense
 
 
 @MODELS.register_module()
-class SpreadDenseLoss(WeightedDense):
+class SpreadDenseLoss(DenseBEVLoss):
     """Dense imitation in which each value counts by how well it can be foreseen (Kendall and Gal, arXiv 1703.04977).
 
     A 1 x 1 convolution v of the student's map, which sends it no gradient, foresees the log variance of the error
@@ -53,10 +52,11 @@ class SpreadDenseLoss(WeightedDense):
         error_BCP = (student_BCP - teacher_BCP).square()
         weight_BP = weight_BP.detach()
         precision_BCP = log_BCP.detach().neg().exp()
-        mass = shared_normaliser(weight_BP.sum(), floor=1e-6)
-        mean = shared_normaliser((precision_BCP.mean(dim=1) * weight_BP).sum(), floor=1e-6) / mass
+        weights = shared_normaliser(weight_BP.sum(), floor=1e-6)
+        mean = shared_normaliser((precision_BCP.mean(dim=1) * weight_BP).sum(), floor=1e-6) / weights
+        mass = self.mass(weight_BP)
         return {
-            'loss': self.reduced(error_BCP * (precision_BCP / mean), weight_BP),
-            'loss_spread': self.reduced(error_BCP.detach() * log_BCP.neg().exp() + log_BCP, weight_BP) / 2,
-            'spread': (log_BCP.detach().mean(dim=1) * weight_BP).sum() / mass,
+            'loss': self.total(error_BCP * (precision_BCP / mean), weight_BP) / mass,
+            'loss_spread': self.total(error_BCP.detach() * log_BCP.neg().exp() + log_BCP, weight_BP) / mass / 2,
+            'spread': (log_BCP.detach().mean(dim=1) * weight_BP).sum() / weights,
         }

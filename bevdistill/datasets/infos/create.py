@@ -18,6 +18,7 @@ from .can_bus import CanBusReader
 from .files import ENDING, write_infos
 from .names import CATEGORIES
 from .presence import CHANNELS, Absences, FilesOnDisk
+from .root import require_root
 from .sensors import SensorRecords
 from .tables import TablesError, broken_tables_explained, samples_of
 from .validate import require_valid
@@ -106,8 +107,7 @@ def check_root(root: Path, version: str) -> None:
     """Refuse an unknown version or a folder that is no nuScenes root."""
     if version not in SPLITS:
         raise ValueError(f'unknown version {version!r}; expected one of {", ".join(SPLITS)}')
-    if not root.is_dir():
-        raise FileNotFoundError(f'no nuScenes root at {root}; give its folder with --root-path')
+    require_root(root)
     if not (root / version).is_dir():
         present = sorted(path.name for path in root.glob('v1.0-*') if path.is_dir())
         raise FileNotFoundError(
